@@ -1,0 +1,4 @@
+//! The Pointsman server.
+
+pub mod domain;
+pub mod store;
