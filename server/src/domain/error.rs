@@ -1,0 +1,318 @@
+//! Why the engine refuses: one value per documented error reason.
+//!
+//! `rpc/status.rs` maps every value to a gRPC code, an `ErrorInfo` and details;
+//! the text here says what and why, lower case, without a full stop.
+
+use super::ids::InvalidId;
+use super::time::{Span, Timestamp};
+
+/// What a failed call has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// It took effect, although the call failed.
+    Applied,
+    /// Nobody knows; only a retry with the same request id is safe.
+    Unknown,
+}
+
+/// A kind of resource that may not be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A run.
+    Run,
+    /// An action.
+    Action,
+    /// An escalation.
+    Escalation,
+    /// A checkpoint.
+    Checkpoint,
+    /// A grant.
+    Grant,
+    /// A token.
+    Token,
+}
+
+impl Resource {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Action => "action",
+            Self::Escalation => "escalation",
+            Self::Checkpoint => "checkpoint",
+            Self::Grant => "grant",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// Why the engine refused a call.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// A field is missing, too long or malformed.
+    #[error("`{field}`: {problem}")]
+    InvalidField {
+        /// The field's path in the request.
+        field: String,
+        /// What is wrong with it and what is wanted.
+        problem: String,
+    },
+    /// JSON arguments that cannot be accepted byte for byte.
+    #[error("`{field}`: {problem} at byte {position}")]
+    ArgumentsMalformed {
+        /// The field's path in the request.
+        field: String,
+        /// What is wrong.
+        problem: String,
+        /// Where, counted from 0.
+        position: usize,
+    },
+    /// A secret stands in the content.
+    #[error("`{place}` holds what looks like a secret ({pattern}); send a credential reference instead")]
+    SecretFound {
+        /// Where it was found.
+        place: String,
+        /// Which pattern it matched.
+        pattern: &'static str,
+    },
+    /// A page token that is damaged or belongs to another list.
+    #[error("the page token is damaged or belongs to another filter")]
+    PageTokenInvalid,
+    /// A cursor that is damaged or belongs elsewhere.
+    #[error("the cursor cannot be used: {problem}; start again without one")]
+    CursorInvalid {
+        /// What does not fit.
+        problem: &'static str,
+    },
+    /// Agent and reviewer exclude each other.
+    #[error("a principal cannot be agent and reviewer at once")]
+    RolesConflict,
+    /// The request id was used for something else.
+    #[error("request id `{request_id}` was used with other content")]
+    RequestIdReused {
+        /// The id.
+        request_id: String,
+    },
+    /// No token, or one that does not count.
+    #[error("the bearer token is missing, unknown, expired or revoked")]
+    TokenInvalid,
+    /// The caller lacks a role.
+    #[error("this needs the role `{role}`")]
+    RoleRequired {
+        /// The role, or the alternatives.
+        role: &'static str,
+    },
+    /// Nobody resolves what it asked for itself.
+    #[error("a requester cannot resolve its own escalation")]
+    SelfReview,
+    /// No such resource, or not the caller's to see.
+    #[error("there is no {} `{id}`, or it is not yours to see", resource.name())]
+    NotFound {
+        /// Of what kind.
+        resource: Resource,
+        /// Which one.
+        id: String,
+    },
+    /// The run has finished.
+    #[error("run `{run}` is {state}")]
+    RunNotRunning {
+        /// The run.
+        run: String,
+        /// Its state's name.
+        state: &'static str,
+    },
+    /// The delegation chain is too long.
+    #[error("delegation is {hops} hops deep, more than {limit}")]
+    DelegationTooDeep {
+        /// How deep it would be.
+        hops: u32,
+        /// How deep it may be.
+        limit: u32,
+    },
+    /// The question is closed.
+    #[error("escalation `{escalation}` is {state}; yours was not recorded")]
+    EscalationClosed {
+        /// The escalation.
+        escalation: String,
+        /// Its state's name, or the resolution's.
+        state: &'static str,
+        /// Who closed it, where a person did.
+        by: Option<String>,
+        /// When it was closed.
+        at: Timestamp,
+    },
+    /// Somebody else holds the escalation.
+    #[error("`{holder}` holds escalation `{escalation}`")]
+    ClaimedByOther {
+        /// The escalation.
+        escalation: String,
+        /// Who holds it.
+        holder: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The caller's claim is gone.
+    #[error("your claim on escalation `{escalation}` lapsed or has another epoch; claim it again")]
+    ClaimLost {
+        /// The escalation.
+        escalation: String,
+        /// The epoch that counts now.
+        epoch: u64,
+    },
+    /// The escalation changed since it was shown.
+    #[error("escalation `{escalation}` changed since you read it; read it again")]
+    EtagMismatch {
+        /// The escalation.
+        escalation: String,
+        /// The etag that counts now.
+        etag: String,
+    },
+    /// What was shown or is to run is not what is stored.
+    #[error("the action digest does not match: {what}")]
+    DigestMismatch {
+        /// What was compared.
+        what: &'static str,
+    },
+    /// The grant is used up.
+    #[error("grant `{grant}` was redeemed before")]
+    GrantRedeemed {
+        /// The grant.
+        grant: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The grant is too old.
+    #[error("grant `{grant}` has expired; claim the resumption again")]
+    GrantExpired {
+        /// The grant.
+        grant: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The grant was withdrawn.
+    #[error("grant `{grant}` was revoked")]
+    GrantRevoked {
+        /// The grant.
+        grant: String,
+    },
+    /// Another worker holds the resumption.
+    #[error("the resumption of escalation `{escalation}` is held under epoch {epoch}")]
+    ResumptionLost {
+        /// The escalation.
+        escalation: String,
+        /// The epoch that counts now.
+        epoch: u64,
+    },
+    /// The resumption was taken up.
+    #[error("the resumption of escalation `{escalation}` was taken up before")]
+    ResumptionClosed {
+        /// The escalation.
+        escalation: String,
+    },
+    /// The policy in force denies it.
+    #[error("denied by policy rule `{rule}`: {reason}")]
+    DeniedByPolicy {
+        /// The rule.
+        rule: String,
+        /// Its words.
+        reason: String,
+    },
+    /// No grant of the action was redeemed.
+    #[error("action `{action}` is {state}: its grant was not redeemed")]
+    ActionNotRedeemed {
+        /// The action.
+        action: String,
+        /// Its state's name.
+        state: &'static str,
+    },
+    /// The action has an outcome.
+    #[error("action `{action}` has an outcome already")]
+    OutcomeAlreadyReported {
+        /// The action.
+        action: String,
+    },
+    /// A backup of the name is there.
+    #[error("backup `{name}` is there already")]
+    BackupExists {
+        /// The name.
+        name: String,
+    },
+    /// The backup could not be written.
+    #[error("the backup could not be written: {cause}")]
+    BackupFailed {
+        /// What the system said.
+        cause: String,
+    },
+    /// The history the cursor wants is gone.
+    #[error("history before sequence {oldest} is gone; start again without a cursor")]
+    WatchCompacted {
+        /// The oldest sequence still there.
+        oldest: u64,
+    },
+    /// Too many open escalations.
+    #[error("{scope} has {limit} open escalations, the most there may be")]
+    TooManyOpen {
+        /// Whose limit.
+        scope: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// Too many streams.
+    #[error("there are {limit} streams open, the most there may be")]
+    TooManyWatches {
+        /// The limit.
+        limit: usize,
+    },
+    /// The disk is nearly full.
+    #[error("the server's disk is nearly full ({free_bytes} bytes free)")]
+    DiskFull {
+        /// Free bytes.
+        free_bytes: u64,
+    },
+    /// Too much at once.
+    #[error("the server is overloaded")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Span,
+    },
+    /// The server or its store stops.
+    #[error("the server is stopping")]
+    Stopping {
+        /// What the call has done.
+        effect: Effect,
+    },
+    /// Stored data is damaged.
+    #[error("stored data is damaged; tell the operator")]
+    DataDamaged {
+        /// For the log only.
+        cause: String,
+    },
+    /// A fault of the server.
+    #[error("internal error; the server's log has the cause")]
+    Internal {
+        /// For the log only.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::InvalidField`] in short.
+    pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::InvalidField { field: field.into(), problem: problem.into() }
+    }
+
+    /// A field that should hold an id and does not.
+    pub fn id(field: &str, error: &InvalidId) -> Self {
+        Self::field(field, error.to_string())
+    }
+
+    /// What the failed call has done: nothing, unless the store stopped midway.
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::Stopping { effect } => *effect,
+            _ => Effect::None,
+        }
+    }
+}
