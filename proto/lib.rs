@@ -8,6 +8,7 @@
     missing_docs,
     unused_qualifications,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::disallowed_methods,
     clippy::too_many_lines,
     reason = "generated code: the protos carry the comments and are tested for them"

@@ -1,1 +1,81 @@
-//! The Pointsman client.
+//! The Rust client of Pointsman: agents ask before they act, people answer.
+//!
+//! - [`Connection`]: where the server is and who calls.
+//! - [`Agent`]: starts runs, proposes tool calls, runs what is permitted.
+//! - [`Worker`]: takes up answers for agents that did not wait.
+//! - [`Reviewer`]: reads the queue and answers; [`QueueWatch`] follows it.
+//! - [`Runs`], [`Admin`]: reading, tokens, backup.
+//!
+//! Every mutation carries a request_id and is repeated by itself where that is
+//! safe. The crate fails closed: whatever goes wrong, a tool without a redeemed
+//! permit does not run, and it runs on exactly the bytes that were redeemed.
+//!
+//! ```no_run
+//! use pointsman_client::{Agent, Answer, Connection, Proposal, Proposed, RunEnd, StartRun};
+//!
+//! # async fn refund(_arguments: bytes::Bytes) -> Result<Vec<u8>, std::io::Error> { Ok(vec![]) }
+//! # async fn example() -> pointsman_client::Result<()> {
+//! let agent = Agent::new(Connection::from_env().connect().await?);
+//! let goal = "settle claim C-20931".to_owned();
+//! let run = agent.start_run(StartRun { goal, ..StartRun::default() }).await?;
+//!
+//! let proposal = Proposal::new("refund", r#"{"amount":4812,"currency":"EUR"}"#)
+//!     .target("account/A-77")
+//!     .reasoning("invoice and photos match");
+//! let permit = match run.propose(proposal).await? {
+//!     Proposed::Allowed(permit) => Some(permit),
+//!     Proposed::Denied(denial) => {
+//!         println!("denied: {}", denial.decision.reason);
+//!         None
+//!     }
+//!     Proposed::Waiting(mut wait) => match wait.answer().await? {
+//!         Answer::Approved(permit) | Answer::Modified(permit) => Some(permit),
+//!         other => {
+//!             println!("not permitted: {other:?}");
+//!             None
+//!         }
+//!     },
+//! };
+//! if let Some(permit) = permit {
+//!     let executed = permit.execute(refund).await?;
+//!     executed.report?;
+//! }
+//! run.finish(RunEnd::Succeeded).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod admin;
+mod agent;
+mod answer;
+mod connect;
+mod entropy;
+mod error;
+mod permit;
+mod proposal;
+mod retry;
+mod reviewer;
+mod runs;
+mod wait;
+mod watch;
+mod worker;
+
+pub use pointsman_api::v1;
+
+pub use crate::admin::{Admin, CreatedToken};
+pub use crate::agent::{Agent, Denial, Proposed, RunEnd, RunHandle, StartRun};
+pub use crate::answer::Answer;
+pub use crate::connect::{
+    ADDRESS_VARIABLE, AuthorizedChannel, BearerToken, Connection, ConnectionBuilder,
+    DEFAULT_ADDRESS, TOKEN_VARIABLE,
+};
+pub use crate::entropy::{CountingEntropy, Entropy, SystemEntropy};
+pub use crate::error::{Effect, Error, ErrorKind, FieldViolation, Result};
+pub use crate::permit::{Executed, LONGEST_RESULT, Permit, Redeemed, report_outcomes};
+pub use crate::proposal::Proposal;
+pub use crate::retry::RetryLimits;
+pub use crate::reviewer::{Reviewer, Seen, Shown, Verdict};
+pub use crate::runs::Runs;
+pub use crate::wait::Wait;
+pub use crate::watch::{QueueEvent, QueueWatch};
+pub use crate::worker::{Resumed, Worker, checkpoint};

@@ -1,0 +1,200 @@
+//! The agent's side: start a run, propose tool calls, run what is permitted.
+
+use pointsman_api::v1;
+use pointsman_api::v1::DecisionEffect;
+
+use std::sync::Arc;
+
+use crate::connect::{Connection, promised};
+use crate::error::{Error, Result};
+use crate::permit::Permit;
+use crate::proposal::Proposal;
+use crate::wait::{Dispatcher, Wait};
+
+/// An agent program. Clones share one stream for all their waits.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    connection: Connection,
+    dispatcher: Arc<Dispatcher>,
+}
+
+/// What a run is for.
+#[derive(Clone, Debug, Default)]
+pub struct StartRun {
+    /// What the run is to reach, in the agent's or its user's words.
+    pub goal: String,
+    /// The person or system the agent acts for; empty: none.
+    pub on_behalf_of: String,
+    /// The run that delegates to this one; empty: none.
+    pub parent_run_id: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// The agent reached its goal.
+    Succeeded,
+    /// The agent did not.
+    Failed,
+    /// The agent gave up before the end.
+    Cancelled,
+}
+
+/// A run of this agent.
+#[derive(Clone, Debug)]
+pub struct RunHandle {
+    agent: Agent,
+    run_id: String,
+}
+
+/// What the policy decided of a proposal.
+#[derive(Debug)]
+pub enum Proposed {
+    /// The action may run.
+    Allowed(Permit),
+    /// The action must not run.
+    Denied(Denial),
+    /// A person is asked.
+    Waiting(Wait),
+}
+
+/// A refusal by policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denial {
+    /// The refused action.
+    pub action_id: String,
+    /// What the policy said, and why.
+    pub decision: v1::Decision,
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// Makes an agent of a connection whose token has the agent role.
+    pub fn new(connection: Connection) -> Self {
+        let dispatcher = Arc::new(Dispatcher::new(connection.clone()));
+        Self { connection, dispatcher }
+    }
+
+    /// The connection that this agent calls on.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    ///
+    /// As `RunService.StartRun`.
+    pub async fn start_run(&self, start: StartRun) -> Result<RunHandle> {
+        let request = v1::StartRunRequest {
+            request_id: self.connection.new_request_id(),
+            on_behalf_of: start.on_behalf_of,
+            parent_run_id: start.parent_run_id,
+            goal: start.goal,
+        };
+        let answer = self
+            .connection
+            .send(|| {
+                let (mut service, request) = (self.connection.run_service(), request.clone());
+                async move { service.start_run(request).await }
+            })
+            .await?;
+        Ok(self.run(promised(answer.run, "run")?.run_id))
+    }
+
+    /// Goes on with a run that was started before. Asks nothing of the server.
+    pub fn run(&self, run_id: impl Into<String>) -> RunHandle {
+        RunHandle { agent: self.clone(), run_id: run_id.into() }
+    }
+
+    /// Waits again for an answer that an earlier process asked for. The bytes to
+    /// run come from the server, which compares them when they are redeemed.
+    pub fn resume_wait(&self, wait: v1::Wait) -> Wait {
+        self.dispatcher.resume(wait)
+    }
+}
+
+// === impl RunHandle ===
+
+impl RunHandle {
+    /// The run's id.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The agent that runs.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// Proposes one tool call; the policy decides at once.
+    ///
+    /// # Errors
+    ///
+    /// After any error the action must not run. The call is repeated by itself
+    /// where that is safe; see [`Error::effect`].
+    pub async fn propose(&self, proposal: Proposal) -> Result<Proposed> {
+        let connection = &self.agent.connection;
+        let request = proposal.to_request(connection.new_request_id(), &self.run_id);
+        let asking = self.agent.dispatcher.about_to_ask();
+        let answer = connection
+            .send(|| {
+                let (mut service, request) = (connection.action_service(), request.clone());
+                async move { service.propose_action(request).await }
+            })
+            .await?;
+        let decision = promised(answer.decision, "decision")?;
+        let call = proposal.into_call(&self.run_id, &answer.action_id);
+        match decision.effect() {
+            DecisionEffect::Allow => {
+                let grant = promised(answer.grant, "grant")?;
+                Ok(Proposed::Allowed(Permit::new(connection.clone(), call, grant)))
+            }
+            DecisionEffect::Deny => {
+                Ok(Proposed::Denied(Denial { action_id: answer.action_id, decision }))
+            }
+            DecisionEffect::Escalate => {
+                let wait = promised(answer.wait, "wait")?;
+                Ok(Proposed::Waiting(asking.wait_for(wait, call, decision)))
+            }
+            DecisionEffect::Unspecified => {
+                Err(Error::protocol("the server's decision is not one that this client knows"))
+            }
+        }
+    }
+
+    /// Finishes the run; its open questions are closed and its grants revoked.
+    ///
+    /// # Errors
+    ///
+    /// As `RunService.FinishRun`.
+    pub async fn finish(&self, end: RunEnd) -> Result<v1::Run> {
+        let connection = &self.agent.connection;
+        let request = v1::FinishRunRequest {
+            request_id: connection.new_request_id(),
+            run_id: self.run_id.clone(),
+            state: end.state().into(),
+        };
+        let answer = connection
+            .send(|| {
+                let (mut service, request) = (connection.run_service(), request.clone());
+                async move { service.finish_run(request).await }
+            })
+            .await?;
+        promised(answer.run, "run")
+    }
+}
+
+impl RunEnd {
+    fn state(self) -> v1::run::State {
+        match self {
+            Self::Succeeded => v1::run::State::Succeeded,
+            Self::Failed => v1::run::State::Failed,
+            Self::Cancelled => v1::run::State::Cancelled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
