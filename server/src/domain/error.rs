@@ -70,7 +70,9 @@ pub enum Error {
         position: usize,
     },
     /// A secret stands in the content.
-    #[error("`{place}` holds what looks like a secret ({pattern}); send a credential reference instead")]
+    #[error(
+        "`{place}` holds what looks like a secret ({pattern}); send a credential reference instead"
+    )]
     SecretFound {
         /// Where it was found.
         place: String,
@@ -300,7 +302,10 @@ pub enum Error {
 impl Error {
     /// An [`Error::InvalidField`] in short.
     pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::InvalidField { field: field.into(), problem: problem.into() }
+        Self::InvalidField {
+            field: field.into(),
+            problem: problem.into(),
+        }
     }
 
     /// A field that should hold an id and does not.

@@ -1,0 +1,110 @@
+# Pointsman: `make help` says what there is. `make test` is all that CI runs.
+
+# --- versions of the tools that are not in Cargo.lock -----------------------
+CARGO_DENY := 0.20.2
+# buf: .ci/package.json. Rust: at least `rust-version` in Cargo.toml.
+
+# --- how ---------------------------------------------------------------------
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export CARGO_TERM_COLOR ?= auto
+
+STEP := .ci/step
+BUF := .ci/node_modules/.bin/buf
+DENY := .tools/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
+# What `buf breaking` compares with: a branch, tag or commit; empty: nothing.
+BREAKING_BASE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+# Arguments of `make run`, such as `make run ARGS="--listen 127.0.0.1:7430"`.
+ARGS ?=
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build the server and start `pointsman dev` on 127.0.0.1:7420
+	cargo run --locked --package pointsman --bin pointsman -- dev $(ARGS)
+
+.PHONY: build
+build: ## Build everything, as `make run` and the tests use it
+	cargo build --locked --workspace --bins
+
+.PHONY: release
+release: ## Build the optimised `pointsman` into target/release
+	cargo build --locked --release --package pointsman
+
+.PHONY: test
+test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, docs, licences
+	@rm -f target/steps.txt
+	@$(STEP) "format (rustfmt)"              $(MAKE) fmt-check
+	@$(STEP) "tools (buf)"                   $(MAKE) $(BUF)
+	@$(STEP) "protos (buf)"                  $(MAKE) protos
+	@$(STEP) "tools (cargo-deny)"            $(MAKE) $(DENY)
+	@$(STEP) "licences, bans, sources"       $(MAKE) deny
+	@$(STEP) "lints (clippy)"                $(MAKE) lint
+	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
+	@$(STEP) "unit and end-to-end tests"     $(MAKE) check
+	@$(STEP) "documentation (rustdoc)"       $(MAKE) doc
+	@$(STEP) --summary
+
+.PHONY: check
+check: ## Unit and end-to-end tests alone
+	cargo test --locked --workspace
+
+.PHONY: soak
+soak: ## The long forms of the fault and race tests
+	@rm -f target/steps.txt
+	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
+	@$(STEP) "long fault tests"              env POINTSMAN_SOAK=1 cargo test --locked --test e2e -- --nocapture
+	@$(STEP) --summary
+
+.PHONY: fmt
+fmt: $(BUF) ## Format Rust and protos
+	cargo fmt --all
+	$(BUF) format --write proto
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## Clippy, with every warning an error
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: doc
+doc: ## The API documentation, with every warning an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+.PHONY: protos
+protos: $(BUF) ## buf: lint, format, and breaking changes since the last release
+	$(BUF) lint
+	$(BUF) format --diff --exit-code proto
+	@if [ -n "$(BREAKING_BASE)" ]; then \
+	  $(BUF) breaking --against '.git#ref=$(BREAKING_BASE)'; \
+	else \
+	  echo "no release tag to compare with: buf breaking not run"; \
+	fi
+
+.PHONY: deny
+deny: $(DENY) ## Licences, banned crates and sources of every dependency
+	$(DENY) --locked check bans licenses sources
+
+.PHONY: audit
+audit: $(DENY) ## Known vulnerabilities; downloads the advisory database
+	$(DENY) --locked check advisories
+
+.PHONY: clean
+clean: ## Remove what was built; tools stay
+	cargo clean
+
+$(BUF): .ci/package-lock.json
+	cd .ci && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Unoptimised: built in a minute, and it runs for three seconds.
+$(DENY):
+	cargo install --locked --debug cargo-deny@$(CARGO_DENY) \
+	  --root .tools/cargo-deny-$(CARGO_DENY) --target-dir .tools/target
+	@rm -rf .tools/target
