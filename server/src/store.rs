@@ -4,7 +4,7 @@
 //! it reads, decides, and commits a [`Transaction`] that names the versions it
 //! has seen. A commit is atomic, durable when it is answered, and never
 //! partly visible. Two engines implement it, one suite judges both
-//! ([`conformance`]):
+//! (`conformance`):
 //!
 //! - [`embedded`]: journal, payload packs and a sled projection on one disk;
 //! - a shared one over the PostgreSQL protocol.
@@ -12,6 +12,18 @@
 //! What is *not* promised: two reads of one caller need not see the same
 //! moment. A decision that rests on several keys names all of them in its
 //! transaction.
+
+pub mod damage;
+pub mod embedded;
+pub(crate) mod files;
+pub mod head;
+pub(crate) mod journal;
+pub mod leaf;
+pub mod merkle;
+pub(crate) mod packs;
+
+#[cfg(test)]
+mod conformance;
 
 use std::path::Path;
 

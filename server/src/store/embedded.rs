@@ -1,0 +1,215 @@
+//! The embedded store: journal, payload packs and a sled projection.
+//!
+//! Two threads. The *storage* thread ([`storage`]) owns sled and the order of
+//! commits: it validates, numbers and encodes. The *journal* thread
+//! ([`syncer`]) appends a group of commits and syncs it. While a group is being
+//! synced, the storage thread applies earlier ones to sled and serves reads.
+//! What is not synced is seen by validation only, never by a reader.
+//!
+//! The journal is the truth; sled holds no more than can be rebuilt from it.
+
+mod backup;
+mod group;
+mod heads;
+mod inbox;
+mod lifecycle;
+mod options;
+mod projection;
+mod recovery;
+mod restore;
+mod shared;
+mod space;
+mod stats;
+mod storage;
+mod syncer;
+mod tail;
+mod verify;
+mod view;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+pub use self::options::{
+    Clock, EmbeddedOptions, FaultPoint, Faults, OpenReport, StoreFailure,
+};
+pub use self::restore::{RestoreReport, restore};
+pub use self::space::{FreeSpace, Space, Watermarks};
+pub use self::stats::{STATS_GROUP_BUCKETS, StoreStats};
+pub use self::verify::{VerifyReport, verify};
+
+use self::inbox::{Ask, Commit, Inbox};
+use self::shared::Shared;
+use super::damage::OpenError;
+use super::{
+    BackupReport, CommitError, CommitRecord, Committed, Direction, KeyRange, MAX_PAYLOAD_BYTES,
+    MAX_RECORD_BYTES, MAX_WRITES, ReadError, Scan, SignedTreeHead, Store, StoreInfo, TailFrom,
+    Transaction, Versioned,
+};
+use crate::domain::digest::Digest;
+use crate::domain::payload::PayloadRef;
+use crate::store::packs::locate::PayloadError;
+
+/// How many reads may wait for the storage thread at once.
+const MAX_WAITING_READS: usize = 1_024;
+
+/// The store in a directory of one machine.
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
+    waiting_reads: Semaphore,
+    threads: lifecycle::Threads,
+}
+
+impl EmbeddedStore {
+    /// Opens the store, repairs what may be repaired, and starts it.
+    ///
+    /// Blocks: a large journal takes seconds. Refuses with
+    /// [`OpenError::Damaged`] rather than lose what was answered.
+    pub fn open(options: EmbeddedOptions) -> Result<(Self, OpenReport), OpenError> {
+        let (shared, inbox, threads, report) = lifecycle::start(options)?;
+        let waiting_reads = Semaphore::new(MAX_WAITING_READS);
+        Ok((Self { shared, inbox, waiting_reads, threads }, report))
+    }
+
+    /// Waits until the store has failed for good. The process should then exit:
+    /// nothing is acknowledged any more, and only a restart recovers.
+    pub async fn failure(&self) -> StoreFailure {
+        let mut failure = self.shared.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        failed.ok().and_then(|failed| failed.clone()).unwrap_or(StoreFailure::Closed)
+    }
+
+    /// Counters since the store was opened.
+    pub fn stats(&self) -> StoreStats {
+        self.shared.stats(self.inbox.depth())
+    }
+
+    /// Sends a question to the storage thread and waits for the answer.
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<T, ReadError>>) -> Ask + Send,
+    ) -> Result<T, ReadError> {
+        let _permit = self.waiting_reads.acquire().await.map_err(|_| ReadError::Stopped)?;
+        let (sender, receiver) = oneshot::channel();
+        self.inbox.ask(question(sender));
+        receiver.await.unwrap_or(Err(ReadError::Stopped))
+    }
+}
+
+impl Drop for EmbeddedStore {
+    /// Stops without a final head and without catching up sled, as a crash
+    /// would, but waits for the threads, so that the directory is free.
+    fn drop(&mut self) {
+        self.inbox.abandon();
+        self.threads.join();
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadError> {
+        if let Some(found) = self.shared.cached(key) {
+            return Ok(found);
+        }
+        let key = Bytes::copy_from_slice(key);
+        self.ask(|answer| Ask::Read { key, answer }).await
+    }
+
+    async fn scan(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Scan, ReadError> {
+        self.ask(|answer| Ask::Scan { range, direction, limit, answer }).await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
+        let weight = check_limits(&transaction)?;
+        let (answer, receiver) = oneshot::channel();
+        self.inbox.commit(Commit { transaction, weight, answer })?;
+        // The storage thread answers, or it died with the commit in hand.
+        receiver.await.unwrap_or(Err(CommitError::Unknown))
+    }
+
+    async fn payload(&self, reference: &PayloadRef) -> Result<Bytes, ReadError> {
+        if let Some(bytes) = self.shared.cached_payload(reference) {
+            return Ok(bytes);
+        }
+        let (packs, reference) = (Arc::clone(&self.shared.packs), *reference);
+        let read = tokio::task::spawn_blocking(move || packs.read(&reference));
+        match read.await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) => Err(payload_error(reference, &error)),
+            Err(_) => Err(ReadError::Stopped),
+        }
+    }
+
+    async fn tail(&self, from: TailFrom, limit: usize) -> Result<Vec<CommitRecord>, ReadError> {
+        tail::read(&self.shared, from, limit).await
+    }
+
+    fn doorbell(&self) -> watch::Receiver<u64> {
+        self.shared.doorbell.subscribe()
+    }
+
+    async fn sequence(&self, tenant: &str) -> Result<u64, ReadError> {
+        Ok(self.shared.sequence(tenant))
+    }
+
+    async fn info(&self) -> Result<StoreInfo, ReadError> {
+        Ok(self.shared.info())
+    }
+
+    async fn tree_head(&self) -> Result<SignedTreeHead, ReadError> {
+        Ok(self.shared.tree_head())
+    }
+
+    async fn state_digest(&self) -> Result<Digest, ReadError> {
+        self.ask(|answer| Ask::StateDigest { answer }).await
+    }
+
+    async fn backup(&self, into: &Path) -> Result<BackupReport, ReadError> {
+        let (shared, into) = (Arc::clone(&self.shared), into.to_owned());
+        let copy = tokio::task::spawn_blocking(move || backup::write(&shared, &into));
+        copy.await.unwrap_or(Err(ReadError::Stopped))
+    }
+
+    async fn close(&self) {
+        let (sender, receiver) = oneshot::channel();
+        self.inbox.close(sender);
+        // An error means that the storage thread is gone, which is as closed.
+        let _ = receiver.await;
+    }
+}
+
+/// Checks a transaction against the limits of the store; answers its bytes.
+fn check_limits(transaction: &Transaction) -> Result<usize, CommitError> {
+    let within = |what, actual, limit| {
+        if actual > limit { Err(CommitError::TooLarge { what, actual, limit }) } else { Ok(actual) }
+    };
+    within("writes", transaction.writes.len(), MAX_WRITES)?;
+    within("events", transaction.events.len(), MAX_WRITES)?;
+    let mut bytes = 0;
+    for write in &transaction.writes {
+        let record = write.key.len() + write.value.as_ref().map_or(0, Bytes::len);
+        bytes += within("bytes in one record", record, MAX_RECORD_BYTES)?;
+    }
+    let payloads = transaction.payloads.iter().map(|payload| payload.bytes.len()).sum();
+    Ok(bytes + within("bytes of payload", payloads, MAX_PAYLOAD_BYTES)?)
+}
+
+fn payload_error(reference: PayloadRef, error: &PayloadError) -> ReadError {
+    match error {
+        PayloadError::Missing => ReadError::NoPayload { id: reference.id },
+        PayloadError::Damaged => ReadError::Damaged { what: format!("payload {}", reference.id) },
+        PayloadError::Io(error) => ReadError::Medium { message: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Forms a group of commits: validates, numbers and encodes.
+//!
+//! Each transaction is judged against the state with all earlier ones of its
+//! group applied. One that does not hold is dropped and answered; the others
+//! go on.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::sync::oneshot;
+
+use super::inbox::Commit;
+use super::projection::ProjectionError;
+use super::shared::Shared;
+use super::view::{Layer, Slot, View};
+use crate::domain::payload::PayloadDraft;
+use crate::domain::time::Timestamp;
+use crate::store::journal::frame::Frame;
+use crate::store::leaf::WRITES_SALT_LENGTH;
+use crate::store::merkle::Frontier;
+use crate::store::{
+    CommitError, CommitRecord, Committed, Direction, Expectation, KeyRange, Transaction, Version,
+};
+
+/// The numbers that the next commit takes; ahead of what is durable by the
+/// group that is being synced.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) commit: u64,
+    pub(super) time: Timestamp,
+    pub(super) frontier: Frontier,
+    pub(super) sequences: HashMap<String, u64>,
+}
+
+/// A commit of a group, until it is synced.
+pub(super) struct Pending {
+    pub(super) record: CommitRecord,
+    pub(super) committed: Committed,
+    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
+    /// Where its frame begins in the group's bytes.
+    pub(super) offset: usize,
+}
+
+/// Commits that are synced together.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) layer: Layer,
+    pub(super) commits: Vec<Pending>,
+    pub(super) frames: Vec<u8>,
+    pub(super) payloads: Vec<PayloadDraft>,
+    /// The ledger's tree after the group.
+    pub(super) frontier: Frontier,
+}
+
+/// Forms groups.
+pub(super) struct Former<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) ledger: &'a mut Ledger,
+    /// Layers below the group, the newest first.
+    pub(super) below: &'a [&'a Layer],
+    pub(super) projection: &'a super::projection::Projection,
+    pub(super) seed: u32,
+    pub(super) random: &'a SystemRandom,
+}
+
+impl Former<'_> {
+    /// Judges transactions in order; answers those that do not hold.
+    pub(super) fn form(
+        &mut self,
+        commits: Vec<Commit>,
+        frames: Vec<u8>,
+    ) -> Result<Group, ProjectionError> {
+        let mut group = Group { frames, ..Group::default() };
+        let first = self.ledger.commit + 1;
+        for Commit { transaction, answer, .. } in commits {
+            match self.admit(&transaction, &group)? {
+                Ok(()) => self.number(transaction, answer, first, &mut group),
+                Err(refusal) => {
+                    if refusal == CommitError::Conflict {
+                        self.shared.counters.conflicts.add(1);
+                    }
+                    let _ = answer.send(Err(refusal));
+                }
+            }
+        }
+        group.frontier = self.ledger.frontier.clone();
+        Ok(group)
+    }
+
+    fn admit(
+        &self,
+        transaction: &Transaction,
+        group: &Group,
+    ) -> Result<Result<(), CommitError>, ProjectionError> {
+        let mut layers = Vec::with_capacity(self.below.len() + 1);
+        layers.push(&group.layer);
+        layers.extend_from_slice(self.below);
+        let view = View { layers: &layers, projection: self.projection };
+        for expectation in &transaction.expectations {
+            let holds = match expectation {
+                Expectation::Key { key, version } => self.version(&view, key)? == *version,
+                Expectation::Range { range, rows, complete } => {
+                    range_holds(&view, range, rows, *complete)?
+                }
+            };
+            if !holds {
+                return Ok(Err(CommitError::Conflict));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// A key's version. The cache is right for whatever no layer hides, and
+    /// cheaper than sled.
+    fn version(&self, view: &View<'_>, key: &[u8]) -> Result<Option<Version>, ProjectionError> {
+        if let Some(slot) = view.layered(key) {
+            return Ok(slot.value.as_ref().map(|_| slot.version));
+        }
+        if let Some(known) = self.shared.records.peek(key) {
+            return Ok(known.map(|known| known.version));
+        }
+        Ok(self.projection.get(key)?.map(|found| found.version))
+    }
+
+    /// Gives a transaction its numbers and encodes it.
+    fn number(
+        &mut self,
+        transaction: Transaction,
+        answer: oneshot::Sender<Result<Committed, CommitError>>,
+        first_of_group: u64,
+        group: &mut Group,
+    ) {
+        let Transaction { tenant, principal, request_id, writes, events, payloads, .. } =
+            transaction;
+        let mut salt = [0; WRITES_SALT_LENGTH];
+        if self.random.fill(&mut salt).is_err() {
+            let _ = answer.send(Err(CommitError::Stopped));
+            return;
+        }
+        let frame = Frame {
+            commit: self.ledger.commit + 1,
+            group: first_of_group,
+            time: self.ledger.time.max((self.shared.clock)()),
+            first_sequence: self.ledger.sequences.get(&tenant).copied().unwrap_or(0) + 1,
+            leaf_index: self.ledger.frontier.size(),
+            tenant,
+            principal,
+            request_id,
+            events,
+            writes,
+            salt,
+            payloads: payloads.iter().map(|payload| payload.reference).collect(),
+        };
+        let offset = group.frames.len();
+        if frame.encode(self.seed, &mut group.frames).is_err() {
+            group.frames.truncate(offset);
+            let limit = crate::store::journal::frame::MAX_BODY_BYTES;
+            let refusal = CommitError::TooLarge { what: "bytes in all", actual: limit, limit };
+            let _ = answer.send(Err(refusal));
+            return;
+        }
+        self.enter(&frame, group);
+        group.payloads.extend(payloads);
+        let committed = Committed {
+            commit: frame.commit,
+            sequence: frame.last_sequence(),
+            time: frame.time,
+        };
+        group.commits.push(Pending { record: frame.into_record(), committed, answer, offset });
+    }
+
+    /// Advances the ledger and the group's layer.
+    fn enter(&mut self, frame: &Frame, group: &mut Group) {
+        for leaf in frame.leaf_hashes() {
+            self.ledger.frontier.append(leaf);
+        }
+        if let Some(sequence) = self.ledger.sequences.get_mut(&frame.tenant) {
+            *sequence = frame.last_sequence();
+        } else {
+            self.ledger.sequences.insert(frame.tenant.clone(), frame.last_sequence());
+        }
+        (self.ledger.commit, self.ledger.time) = (frame.commit, frame.time);
+        let version = Version(frame.commit);
+        for write in &frame.writes {
+            let slot = Slot { value: write.value.clone(), version };
+            group.layer.insert(write.key.clone(), slot);
+        }
+    }
+}
+
+/// Whether a range still begins with the rows that were read.
+fn range_holds(
+    view: &View<'_>,
+    range: &KeyRange,
+    rows: &[(Bytes, Version)],
+    complete: bool,
+) -> Result<bool, ProjectionError> {
+    let mut found = view.range(range, Direction::Ascending);
+    let compared = rows.iter().try_for_each(|(key, version)| match found.next() {
+        Some(Ok((now, row))) if now == *key && row.version == *version => {
+            ControlFlow::Continue(())
+        }
+        Some(Err(error)) => ControlFlow::Break(Err(error)),
+        _ => ControlFlow::Break(Ok(false)),
+    });
+    if let ControlFlow::Break(answer) = compared {
+        return answer;
+    }
+    if !complete {
+        return Ok(true);
+    }
+    found.next().transpose().map(|beyond| beyond.is_none())
+}

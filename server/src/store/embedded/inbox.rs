@@ -1,0 +1,228 @@
+//! What waits for the storage thread.
+//!
+//! Commits queue in two lanes, the exempt one first; questions are answered as
+//! they come. Bounded: a full queue answers `Busy`, except to the exempt lane,
+//! whose own bound is far beyond what stops and pauses can reach.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::syncer::SyncDone;
+use crate::domain::digest::Digest;
+use crate::store::{
+    CommitError, CommitLane, Committed, Direction, KeyRange, ReadError, Scan, Transaction,
+    Versioned,
+};
+
+/// The most commits that wait in the normal lane.
+const MAX_QUEUED: usize = 8_192;
+/// The most bytes that wait in the normal lane.
+const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
+/// The most commits that wait in the exempt lane.
+const MAX_QUEUED_EXEMPT: usize = 65_536;
+/// The most commits in one group.
+const MAX_GROUP: usize = 512;
+/// The most bytes in one group, beyond its first commit.
+const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+type Answer<T> = oneshot::Sender<Result<T, ReadError>>;
+
+/// A transaction and who waits for it.
+pub(super) struct Commit {
+    pub(super) transaction: Transaction,
+    /// Its bytes, as far as they count.
+    pub(super) weight: usize,
+    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// A question that only the storage thread can answer.
+pub(super) enum Ask {
+    /// Reads a key.
+    Read { key: Bytes, answer: Answer<Option<Versioned>> },
+    /// Reads a range.
+    Scan { range: KeyRange, direction: Direction, limit: usize, answer: Answer<Scan> },
+    /// Digests the whole state.
+    StateDigest { answer: Answer<Digest> },
+}
+
+/// How far the store is from its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Everything is taken.
+    #[default]
+    Open,
+    /// No new commits; the ones in hand are finished.
+    Closing,
+    /// The handle is gone: stop at once.
+    Abandoned,
+    /// Nothing is taken any more.
+    Stopped,
+}
+
+#[derive(Default)]
+struct Queues {
+    phase: Phase,
+    exempt: VecDeque<Commit>,
+    normal: VecDeque<Commit>,
+    normal_bytes: usize,
+    asks: Vec<Ask>,
+    done: Option<SyncDone>,
+    closers: Vec<oneshot::Sender<()>>,
+    is_waiting: bool,
+}
+
+/// What the storage thread takes at once.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) phase: Phase,
+    pub(super) done: Option<SyncDone>,
+    pub(super) commits: Vec<Commit>,
+    pub(super) asks: Vec<Ask>,
+}
+
+/// The queues before the storage thread.
+#[derive(Default)]
+pub(super) struct Inbox {
+    queues: Mutex<Queues>,
+    ready: Condvar,
+}
+
+impl Inbox {
+    /// Queues a commit, or says why not.
+    pub(super) fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        let mut queues = self.lock();
+        if queues.phase != Phase::Open {
+            return Err(CommitError::Stopped);
+        }
+        if commit.transaction.lane == CommitLane::Exempt {
+            if queues.exempt.len() >= MAX_QUEUED_EXEMPT {
+                return Err(CommitError::Busy);
+            }
+            queues.exempt.push_back(commit);
+        } else {
+            let bytes = queues.normal_bytes + commit.weight;
+            if queues.normal.len() >= MAX_QUEUED || bytes > MAX_QUEUED_BYTES {
+                return Err(CommitError::Busy);
+            }
+            queues.normal_bytes = bytes;
+            queues.normal.push_back(commit);
+        }
+        self.wake(&queues);
+        Ok(())
+    }
+
+    /// Queues a question; dropped, and so answered `Stopped`, after the end.
+    pub(super) fn ask(&self, ask: Ask) {
+        let mut queues = self.lock();
+        if queues.phase != Phase::Stopped {
+            queues.asks.push(ask);
+            self.wake(&queues);
+        }
+    }
+
+    /// Reports that a group is synced, or is not.
+    pub(super) fn done(&self, done: SyncDone) {
+        let mut queues = self.lock();
+        queues.done = Some(done);
+        self.wake(&queues);
+    }
+
+    /// Takes no new commits; `closed` hears when all is finished.
+    pub(super) fn close(&self, closed: oneshot::Sender<()>) {
+        let mut queues = self.lock();
+        if queues.phase == Phase::Open {
+            queues.phase = Phase::Closing;
+        }
+        if queues.phase == Phase::Closing {
+            queues.closers.push(closed);
+        }
+        self.wake(&queues);
+    }
+
+    /// Asks the storage thread to stop without finishing.
+    pub(super) fn abandon(&self) {
+        let mut queues = self.lock();
+        if queues.phase != Phase::Stopped {
+            queues.phase = Phase::Abandoned;
+        }
+        self.wake(&queues);
+    }
+
+    /// Ends it: whatever waits is answered, and nothing is taken any more.
+    pub(super) fn stop(&self) {
+        let mut queues = self.lock();
+        queues.phase = Phase::Stopped;
+        let queues = std::mem::replace(
+            &mut *queues,
+            Queues { phase: Phase::Stopped, ..Queues::default() },
+        );
+        for commit in queues.exempt.into_iter().chain(queues.normal) {
+            let _ = commit.answer.send(Err(CommitError::Stopped));
+        }
+        for closer in queues.closers {
+            let _ = closer.send(());
+        }
+    }
+
+    /// Takes what there is: commits only if a group is wanted (or one has just
+    /// been synced). Waits up to `patience` if there is nothing and the phase is
+    /// still the one that was `seen`.
+    pub(super) fn take(&self, wants_group: bool, seen: Phase, patience: Duration) -> Taken {
+        let mut queues = self.lock();
+        if !patience.is_zero() && !queues.has_work(wants_group) {
+            queues.is_waiting = true;
+            let waited = self.ready.wait_timeout_while(queues, patience, |queues| {
+                !queues.has_work(wants_group) && queues.phase == seen
+            });
+            queues = waited.unwrap_or_else(PoisonError::into_inner).0;
+            queues.is_waiting = false;
+        }
+        let done = queues.done.take();
+        let wants_group = wants_group || done.is_some();
+        let commits = if wants_group { queues.take_group() } else { Vec::new() };
+        Taken { phase: queues.phase, done, commits, asks: std::mem::take(&mut queues.asks) }
+    }
+
+    /// How many commits wait.
+    pub(super) fn depth(&self) -> usize {
+        let queues = self.lock();
+        queues.exempt.len() + queues.normal.len()
+    }
+
+    fn wake(&self, queues: &Queues) {
+        if queues.is_waiting {
+            self.ready.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queues {
+    fn has_work(&self, wants_group: bool) -> bool {
+        let has_commits = !self.exempt.is_empty() || !self.normal.is_empty();
+        self.done.is_some() || !self.asks.is_empty() || (wants_group && has_commits)
+    }
+
+    fn take_group(&mut self) -> Vec<Commit> {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while group.len() < MAX_GROUP && (group.is_empty() || bytes < MAX_GROUP_BYTES) {
+            let next = self.exempt.pop_front().or_else(|| {
+                let commit = self.normal.pop_front()?;
+                self.normal_bytes = self.normal_bytes.saturating_sub(commit.weight);
+                Some(commit)
+            });
+            let Some(commit) = next else { break };
+            bytes += commit.weight;
+            group.push(commit);
+        }
+        group
+    }
+}

@@ -1,0 +1,4 @@
+//! The embedded store: the conformance suite, and what only it can show.
+
+mod conform;
+mod make;

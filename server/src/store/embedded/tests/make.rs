@@ -1,0 +1,55 @@
+//! Builders and helpers of the embedded store's tests.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::domain::time::Timestamp;
+use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenReport, Space, Watermarks};
+
+/// A directory with a store in it, and a clock that ticks at each look.
+pub(super) struct Place {
+    _guard: tempfile::TempDir,
+    pub(super) data: PathBuf,
+    ticks: Arc<AtomicI64>,
+}
+
+pub(super) fn mk_place() -> Place {
+    let guard = tempfile::tempdir().unwrap();
+    let data = guard.path().join("data");
+    Place { _guard: guard, data, ticks: Arc::new(AtomicI64::new(1_700_000_000_000_000)) }
+}
+
+impl Place {
+    pub(super) fn options(&self) -> EmbeddedOptions {
+        self.options_at(&self.data)
+    }
+
+    pub(super) fn options_at(&self, data: &Path) -> EmbeddedOptions {
+        let ticks = Arc::clone(&self.ticks);
+        let clock = Arc::new(move || Timestamp::from_micros(ticks.fetch_add(1, Ordering::Relaxed)));
+        EmbeddedOptions {
+            ballast_bytes: 0,
+            sled_cache_bytes: 8 * 1024 * 1024,
+            watermarks: Watermarks { intake_bytes: 0, intake_percent: 0, normal_bytes: 0 },
+            free_space: Arc::new(|_| Ok(Space { free: 1 << 40, total: 1 << 41 })),
+            ..EmbeddedOptions::new(data, clock)
+        }
+    }
+
+    pub(super) fn open(&self) -> (EmbeddedStore, OpenReport) {
+        EmbeddedStore::open(self.options()).unwrap()
+    }
+
+    pub(super) fn segment(&self, number: u64) -> PathBuf {
+        self.data.join(format!("journal/{number:010}.log"))
+    }
+
+    pub(super) fn pack(&self, number: u32) -> PathBuf {
+        self.data.join(format!("packs/{number:04}.pack"))
+    }
+
+    pub(super) fn outer_head(&self) -> PathBuf {
+        self.data.with_extension("head")
+    }
+}
