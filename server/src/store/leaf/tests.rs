@@ -60,7 +60,7 @@ fn a_leaf_is_these_bytes() {
     assert_eq!(leaf, want);
     assert_eq!(
         leaf_hash(&leaf).to_string(),
-        "GOLDEN"
+        "326e2857cf2d9ac13eda14f7c5bb0d870ea71e76b9e19504c6f81be697cb1958"
     );
 }
 
