@@ -82,10 +82,7 @@ fn is_foreign(folder: &Path) -> bool {
 }
 
 fn relative(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap()
-        .to_string_lossy()
-        .replace('\\', "/")
+    path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/")
 }
 
 /// Fails with every finding, one a line.

@@ -123,10 +123,7 @@ impl Admin {
     /// # Errors
     ///
     /// As `AdminService.CreateBackup`.
-    pub async fn create_backup(
-        &self,
-        name: impl Into<String>,
-    ) -> Result<v1::CreateBackupResponse> {
+    pub async fn create_backup(&self, name: impl Into<String>) -> Result<v1::CreateBackupResponse> {
         let request = v1::CreateBackupRequest { name: name.into() };
         self.connection
             .send_once(BACKUP_LIMIT, async {

@@ -49,8 +49,9 @@ impl Proposal {
     ///
     /// InvalidInput if the arguments have no JSON form.
     pub fn json(tool: impl Into<String>, arguments: &impl Serialize) -> Result<Self> {
-        let bytes = serde_json::to_vec(arguments)
-            .map_err(|cause| Error::invalid_input(format!("arguments without JSON form: {cause}")))?;
+        let bytes = serde_json::to_vec(arguments).map_err(|cause| {
+            Error::invalid_input(format!("arguments without JSON form: {cause}"))
+        })?;
         Ok(Self::new(tool, bytes))
     }
 

@@ -129,8 +129,9 @@ impl Wait {
         };
         let received = receiver.await;
         self.receiver = None;
-        let resumption = received
-            .map_err(|_| Error::invalid_input("another wait for the same question replaced this"))??;
+        let resumption = received.map_err(|_| {
+            Error::invalid_input("another wait for the same question replaced this")
+        })??;
         let (escalation_id, epoch) = (resumption.escalation_id.clone(), resumption.epoch);
         let answer = answer_of(&self.dispatcher.connection, resumption, self.call.clone())?;
         Ok((answer, escalation_id, epoch))

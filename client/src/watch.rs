@@ -130,7 +130,8 @@ impl QueueWatch {
         let limit = self.connection.attempt_limit();
         let mut service = self.connection.escalation_service();
         let opening = service.watch_escalations(self.request.clone());
-        let answer = tokio::time::timeout(limit, opening).await.map_err(|_| Error::timeout(limit))?;
+        let answer =
+            tokio::time::timeout(limit, opening).await.map_err(|_| Error::timeout(limit))?;
         self.stream = Some(answer?.into_inner());
         Ok(())
     }
@@ -153,10 +154,8 @@ impl QueueWatch {
     /// Decides whether the watch goes on after an error.
     fn recover(&mut self, error: Error) -> Result<QueueEvent> {
         self.stream = None;
-        if matches!(
-            error.reason(),
-            Some(ErrorReason::WatchCompacted | ErrorReason::CursorInvalid)
-        ) && !self.request.cursor.is_empty()
+        if matches!(error.reason(), Some(ErrorReason::WatchCompacted | ErrorReason::CursorInvalid))
+            && !self.request.cursor.is_empty()
         {
             self.request.cursor.clear();
             self.delay = None;

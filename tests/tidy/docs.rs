@@ -34,19 +34,12 @@ fn the_readme_shows_running_code_soon() {
     let lines: Vec<_> = readme.lines().collect();
     let mut findings = Vec::new();
     if lines.len() > README_LINES {
-        findings.push(format!(
-            "README.md has {} lines, at most {README_LINES}",
-            lines.len()
-        ));
+        findings.push(format!("README.md has {} lines, at most {README_LINES}", lines.len()));
     }
     if !lines.get(2).is_some_and(|line| line.contains("Pointsman")) {
         findings.push("line 3 is the one sentence that says what Pointsman is".to_owned());
     }
-    if !lines
-        .iter()
-        .take(CODE_BEFORE)
-        .any(|line| line.starts_with("make run"))
-    {
+    if !lines.iter().take(CODE_BEFORE).any(|line| line.starts_with("make run")) {
         findings.push(format!("`make run` stands before line {CODE_BEFORE}"));
     }
     none(&findings, "README");

@@ -12,13 +12,7 @@ struct Layer {
     never: &'static [&'static str],
 }
 
-const WIRE: [&str; 5] = [
-    "pointsman_api::",
-    "tonic::",
-    "tonic_types::",
-    "prost::",
-    "prost_types::",
-];
+const WIRE: [&str; 5] = ["pointsman_api::", "tonic::", "tonic_types::", "prost::", "prost_types::"];
 
 const LAYERS: [Layer; 5] = [
     Layer {
@@ -70,24 +64,13 @@ const LAYERS: [Layer; 5] = [
             "axum::",
         ],
     },
-    Layer {
-        name: "rpc",
-        modules: &["rpc", "engine", "domain"],
-        never: &["sled::"],
-    },
-    Layer {
-        name: "http",
-        modules: &["http", "engine", "domain"],
-        never: &["sled::"],
-    },
+    Layer { name: "rpc", modules: &["rpc", "engine", "domain"], never: &["sled::"] },
+    Layer { name: "http", modules: &["http", "engine", "domain"], never: &["sled::"] },
 ];
 
 /// Store modules that the engine must not name: it knows the trait only.
-const STORE_ENGINES: [&str; 3] = [
-    "crate::store::embedded",
-    "crate::store::journal",
-    "crate::store::postgres",
-];
+const STORE_ENGINES: [&str; 3] =
+    ["crate::store::embedded", "crate::store::journal", "crate::store::postgres"];
 
 fn layer_of(source: &Source) -> Option<&'static Layer> {
     let inside = source.path.strip_prefix("server/src/")?;
@@ -138,17 +121,12 @@ fn every_layer_uses_only_what_it_may() {
         for (number, line) in source.code_lines() {
             for module in modules_named(line) {
                 if modules.iter().any(|known| known == module) && !layer.modules.contains(&module) {
-                    findings.push(format!(
-                        "{}:{number}: {} uses {module}",
-                        source.path, layer.name
-                    ));
+                    findings
+                        .push(format!("{}:{number}: {} uses {module}", source.path, layer.name));
                 }
             }
             for item in layer.never.iter().filter(|item| uses(line, item)) {
-                findings.push(format!(
-                    "{}:{number}: {} uses {item}",
-                    source.path, layer.name
-                ));
+                findings.push(format!("{}:{number}: {} uses {item}", source.path, layer.name));
             }
             if layer.name == "engine" {
                 for item in STORE_ENGINES.iter().filter(|item| line.contains(*item)) {

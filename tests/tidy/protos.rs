@@ -35,31 +35,19 @@ struct Collector {
 impl Collector {
     fn add(&mut self, path: &[i32], name: String, is_method: bool) {
         let comment = self.comments.get(path).cloned().unwrap_or_default();
-        self.elements.push(Element {
-            name,
-            comment,
-            is_method,
-        });
+        self.elements.push(Element { name, comment, is_method });
     }
 
     fn add_message(&mut self, path: &[i32], scope: &str, message: &DescriptorProto) {
         let name = format!("{scope}.{}", message.name());
         self.add(path, name.clone(), false);
         for (at, field) in message.field.iter().enumerate() {
-            self.add(
-                &step(path, MESSAGE_FIELD, at),
-                format!("{name}.{}", field.name()),
-                false,
-            );
+            self.add(&step(path, MESSAGE_FIELD, at), format!("{name}.{}", field.name()), false);
         }
         for (at, oneof) in message.oneof_decl.iter().enumerate() {
             // `optional` fields make a oneof of their own that no source shows.
             if !oneof.name().starts_with('_') {
-                self.add(
-                    &step(path, MESSAGE_ONEOF, at),
-                    format!("{name}.{}", oneof.name()),
-                    false,
-                );
+                self.add(&step(path, MESSAGE_ONEOF, at), format!("{name}.{}", oneof.name()), false);
             }
         }
         for (at, nested) in message.nested_type.iter().enumerate() {
@@ -74,11 +62,7 @@ impl Collector {
         let name = format!("{scope}.{}", enumeration.name());
         self.add(path, name.clone(), false);
         for (at, value) in enumeration.value.iter().enumerate() {
-            self.add(
-                &step(path, ENUM_VALUE, at),
-                format!("{name}.{}", value.name()),
-                false,
-            );
+            self.add(&step(path, ENUM_VALUE, at), format!("{name}.{}", value.name()), false);
         }
     }
 }
@@ -89,24 +73,12 @@ fn step(path: &[i32], field: i32, at: usize) -> Vec<i32> {
 }
 
 fn elements_of(file: &FileDescriptorProto) -> Vec<Element> {
-    let locations = &file
-        .source_code_info
-        .as_ref()
-        .expect("source info")
-        .location;
+    let locations = &file.source_code_info.as_ref().expect("source info").location;
     let comments = locations
         .iter()
-        .map(|location| {
-            (
-                location.path.clone(),
-                location.leading_comments().to_owned(),
-            )
-        })
+        .map(|location| (location.path.clone(), location.leading_comments().to_owned()))
         .collect();
-    let mut collector = Collector {
-        comments,
-        elements: Vec::new(),
-    };
+    let mut collector = Collector { comments, elements: Vec::new() };
     let package = file.package();
     for (at, message) in file.message_type.iter().enumerate() {
         collector.add_message(&step(&[], FILE_MESSAGE, at), package, message);
@@ -142,11 +114,7 @@ fn elements() -> Vec<Element> {
 #[test]
 fn every_element_is_commented() {
     let elements = elements();
-    assert!(
-        elements.len() > 300,
-        "only {} elements found",
-        elements.len()
-    );
+    assert!(elements.len() > 300, "only {} elements found", elements.len());
     let findings: Vec<_> = elements
         .iter()
         .filter(|element| element.comment.trim().is_empty())
@@ -160,27 +128,16 @@ fn every_rpc_names_effect_and_errors() {
     let mut findings = Vec::new();
     for method in elements().iter().filter(|element| element.is_method) {
         let comment = &method.comment;
-        if !["No effect", "Effect:", "Event:", "Events:"]
-            .iter()
-            .any(|word| comment.contains(word))
+        if !["No effect", "Effect:", "Event:", "Events:"].iter().any(|word| comment.contains(word))
         {
-            findings.push(format!(
-                "{}: neither `Effect:`, `Event:` nor `No effect`",
-                method.name
-            ));
+            findings.push(format!("{}: neither `Effect:`, `Event:` nor `No effect`", method.name));
         }
         if !comment.contains("Errors:") && !comment.contains("No errors") {
-            findings.push(format!(
-                "{}: neither `Errors:` nor `No errors`",
-                method.name
-            ));
+            findings.push(format!("{}: neither `Errors:` nor `No errors`", method.name));
         }
         for reason in reasons_named(comment) {
             if ErrorReason::from_wire_name(&reason).is_none() {
-                findings.push(format!(
-                    "{}: {reason} is not in error_reason.proto",
-                    method.name
-                ));
+                findings.push(format!("{}: {reason} is not in error_reason.proto", method.name));
             }
         }
     }
@@ -210,9 +167,7 @@ fn reasons_named(comment: &str) -> Vec<String> {
         .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter(|word| {
             word.len() > 3
-                && word
-                    .chars()
-                    .all(|letter| letter.is_ascii_uppercase() || letter == '_')
+                && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
         })
         .map(str::to_owned)
         .collect()

@@ -9,14 +9,8 @@ const NORM: usize = 400;
 
 /// The one place that may read the clock and draw ids.
 const CLOCK_FILES: [&str; 1] = ["clock.rs"];
-const CLOCK_READS: [&str; 6] = [
-    "SystemTime::now",
-    "Instant::now",
-    "Utc::now",
-    "::now_utc(",
-    "Uuid::new_v4",
-    "Uuid::now_v7",
-];
+const CLOCK_READS: [&str; 6] =
+    ["SystemTime::now", "Instant::now", "Utc::now", "::now_utc(", "Uuid::new_v4", "Uuid::now_v7"];
 /// The one place of the tests that may wait for time to pass: the bounded poll.
 const WAITING_FILE: &str = "tests/harness/poll.rs";
 
@@ -34,10 +28,7 @@ fn every_file_says_what_it_is_for() {
         .filter(|source| !source.text.starts_with("//! "))
         .map(|source| source.path.clone())
         .collect();
-    none(
-        &findings,
-        "a file opens with `//!`: what it is for, what it must not do",
-    );
+    none(&findings, "a file opens with `//!`: what it is for, what it must not do");
 }
 
 #[test]
@@ -82,10 +73,7 @@ fn tests_neither_sleep_nor_skip() {
             continue;
         }
         for (number, line) in source.code_lines() {
-            if ["sleep(", "#[ignore", "#[should_panic"]
-                .iter()
-                .any(|bad| line.contains(bad))
-            {
+            if ["sleep(", "#[ignore", "#[should_panic"].iter().any(|bad| line.contains(bad)) {
                 findings.push(format!("{}:{number}: {}", source.path, line.trim()));
             }
         }
@@ -106,22 +94,15 @@ fn every_file_is_listed_by_its_module() {
             continue;
         }
         let wanted = [format!("mod {stem};"), format!("mod {stem} {{")];
-        let parents = [
-            format!("{folder}.rs"),
-            format!("{folder}/lib.rs"),
-            format!("{folder}/main.rs"),
-        ];
+        let parents =
+            [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
         let is_listed = files
             .iter()
             .filter(|file| parents.contains(&file.path))
             .flat_map(|file| file.code_lines())
             .any(|(_, line)| wanted.iter().any(|wanted| line.contains(wanted)));
         if !is_listed {
-            findings.push(format!(
-                "{}: no `mod {stem};` in {}",
-                source.path,
-                parents.join(" or ")
-            ));
+            findings.push(format!("{}: no `mod {stem};` in {}", source.path, parents.join(" or ")));
         }
     }
     none(&findings, "no forgotten files");

@@ -76,8 +76,7 @@ async fn read_one(connection: &Connection, shared: &Shared, delays: &mut Delays)
 }
 
 async fn open(connection: &Connection) -> Result<Streaming<v1::AwaitResolutionsResponse>> {
-    let request =
-        v1::AwaitResolutionsRequest { scope: None, heartbeat: Some(span(HEARTBEAT)) };
+    let request = v1::AwaitResolutionsRequest { scope: None, heartbeat: Some(span(HEARTBEAT)) };
     let limit = connection.attempt_limit();
     let mut service = connection.escalation_service();
     match tokio::time::timeout(limit, service.await_resolutions(request)).await {

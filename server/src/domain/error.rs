@@ -302,10 +302,7 @@ pub enum Error {
 impl Error {
     /// An [`Error::InvalidField`] in short.
     pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::InvalidField {
-            field: field.into(),
-            problem: problem.into(),
-        }
+        Self::InvalidField { field: field.into(), problem: problem.into() }
     }
 
     /// A field that should hold an id and does not.

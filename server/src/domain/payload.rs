@@ -49,17 +49,8 @@ impl PayloadDraft {
         dedup_scope: Option<RunId>,
     ) -> Option<Self> {
         let size = u32::try_from(bytes.len()).ok()?;
-        let reference = PayloadRef {
-            id,
-            commitment: commitment(&salt, &bytes),
-            size,
-        };
-        Some(Self {
-            reference,
-            salt,
-            bytes,
-            dedup_scope,
-        })
+        let reference = PayloadRef { id, commitment: commitment(&salt, &bytes), size };
+        Some(Self { reference, salt, bytes, dedup_scope })
     }
 }
 

@@ -95,23 +95,15 @@ mod tests {
     #[test]
     fn key_bytes_keep_the_order_of_time() {
         let times = [i64::MIN, -1, 0, 1, 1_700_000_000_000_000, i64::MAX];
-        let keys: Vec<_> = times
-            .map(|t| Timestamp::from_micros(t).to_key_bytes())
-            .to_vec();
+        let keys: Vec<_> = times.map(|t| Timestamp::from_micros(t).to_key_bytes()).to_vec();
         assert!(keys.is_sorted());
         for (time, key) in times.iter().zip(keys) {
-            assert_eq!(
-                Timestamp::from_key_bytes(key),
-                Timestamp::from_micros(*time)
-            );
+            assert_eq!(Timestamp::from_key_bytes(key), Timestamp::from_micros(*time));
         }
     }
 
     #[test]
     fn times_before_the_epoch_have_positive_nanos() {
-        assert_eq!(
-            Timestamp::from_micros(-1).to_seconds_nanos(),
-            (-1, 999_999_000)
-        );
+        assert_eq!(Timestamp::from_micros(-1).to_seconds_nanos(), (-1, 999_999_000));
     }
 }
