@@ -1,4 +1,7 @@
 //! The Pointsman server.
 
+pub mod config;
 pub mod domain;
+pub mod rpc;
 pub mod store;
+pub mod telemetry;

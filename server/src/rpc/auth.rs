@@ -1,0 +1,63 @@
+//! Who is calling: the bearer token of a call, looked up by the engine.
+//!
+//! A principal comes from here and from nowhere else; no message body names
+//! the caller. Roles and ownership are the engine's to check.
+
+use std::future::Future;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::domain::error::Error;
+
+/// The scheme of the `authorization` header, compared without case.
+const SCHEME: &str = "bearer";
+
+/// Turns secrets into principals. Called once for every call: a cache hit has
+/// to be a hash-map lookup.
+pub trait Authenticate: Send + Sync + 'static {
+    /// Who a secret speaks for.
+    type Principal: Clone + Send + Sync + 'static;
+
+    /// Looks a secret up; [`Error::TokenInvalid`] if it does not count.
+    fn authenticate(
+        &self,
+        secret: &str,
+    ) -> impl Future<Output = Result<Self::Principal, Error>> + Send;
+
+    /// The principal's tenant, for traces.
+    fn tenant(principal: &Self::Principal) -> &str;
+}
+
+/// The secret in `authorization: Bearer …`.
+pub fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
+    let value = headers.get(AUTHORIZATION).ok_or(Error::TokenInvalid)?;
+    let text = value.to_str().map_err(|_| Error::TokenInvalid)?;
+    let (scheme, secret) = text.split_once(' ').ok_or(Error::TokenInvalid)?;
+    let secret = secret.trim();
+    if !scheme.eq_ignore_ascii_case(SCHEME) || secret.is_empty() {
+        return Err(Error::TokenInvalid);
+    }
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret_of(value: &str) -> Result<String, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, value.parse().unwrap());
+        bearer(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn only_a_bearer_token_counts() {
+        assert_eq!(secret_of("Bearer abc"), Ok("abc".to_owned()));
+        assert_eq!(secret_of("bearer  abc "), Ok("abc".to_owned()));
+        for wrong in ["abc", "Bearer", "Bearer ", "Basic abc", "Bearerabc"] {
+            assert_eq!(secret_of(wrong), Err(Error::TokenInvalid), "{wrong}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), Err(Error::TokenInvalid));
+    }
+}

@@ -1,0 +1,103 @@
+//! Every limit of the wire, in one place, and the counters that hold them.
+//!
+//! What an operator may change is in `config.rs`; the rest is fixed here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use prost::Message;
+use tonic::Status;
+
+use super::foreign;
+use crate::domain::time::Span;
+
+/// The largest request message, also after inflating.
+pub const MAX_DECODED_BYTES: usize = 4 * 1024 * 1024;
+/// The largest answer or stream item: what clients accept unless told otherwise.
+pub const MAX_ENCODED_BYTES: usize = 4 * 1024 * 1024;
+/// How long a unary call may take.
+pub const UNARY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call may take that waits up to 30 s by itself.
+pub const LONG_POLL_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long copying everything durable may take.
+pub const BACKUP_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// After how long a stream ends cleanly, to be opened again elsewhere.
+pub const STREAM_MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// How often the token of an open stream is looked at again.
+pub const TOKEN_RECHECK: Duration = Duration::from_secs(4);
+/// When a refused caller may try again.
+pub const OVERLOAD_RETRY: Span = Span::from_millis(250);
+
+/// Counts what is going on now, up to a limit.
+#[derive(Debug)]
+pub struct Gauge {
+    now: AtomicUsize,
+    limit: usize,
+}
+
+/// One place under a [`Gauge`]'s limit, given back when dropped.
+#[derive(Debug)]
+pub struct Place(Arc<Gauge>);
+
+// === impl Gauge ===
+
+impl Gauge {
+    /// Nothing going on, and at most `limit` at once.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { now: AtomicUsize::new(0), limit })
+    }
+
+    /// Takes a place, unless all are taken.
+    pub fn enter(self: &Arc<Self>) -> Option<Place> {
+        if self.now.fetch_add(1, Ordering::Relaxed) < self.limit {
+            return Some(Place(Arc::clone(self)));
+        }
+        self.now.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+
+    /// How much is going on.
+    pub fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// How much there may be.
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+}
+
+// === impl Place ===
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Refuses an answer that no client would accept, while it can be explained.
+///
+/// For pages and stream items, whose size the caller chooses.
+pub(super) fn fits<M: Message>(message: M) -> Result<M, Status> {
+    if message.encoded_len() > MAX_ENCODED_BYTES {
+        return Err(foreign::too_large(MAX_ENCODED_BYTES));
+    }
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gauge_gives_places_up_to_its_limit_and_takes_them_back() {
+        let gauge = Gauge::new(2);
+        let first = gauge.enter();
+        let second = gauge.enter();
+        assert!(first.is_some() && second.is_some() && gauge.enter().is_none());
+        drop(first);
+        assert!(gauge.enter().is_some());
+        assert_eq!((gauge.now(), gauge.limit()), (1, 2));
+    }
+}

@@ -1,0 +1,138 @@
+//! The catalogue of methods, read from the API's descriptors.
+//!
+//! What is not in it does not exist: the door asks here first, so that a new
+//! rpc is guarded, timed and counted without anybody remembering to.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::Code;
+
+use super::limits;
+use crate::telemetry::metrics::{CallMetrics, Metrics};
+
+const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION: [&str; 2] =
+    ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
+/// Who may call a method before the engine looks at roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: the answer holds nothing of any tenant.
+    Open,
+    /// Who has a valid token.
+    Token,
+}
+
+/// One method as the door needs it.
+#[derive(Debug)]
+pub struct Method {
+    /// The path, `/package.Service/Method`.
+    pub path: String,
+    /// Who may call it.
+    pub access: Access,
+    /// How long until its answer, or its stream, has to begin.
+    pub timeout: Duration,
+    /// Whether the server streams the answer.
+    pub is_stream: bool,
+    metrics: CallMetrics,
+}
+
+/// Every method of this server, by path.
+#[derive(Debug)]
+pub struct Methods(HashMap<String, Method>);
+
+// === impl Methods ===
+
+impl Methods {
+    /// Reads the API's descriptors and adds health, and reflection on request.
+    pub fn new(metrics: &Metrics, with_reflection: bool) -> Result<Self, prost::DecodeError> {
+        let files = FileDescriptorSet::decode(pointsman_api::FILE_DESCRIPTOR_SET)?;
+        let mut all = Vec::new();
+        for file in &files.file {
+            for service in &file.service {
+                all.extend(service.method.iter().map(|method| {
+                    let path =
+                        format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    (path, Access::Token, method.server_streaming())
+                }));
+            }
+        }
+        all.push((format!("/{HEALTH}/Check"), Access::Open, false));
+        all.push((format!("/{HEALTH}/List"), Access::Open, false));
+        all.push((format!("/{HEALTH}/Watch"), Access::Open, true));
+        if with_reflection {
+            all.extend(REFLECTION.map(|service| {
+                (format!("/{service}/ServerReflectionInfo"), Access::Open, true)
+            }));
+        }
+        let methods = all.into_iter().map(|(path, access, is_stream)| {
+            let timeout = timeout_of(&path);
+            let metrics = metrics.call(&path);
+            (path.clone(), Method { path, access, timeout, is_stream, metrics })
+        });
+        Ok(Self(methods.collect()))
+    }
+
+    /// The method at a path.
+    pub fn find(&self, path: &str) -> Option<&Method> {
+        self.0.get(path)
+    }
+
+    /// Every path, in no particular order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+// === impl Method ===
+
+impl Method {
+    /// Counts a call that is answered, or whose stream has begun.
+    pub fn observe(&self, code: Code, took: Duration) {
+        self.metrics.observe(code, took);
+    }
+}
+
+/// The few methods that may take longer than the others.
+fn timeout_of(path: &str) -> Duration {
+    match path {
+        "/pointsman.v1.CheckpointService/ClaimResumptions" => limits::LONG_POLL_TIMEOUT,
+        "/pointsman.v1.AdminService/CreateBackup" => limits::BACKUP_TIMEOUT,
+        _ => limits::UNARY_TIMEOUT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn methods(with_reflection: bool) -> Methods {
+        Methods::new(&Metrics::new(), with_reflection).unwrap()
+    }
+
+    #[test]
+    fn every_rpc_of_the_api_needs_a_token_and_nothing_else_is_open() {
+        let methods = methods(false);
+        let mut open: Vec<_> = methods
+            .paths()
+            .filter(|path| methods.find(path).unwrap().access == Access::Open)
+            .collect();
+        open.sort_unstable();
+        assert_eq!(
+            open,
+            ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"]
+        );
+        assert!(methods.find("/pointsman.v1.ActionService/ProposeAction").is_some());
+        assert!(methods.find("/pointsman.v1.EscalationService/WatchEscalations").unwrap().is_stream);
+    }
+
+    #[test]
+    fn the_long_ones_are_methods_that_exist() {
+        let methods = methods(true);
+        let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
+        assert_eq!(long, 2);
+    }
+}
