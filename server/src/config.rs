@@ -181,8 +181,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut builder = ::config::Config::builder();
         if let Some(file) = file {
-            builder = builder
-                .add_source(::config::File::from(file).format(::config::FileFormat::Toml));
+            builder =
+                builder.add_source(::config::File::from(file).format(::config::FileFormat::Toml));
         }
         for (key, _) in Self::keys() {
             builder = builder.set_override_option(&key, env(&Self::env_name(&key)))?;

@@ -14,7 +14,7 @@ struct Layer {
 
 const WIRE: [&str; 5] = ["pointsman_api::", "tonic::", "tonic_types::", "prost::", "prost_types::"];
 
-const LAYERS: [Layer; 5] = [
+const LAYERS: [Layer; 6] = [
     Layer {
         name: "domain",
         modules: &["domain"],
@@ -64,8 +64,9 @@ const LAYERS: [Layer; 5] = [
             "axum::",
         ],
     },
-    Layer { name: "rpc", modules: &["rpc", "engine", "domain"], never: &["sled::"] },
-    Layer { name: "http", modules: &["http", "engine", "domain"], never: &["sled::"] },
+    Layer { name: "rpc", modules: &["rpc", "engine", "domain", "telemetry"], never: &["sled::"] },
+    Layer { name: "telemetry", modules: &["telemetry", "config"], never: &["sled::", "axum::"] },
+    Layer { name: "http", modules: &["http", "engine", "domain", "telemetry"], never: &["sled::"] },
 ];
 
 /// Store modules that the engine must not name: it knows the trait only.

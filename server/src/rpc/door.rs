@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
-use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
@@ -24,6 +23,7 @@ use super::foreign;
 use super::limits::{self, Gauge, Place};
 use super::methods::{Access, Method, Methods};
 use crate::domain::error::Error;
+use crate::telemetry::clock::Stopwatch;
 use crate::telemetry::trace;
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -81,7 +81,7 @@ impl<S: Clone, A: Authenticate> Door<S, A> {
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
     {
-        let started = Instant::now();
+        let stopwatch = Stopwatch::start();
         let path = request.uri().path();
         let Some(method) = self.gate.methods.find(path) else {
             return foreign::unimplemented(path).into_http();
@@ -90,7 +90,7 @@ impl<S: Clone, A: Authenticate> Door<S, A> {
         let response = self.answer(method, request).instrument(span.clone()).await;
         let code = foreign::head_code(response.headers()).unwrap_or(Code::Ok);
         span.record("code", code as i32);
-        method.observe(code, started.elapsed());
+        method.observe(code, stopwatch.elapsed());
         response
     }
 

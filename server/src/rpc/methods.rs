@@ -54,8 +54,7 @@ impl Methods {
         for file in &files.file {
             for service in &file.service {
                 all.extend(service.method.iter().map(|method| {
-                    let path =
-                        format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                     (path, Access::Token, method.server_streaming())
                 }));
             }
@@ -64,9 +63,11 @@ impl Methods {
         all.push((format!("/{HEALTH}/List"), Access::Open, false));
         all.push((format!("/{HEALTH}/Watch"), Access::Open, true));
         if with_reflection {
-            all.extend(REFLECTION.map(|service| {
-                (format!("/{service}/ServerReflectionInfo"), Access::Open, true)
-            }));
+            all.extend(
+                REFLECTION.map(|service| {
+                    (format!("/{service}/ServerReflectionInfo"), Access::Open, true)
+                }),
+            );
         }
         let methods = all.into_iter().map(|(path, access, is_stream)| {
             let timeout = timeout_of(&path);
@@ -123,10 +124,16 @@ mod tests {
         open.sort_unstable();
         assert_eq!(
             open,
-            ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"]
+            [
+                "/grpc.health.v1.Health/Check",
+                "/grpc.health.v1.Health/List",
+                "/grpc.health.v1.Health/Watch"
+            ]
         );
         assert!(methods.find("/pointsman.v1.ActionService/ProposeAction").is_some());
-        assert!(methods.find("/pointsman.v1.EscalationService/WatchEscalations").unwrap().is_stream);
+        assert!(
+            methods.find("/pointsman.v1.EscalationService/WatchEscalations").unwrap().is_stream
+        );
     }
 
     #[test]

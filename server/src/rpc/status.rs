@@ -152,9 +152,9 @@ fn shape(error: &Error) -> Shape {
         E::NotFound { resource, id } => {
             new(Code::NotFound, not_found_reason(*resource)).with(id_key(*resource), id)
         }
-        E::RunNotRunning { run, state } => failed(Reason::RunNotRunning)
-            .subject("run_id", run)
-            .with("state", state),
+        E::RunNotRunning { run, state } => {
+            failed(Reason::RunNotRunning).subject("run_id", run).with("state", state)
+        }
         E::DelegationTooDeep { hops, limit } => failed(Reason::DelegationTooDeep)
             .subject("hops", &hops.to_string())
             .with("limit", limit),
@@ -172,9 +172,9 @@ fn shape(error: &Error) -> Shape {
             .subject("escalation_id", escalation)
             .with("holder", holder)
             .with("until", rfc3339(*until)),
-        E::ClaimLost { escalation, epoch } => failed(Reason::ClaimLost)
-            .subject("escalation_id", escalation)
-            .with("epoch", epoch),
+        E::ClaimLost { escalation, epoch } => {
+            failed(Reason::ClaimLost).subject("escalation_id", escalation).with("epoch", epoch)
+        }
         E::EtagMismatch { escalation, etag } => new(Code::Aborted, Reason::EtagMismatch)
             .with("escalation_id", escalation)
             .with("etag", etag),
@@ -186,18 +186,18 @@ fn shape(error: &Error) -> Shape {
             failed(Reason::GrantExpired).subject("grant_id", grant).with("at", rfc3339(*at))
         }
         E::GrantRevoked { grant } => failed(Reason::GrantRevoked).subject("grant_id", grant),
-        E::ResumptionLost { escalation, epoch } => failed(Reason::ResumptionLost)
-            .subject("escalation_id", escalation)
-            .with("epoch", epoch),
+        E::ResumptionLost { escalation, epoch } => {
+            failed(Reason::ResumptionLost).subject("escalation_id", escalation).with("epoch", epoch)
+        }
         E::ResumptionClosed { escalation } => {
             failed(Reason::ResumptionClosed).subject("escalation_id", escalation)
         }
         E::DeniedByPolicy { rule, reason } => {
             failed(Reason::DeniedByPolicy).subject("rule", rule).with("reason", reason)
         }
-        E::ActionNotRedeemed { action, state } => failed(Reason::ActionNotRedeemed)
-            .subject("action_id", action)
-            .with("state", state),
+        E::ActionNotRedeemed { action, state } => {
+            failed(Reason::ActionNotRedeemed).subject("action_id", action).with("state", state)
+        }
         E::OutcomeAlreadyReported { action } => {
             failed(Reason::OutcomeAlreadyReported).subject("action_id", action)
         }

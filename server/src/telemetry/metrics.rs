@@ -20,8 +20,8 @@ use tonic::Code;
 
 /// The buckets of every latency, in seconds: from 50 µs to a minute.
 const LATENCY_BUCKETS: [f64; 19] = [
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-    0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -137,8 +137,7 @@ impl Metrics {
     pub fn call(&self, method: &str) -> CallMetrics {
         let method = method.trim_start_matches('/').to_owned();
         let ok = self.calls.get_or_create_owned(&CodeLabels::new(&method, Code::Ok));
-        let duration =
-            self.durations.get_or_create_owned(&MethodLabels { method: method.clone() });
+        let duration = self.durations.get_or_create_owned(&MethodLabels { method: method.clone() });
         CallMetrics { calls: self.calls.clone(), ok, duration, method }
     }
 

@@ -108,5 +108,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let only_calls = Targets::new().with_target(CALLS, Level::DEBUG);
-    tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE_NAME)).with_filter(only_calls)
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(SERVICE_NAME))
+        .with_filter(only_calls)
 }

@@ -63,7 +63,11 @@ fn door(is_stuck: bool, calls: usize) -> (Door<Service1, OneToken>, Metrics) {
 
 fn request(path: &str, headers: &[(&str, &str)]) -> Request<()> {
     let builder = Request::builder().uri(path);
-    headers.iter().fold(builder, |builder, (key, value)| builder.header(*key, *value)).body(()).unwrap()
+    headers
+        .iter()
+        .fold(builder, |builder, (key, value)| builder.header(*key, *value))
+        .body(())
+        .unwrap()
 }
 
 fn status(response: &Response<Body>) -> (Code, String, String) {
@@ -96,7 +100,11 @@ async fn without_a_right_token_nothing_but_health_is_open() {
 
 #[tokio::test]
 async fn unknown_methods_are_told_so_before_anything_else() {
-    for path in ["/pointsman.v1.RunService/Nope", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "/"] {
+    for path in [
+        "/pointsman.v1.RunService/Nope",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/",
+    ] {
         let response = door(false, 1).0.pass(request(path, &[])).await;
         assert_eq!(status(&response), (Code::Unimplemented, "UNIMPLEMENTED".into(), "none".into()));
     }

@@ -16,7 +16,10 @@ fn reason(status: &Status) -> String {
 #[test]
 fn oversize_messages_get_the_code_of_our_table() {
     for (code, message) in [
-        (Code::OutOfRange, "Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes"),
+        (
+            Code::OutOfRange,
+            "Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes",
+        ),
         (
             Code::ResourceExhausted,
             "Error decompressing: size limit, of 8 bytes, exceeded while decompressing message",
@@ -30,7 +33,8 @@ fn oversize_messages_get_the_code_of_our_table() {
 
 #[test]
 fn undecodable_messages_are_the_callers_fault() {
-    let status = repaired(Code::Internal, "failed to decode Protobuf message: invalid tag value: 0");
+    let status =
+        repaired(Code::Internal, "failed to decode Protobuf message: invalid tag value: 0");
     assert_eq!(status.code(), Code::InvalidArgument);
     assert_eq!(reason(&status), "INVALID_FIELD");
 }

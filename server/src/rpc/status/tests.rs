@@ -81,7 +81,13 @@ fn row(error: Error) -> String {
     if let Some(quota) = details.quota_failure() {
         write!(beside, " QuotaFailure({})", quota.violations[0].subject).unwrap();
     }
-    format!("{:?} {} {:?}{beside}\n    {}\n", status.code(), info.reason, metadata, status.message())
+    format!(
+        "{:?} {} {:?}{beside}\n    {}\n",
+        status.code(),
+        info.reason,
+        metadata,
+        status.message()
+    )
 }
 
 #[test]
@@ -94,8 +100,8 @@ fn the_whole_table() {
 fn every_reason_of_the_api_is_in_the_table_or_is_the_transports_own() {
     let from_engine: Vec<_> =
         every_error().iter().map(|error| shape(error).reason as i32).collect();
-    let of_transport =
-        [Reason::MessageTooLarge, Reason::Unimplemented, Reason::DeadlineExceeded].map(|r| r as i32);
+    let of_transport = [Reason::MessageTooLarge, Reason::Unimplemented, Reason::DeadlineExceeded]
+        .map(|r| r as i32);
     let missing: Vec<_> = (1..=44)
         .filter(|value| !from_engine.contains(value) && !of_transport.contains(value))
         .collect();
