@@ -2,9 +2,18 @@
 //!
 //! Pure code: no async, no I/O, no clock, no randomness, no wire types.
 
+pub mod action;
+pub mod arguments;
+pub mod checkpoint;
 pub mod digest;
 pub mod error;
+pub mod escalation;
 pub mod event;
 pub mod ids;
 pub mod payload;
+pub mod policy;
+pub mod principal;
+pub mod resumption;
+pub mod run;
+pub mod secrets;
 pub mod time;

@@ -1,0 +1,116 @@
+//! Rules, conditions and their failures.
+
+use serde_json::json;
+
+use super::*;
+
+const POLICY: &str = r#"
+version: 1
+default: allow
+lane: general
+tools:
+  lookup: {idempotent: true, outcome_timeout: 30s}
+rules:
+  - id: refund-over-500
+    tools: ["refund*"]
+    when: args.amount > 500
+    effect: escalate
+    severity: high
+    lane: money
+    reason: Refunds over $500 need a person.
+    headline: "Refund {args.amount} to {args.customer}"
+    due: 10m
+    expire: 24h
+  - id: refund-limit
+    tools: ["refund*"]
+    when: args.amount > 100000
+    effect: deny
+    reason: Nobody refunds that much.
+  - id: deep
+    tools: ["*"]
+    when: run.hop_count > 3
+    effect: escalate
+    reason: More than three delegations.
+"#;
+
+fn verdict(policy: &str, tool: &str, arguments: Value, hop_count: u32) -> Verdict {
+    let Value::Object(arguments) = arguments else { panic!("want an object") };
+    Policy::parse(policy).unwrap().evaluate(&Facts {
+        tool,
+        tool_schema_version: "",
+        target: "acct-7",
+        arguments: &arguments,
+        confidence: None,
+        agent: "claims",
+        on_behalf_of: None,
+        hop_count,
+        goal: "",
+    })
+}
+
+#[test]
+fn effects_combine_by_severity_and_not_by_order() {
+    let small = verdict(POLICY, "refund", json!({"amount": 500}), 0);
+    assert_eq!((small.effect, small.rule), (DecisionEffect::Allow, None));
+    let large = verdict(POLICY, "refund", json!({"amount": 600.5, "customer": "Anna"}), 0);
+    assert_eq!(large.effect, DecisionEffect::Escalate);
+    let ask = large.ask.unwrap();
+    assert_eq!((ask.lane.as_str(), ask.due), ("money", Span::from_secs(600)));
+    assert_eq!(ask.headline, "Refund 600.5 to Anna");
+    let huge = verdict(POLICY, "refund", json!({"amount": 200_000}), 5);
+    assert_eq!((huge.effect, huge.rule.as_deref()), (DecisionEffect::Deny, Some("refund-limit")));
+    assert_eq!(huge.matched, ["refund-over-500", "refund-limit", "deep"]);
+    assert_eq!(huge.ask, None);
+}
+
+#[test]
+fn a_condition_that_fails_escalates_and_says_so() {
+    for arguments in [json!({}), json!({"amount": "600"}), json!({"amount": null})] {
+        let shown = arguments.to_string();
+        let verdict = verdict(POLICY, "refund", arguments, 0);
+        assert_eq!(verdict.effect, DecisionEffect::Escalate, "{shown}");
+        assert!(verdict.reason.contains("could not be evaluated"), "{}", verdict.reason);
+    }
+}
+
+#[test]
+fn a_document_without_a_default_escalates() {
+    let verdict = verdict("version: 1", "anything", json!({}), 0);
+    assert_eq!(verdict.effect, DecisionEffect::Escalate);
+    assert_eq!(verdict.ask.unwrap().headline, "anything on acct-7");
+}
+
+#[test]
+fn bad_documents_are_refused_with_their_place() {
+    let rule = |when: &str| {
+        format!("version: 1\nrules: [{{id: r, tools: ['*'], effect: deny, reason: x, when: '{when}'}}]")
+    };
+    for (document, expected) in [
+        ("version: 2".to_owned(), "version"),
+        ("version: 1\nrule: []".to_owned(), "unknown field"),
+        (rule("arg.amount > 1"), "`arg` is unknown"),
+        (rule("args.amount >"), "not a CEL expression"),
+        (rule(&format!("1{}>0", "+1".repeat(1_000))), "operators"),
+        (rule("args.a.all(x, args.b.all(y, x == y))"), "must not nest"),
+        ("version: 1\ndue: 5 minutes".to_owned(), "want such as"),
+    ] {
+        let error = Policy::parse(&document).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn headlines_keep_to_their_budget_of_words() {
+    let long = json!({"amount": 501, "customer": "word ".repeat(100)});
+    let headline = verdict(POLICY, "refund", long, 0).ask.unwrap().headline;
+    assert!(headline.split_whitespace().count() <= 40, "{headline}");
+    assert!(headline.ends_with('…'));
+}
+
+#[test]
+fn tools_have_traits() {
+    let policy = Policy::parse(POLICY).unwrap();
+    assert!(policy.tool("lookup").is_idempotent);
+    assert_eq!(policy.tool("lookup").outcome_timeout, Span::from_secs(30));
+    assert_eq!(policy.tool("refund"), ToolTraits::default());
+}

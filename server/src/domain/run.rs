@@ -1,0 +1,69 @@
+//! Runs: one execution of an agent program.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::ids::RunId;
+use super::payload::PayloadRef;
+use super::time::Timestamp;
+
+/// Where a run is in its life: running, then exactly one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// The agent may propose and redeem.
+    Running,
+    /// The agent says that it reached its goal.
+    Succeeded,
+    /// The agent says that it did not.
+    Failed,
+    /// The agent gave up before the end.
+    Cancelled,
+}
+
+impl RunState {
+    /// The state's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A run as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The run's id.
+    pub id: RunId,
+    /// The principal that runs.
+    pub agent: String,
+    /// Whom the agent acts for.
+    pub on_behalf_of: Option<String>,
+    /// The run that delegated to this one.
+    pub parent: Option<RunId>,
+    /// How many delegations lead here.
+    pub hop_count: u32,
+    /// Where it is in its life.
+    pub state: RunState,
+    /// What it is to reach: text.
+    pub goal: Option<PayloadRef>,
+    /// When it started.
+    pub create_time: Timestamp,
+    /// When it finished.
+    pub finish_time: Option<Timestamp>,
+    /// Rises with every change.
+    pub revision: u64,
+}
+
+impl Run {
+    /// Refuses unless the run is running.
+    pub fn require_running(&self) -> Result<(), Error> {
+        if self.state == RunState::Running {
+            return Ok(());
+        }
+        Err(Error::RunNotRunning { run: self.id.to_string(), state: self.state.name() })
+    }
+}
