@@ -232,6 +232,9 @@ pub struct Escalation {
     pub create_time: Timestamp,
     /// When it last changed.
     pub update_time: Timestamp,
+    /// Whether its due time has passed.
+    #[serde(default)]
+    pub is_overdue: bool,
     /// When it was closed.
     pub close_time: Option<Timestamp>,
     /// Rises with every change; the etag.

@@ -54,7 +54,7 @@ impl Resumption {
         if self.close_time.is_some() {
             return Err(Error::ResumptionClosed { escalation: self.escalation.to_string() });
         }
-        if self.epoch != epoch {
+        if self.epoch != epoch || epoch == 0 {
             return Err(Error::ResumptionLost {
                 escalation: self.escalation.to_string(),
                 epoch: self.epoch,

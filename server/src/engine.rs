@@ -1,0 +1,175 @@
+//! Use cases: what callers may do, and what time does by itself.
+//!
+//! Every mutation is one [`Operation`]: it reads, decides, and leaves one
+//! transaction, which the engine commits with optimistic retry. Nothing is
+//! acknowledged before the store answers. The engine alone calls the store.
+
+pub mod actions;
+pub mod await_resolutions;
+mod authorize;
+pub mod briefing;
+pub mod checkpoints;
+pub mod clock;
+mod closing;
+pub mod cursor;
+pub mod escalations;
+pub mod feed;
+pub mod limits;
+pub mod list;
+mod operation;
+pub mod outcomes;
+pub mod policies;
+pub mod propose;
+pub mod redeem;
+pub mod resolve;
+pub mod resumptions;
+pub mod runs;
+pub mod stats;
+pub mod timers;
+pub mod tokens;
+mod validate;
+pub mod views;
+pub mod watch;
+
+use std::sync::Arc;
+
+pub use authorize::Authorized;
+pub use operation::Answer;
+
+use crate::domain::error::{Effect, Error};
+use crate::domain::payload::PayloadRef;
+use crate::domain::time::{Span, Timestamp};
+use crate::store::records::{self, Record};
+use crate::store::{ReadError, Store};
+use clock::{Clock, Ids};
+use tokio::task::JoinSet;
+
+/// The tenant of a server that serves one.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// How long background work rests after a failure.
+const RETRY_PAUSE: Span = Span::from_secs(1);
+
+/// The engine's own work; dropping it ends the work.
+#[derive(Debug)]
+pub struct Background(JoinSet<()>);
+
+impl Background {
+    /// Returns when all work has ended, which it does when the store stops.
+    pub async fn ended(mut self) {
+        while self.0.join_next().await.is_some() {}
+    }
+}
+
+/// What an engine is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and randomness.
+    pub ids: Arc<dyn Ids>,
+    /// The limits that operators may set.
+    pub limits: limits::Limits,
+}
+
+/// The engine; clones share everything.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    limits: limits::Limits,
+    policies: policies::Policies,
+    tokens: tokens::TokenCache,
+    feed: feed::Feed,
+    stats: stats::Stats,
+}
+
+impl Engine {
+    /// Makes an engine over an open store. [`Engine::start`] must follow.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            store: parts.store,
+            clock: parts.clock,
+            ids: parts.ids,
+            limits: parts.limits,
+            policies: policies::Policies::default(),
+            tokens: tokens::TokenCache::default(),
+            feed: feed::Feed::default(),
+            stats: stats::Stats::default(),
+        }))
+    }
+
+    /// Reads what is kept in memory, and begins to follow the journal, fire
+    /// timers and sweep. The work ends when the answer is dropped.
+    pub async fn start(&self) -> Result<Background, Error> {
+        let commit = self.0.store.info().await.map_err(read_error)?.commit;
+        self.load_open(DEFAULT_TENANT).await?;
+        let mut tasks = JoinSet::new();
+        let engine = self.clone();
+        tasks.spawn(async move {
+            let mut from = commit;
+            engine.keep_on("feed", async || engine.follow(&mut from).await).await;
+        });
+        let engine = self.clone();
+        tasks.spawn(async move { engine.keep_on("timers", async || engine.run_timers().await).await });
+        let engine = self.clone();
+        tasks.spawn(async move { engine.keep_on("sweeper", async || engine.run_sweeper().await).await });
+        Ok(Background(tasks))
+    }
+
+    /// Runs a loop again after a failure, until the store has stopped.
+    async fn keep_on(&self, name: &'static str, mut work: impl AsyncFnMut() -> Result<(), Error>) {
+        loop {
+            match work().await {
+                Ok(()) | Err(Error::Stopping { .. }) => return,
+                Err(error) => tracing::error!(%error, ?error, task = name, "background work failed; trying again"),
+            }
+            self.0.clock.sleep_until(self.now().plus(RETRY_PAUSE)).await;
+        }
+    }
+
+    /// The time by the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Counters and histograms for metrics.
+    pub fn stats(&self) -> &stats::Stats {
+        &self.0.stats
+    }
+
+    async fn read<R: Record>(&self, key: &[u8]) -> Result<Option<R>, Error> {
+        let found = self.0.store.read(key).await.map_err(read_error)?;
+        found.map(|found| records::decode(&found.value).map_err(read_error)).transpose()
+    }
+
+    async fn payload<R: Record>(&self, reference: &PayloadRef) -> Result<R, Error> {
+        let bytes = self.0.store.payload(reference).await.map_err(read_error)?;
+        records::decode(&bytes).map_err(read_error)
+    }
+
+    async fn text(&self, reference: Option<&PayloadRef>) -> Result<String, Error> {
+        let Some(reference) = reference else { return Ok(String::new()) };
+        let bytes = self.0.store.payload(reference).await.map_err(read_error)?;
+        String::from_utf8(bytes.to_vec())
+            .map_err(|_| Error::DataDamaged { cause: format!("payload {} is not text", reference.id) })
+    }
+}
+
+/// What a caller is told when reading fails.
+fn read_error(error: ReadError) -> Error {
+    match error {
+        ReadError::Stopped => Error::Stopping { effect: Effect::None },
+        ReadError::Compacted { oldest } => Error::WatchCompacted { oldest },
+        ReadError::Damaged { .. } | ReadError::NoPayload { .. } | ReadError::Medium { .. } => {
+            Error::DataDamaged { cause: error.to_string() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

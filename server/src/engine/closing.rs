@@ -1,0 +1,206 @@
+//! Opening and closing escalations inside a transaction: every index, timer and
+//! resumption that hangs on one is written here and nowhere else.
+
+use uuid::Uuid;
+
+use super::operation::Tx;
+use super::{limits, read_error};
+use crate::domain::action::{APPROVAL_VALIDITY, Action, ActionEvent, GRANT_LIFETIME, Grant};
+use crate::domain::error::{Error, Resource};
+use crate::domain::escalation::{Escalation, EscalationEvent, ResumeMode};
+use crate::domain::event::{EventKind, Subjects};
+use crate::domain::ids::{ActionId, EscalationId, GrantId, RunId};
+use crate::domain::resumption::Resumption;
+use crate::domain::time::Timestamp;
+use crate::store::keys::{self, Timer, TimerKind};
+use crate::store::{Direction, Expectation};
+
+/// What an event about an escalation is about.
+pub(super) fn subjects(escalation: &Escalation) -> Subjects {
+    Subjects {
+        run: Some(escalation.run),
+        action: Some(escalation.action),
+        escalation: Some(escalation.id),
+        checkpoint: escalation.checkpoint,
+        ..Subjects::default()
+    }
+}
+
+/// The timer that an open escalation has now.
+pub(super) fn timer(tenant: &str, escalation: &Escalation) -> Timer {
+    let is_due_next = !escalation.is_overdue && escalation.due_time < escalation.expire_time;
+    let (kind, time) = if is_due_next {
+        (TimerKind::Due, escalation.due_time)
+    } else {
+        (TimerKind::Expire, escalation.expire_time)
+    };
+    Timer { time, kind, id: *escalation.id.as_bytes(), tenant: tenant.to_owned() }
+}
+
+/// The timer of a redeemed action.
+pub(super) fn outcome_timer(tenant: &str, id: ActionId, time: Timestamp) -> Timer {
+    Timer { time, kind: TimerKind::Outcome, id: *id.as_bytes(), tenant: tenant.to_owned() }
+}
+
+/// Writes a new open escalation with its place in the queue and its timer.
+pub(super) fn open(tx: &mut Tx<'_>, escalation: &Escalation) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    tx.put(keys::escalation(tenant, escalation.id), escalation)?;
+    tx.mark(keys::open(tenant, escalation));
+    tx.mark(keys::run_open(tenant, escalation.run, escalation.id));
+    tx.mark(timer(tenant, escalation).key());
+    let digest = Some(escalation.action_digest);
+    let kind = EventKind::EscalationOpened;
+    tx.event_about(kind, subjects(escalation), digest, &[escalation.briefing]);
+    Ok(())
+}
+
+/// Ends an open escalation: state, history, queue and timer. The caller adds
+/// the event and, where somebody waits, the resumption.
+pub(super) fn close(
+    tx: &mut Tx<'_>,
+    escalation: &mut Escalation,
+    event: EscalationEvent,
+) -> Result<(), Error> {
+    let state = escalation.state.after(event).ok_or_else(|| Error::Internal {
+        cause: format!("{} cannot take {event:?}", escalation.id),
+    })?;
+    let tenant = tx.tenant();
+    tx.remove(keys::open(tenant, escalation));
+    tx.remove(keys::run_open(tenant, escalation.run, escalation.id));
+    tx.remove(timer(tenant, escalation).key());
+    escalation.state = state;
+    escalation.close_time = Some(tx.now);
+    touch(escalation, tx.now);
+    tx.mark(keys::closed(tenant, state, tx.now, escalation.id));
+    tx.put(keys::escalation(tenant, escalation.id), escalation)
+}
+
+/// Notes a change of an escalation.
+pub(super) fn touch(escalation: &mut Escalation, now: Timestamp) {
+    escalation.update_time = now;
+    escalation.revision += 1;
+}
+
+/// Makes the grant of an approved action; dormant (epoch 0) for an agent that
+/// has ended, until a worker claims the resumption.
+pub(super) fn approve_grant(tx: &Tx<'_>, mode: ResumeMode) -> Grant {
+    let approval_valid_until = tx.now.plus(APPROVAL_VALIDITY);
+    let (epoch, expire_time) = match mode {
+        ResumeMode::Attached => (1, tx.now.plus(GRANT_LIFETIME)),
+        ResumeMode::Detached => (0, approval_valid_until),
+    };
+    Grant {
+        id: GrantId::new(tx.next_id()),
+        expire_time,
+        approval_valid_until,
+        epoch,
+        redeem_time: None,
+        outcome_due_time: None,
+    }
+}
+
+/// Offers the end of an escalation to its agent: held at once by one that
+/// waits, claimable at once for one that has ended.
+pub(super) fn offer(
+    tx: &mut Tx<'_>,
+    escalation: &Escalation,
+    action: Option<ActionId>,
+) -> Result<(), Error> {
+    let (epoch, lease_expire_time) = match escalation.resume_mode {
+        ResumeMode::Attached => (1, tx.now.plus(GRANT_LIFETIME)),
+        ResumeMode::Detached => (0, tx.now),
+    };
+    let resumption = Resumption {
+        escalation: escalation.id,
+        run: escalation.run,
+        agent: escalation.agent.clone(),
+        proposed_action: escalation.action,
+        action,
+        checkpoint: escalation.checkpoint,
+        epoch,
+        lease_expire_time,
+        close_time: None,
+        create_time: tx.now,
+    };
+    let tenant = tx.tenant();
+    tx.put(keys::resumption(tenant, escalation.id), &resumption)?;
+    tx.mark(keys::resume(tenant, &escalation.agent, escalation.id));
+    Ok(())
+}
+
+/// Takes a resumption up for good.
+pub(super) fn finish_resumption(tx: &mut Tx<'_>, mut resumption: Resumption) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    resumption.close_time = Some(tx.now);
+    tx.put(keys::resumption(tenant, resumption.escalation), &resumption)?;
+    tx.remove(keys::resume(tenant, &resumption.agent, resumption.escalation));
+    let subjects = Subjects {
+        run: Some(resumption.run),
+        action: resumption.action,
+        escalation: Some(resumption.escalation),
+        ..Subjects::default()
+    };
+    tx.event(EventKind::ResumptionAcknowledged, subjects);
+    Ok(())
+}
+
+/// Moves an action along its life cycle.
+pub(super) fn advance(action: &mut Action, event: ActionEvent, now: Timestamp) -> Result<(), Error> {
+    action.state = action.state.after(event).ok_or_else(|| Error::Internal {
+        cause: format!("{} is {} and cannot take {event:?}", action.id, action.state.name()),
+    })?;
+    action.update_time = now;
+    Ok(())
+}
+
+/// Cancels a question nobody needs to answer any more.
+pub(super) async fn cancel(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
+    let key = keys::escalation(tx.tenant(), id);
+    let found = tx.get::<Escalation>(key).await?;
+    let mut escalation = found.ok_or_else(|| super::views::missing(Resource::Escalation, &id))?;
+    close(tx, &mut escalation, EscalationEvent::Cancel)?;
+    tx.event(EventKind::EscalationCancelled, subjects(&escalation));
+    offer(tx, &escalation, None)
+}
+
+/// Cancels every open question of a run, with the actions it is about.
+pub(super) async fn cancel_open_of_run(tx: &mut Tx<'_>, run: RunId) -> Result<(), Error> {
+    let range = keys::run_opens(tx.tenant(), run);
+    let limit = limits::MAX_CANCELLED_AT_ONCE;
+    let store = &tx.engine.0.store;
+    let found = store.scan(range.clone(), Direction::Ascending, limit).await.map_err(read_error)?;
+    if found.has_more {
+        return Err(Error::TooManyOpen { scope: "the run", limit: limit as u64 });
+    }
+    let rows: Vec<_> = found.rows.into_iter().map(|(key, row)| (key, row.version)).collect();
+    let ids: Vec<EscalationId> =
+        rows.iter().filter_map(|(key, _)| keys::listed_escalation(key)).collect();
+    tx.expect(Expectation::Range { range, rows, complete: true });
+    for id in ids {
+        cancel_with_action(tx, id).await?;
+    }
+    Ok(())
+}
+
+async fn cancel_with_action(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
+    let key = keys::escalation(tx.tenant(), id);
+    let found = tx.engine.read::<Escalation>(&key).await?;
+    let action_id = found.map(|escalation| escalation.action);
+    cancel(tx, id).await?;
+    let Some(action_id) = action_id else { return Ok(()) };
+    let key = keys::action(tx.tenant(), action_id);
+    let found = tx.get::<Action>(key.clone()).await?;
+    if let Some(mut action) = found
+        && action.state.after(ActionEvent::Cancelled).is_some()
+    {
+        advance(&mut action, ActionEvent::Cancelled, tx.now)?;
+        tx.put(key, &action)?;
+    }
+    Ok(())
+}
+
+/// Ids for the kept answer of an operation about one resource.
+pub(super) fn result(id: &[u8; 16]) -> Vec<Uuid> {
+    vec![Uuid::from_bytes(*id)]
+}

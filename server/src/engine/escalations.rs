@@ -1,0 +1,200 @@
+//! Listing escalations; claiming, renewing and releasing them.
+
+use uuid::Uuid;
+
+use super::list::{Listed, Page};
+use super::operation::{Answer, Operation, Tx};
+use super::views::{Depth, EscalationView};
+use super::{Engine, authorize, closing, read_error, validate};
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::{Error, Resource};
+use crate::domain::escalation::{
+    CLAIM_LEASE_DEFAULT, CLAIM_LEASE_MAX, CLAIM_LEASE_MIN, Claim, Escalation, EscalationState,
+    SeverityTier,
+};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{EscalationId, RunId};
+use crate::domain::principal::Principal;
+use crate::domain::time::Span;
+use crate::store::{Direction, ReadError, keys};
+
+/// Which escalations to list or watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only in this lane; empty: every lane.
+    pub lane: String,
+    /// Only at least this grave.
+    pub min_severity: Option<SeverityTier>,
+    /// Only of this agent; empty: every agent.
+    pub agent: String,
+    /// Only of this run.
+    pub run: Option<RunId>,
+}
+
+impl Filter {
+    /// Whether the filter shows the escalation.
+    pub fn shows(&self, escalation: &Escalation) -> bool {
+        (self.lane.is_empty() || self.lane == escalation.lane)
+            && self.min_severity.is_none_or(|least| escalation.severity >= least)
+            && (self.agent.is_empty() || self.agent == escalation.agent)
+            && self.run.is_none_or(|run| run == escalation.run)
+    }
+}
+
+/// A page of escalations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EscalationPage {
+    /// The escalations and the token of the next page.
+    pub listed: Listed<EscalationView>,
+    /// How many escalations of the tenant are open.
+    pub open_count: u64,
+}
+
+/// What a reviewer does with a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimStep {
+    /// Takes it, for a time.
+    Claim(Option<Span>),
+    /// Prolongs it from now on.
+    Renew {
+        /// The epoch of the claim.
+        epoch: u64,
+        /// For how long.
+        lease: Option<Span>,
+    },
+    /// Gives it back.
+    Release {
+        /// The epoch of the claim.
+        epoch: u64,
+    },
+}
+
+struct Claiming {
+    escalation: EscalationId,
+    step: ClaimStep,
+    lease: Span,
+}
+
+impl Operation for Claiming {
+    type Output = Escalation;
+    const METHOD: &'static str = "ClaimEscalation";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        let (step, epoch) = match self.step {
+            ClaimStep::Claim(_) => (0, 0),
+            ClaimStep::Renew { epoch, .. } => (1, epoch),
+            ClaimStep::Release { epoch } => (2, epoch),
+        };
+        hasher
+            .field(self.escalation.as_bytes())
+            .field(&[step])
+            .field(&epoch.to_be_bytes())
+            .field(&self.lease.as_micros().to_be_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
+        let mut escalation = get(tx, self.escalation).await?;
+        escalation.require_open()?;
+        let caller = tx.by.name().to_owned();
+        let kind = match self.step {
+            ClaimStep::Claim(_) => {
+                escalation.require_other_than(&caller)?;
+                if let Some(claim) = escalation.live_claim(tx.now).filter(|it| it.holder != caller) {
+                    return Err(escalation.claimed_by(claim));
+                }
+                let epoch = escalation.claim.as_ref().map_or(0, |claim| claim.epoch) + 1;
+                let expire_time = tx.now.plus(self.lease);
+                escalation.claim = Some(Claim { holder: caller, epoch, expire_time });
+                EventKind::EscalationClaimed
+            }
+            ClaimStep::Renew { epoch, .. } => {
+                escalation.require_claim(&caller, epoch, tx.now)?;
+                let expire_time = tx.now.plus(self.lease);
+                escalation.claim = Some(Claim { holder: caller, epoch, expire_time });
+                EventKind::EscalationRenewed
+            }
+            ClaimStep::Release { epoch } => {
+                escalation.require_claim(&caller, epoch, tx.now)?;
+                // The epoch stays, so that the next claim gets a higher one.
+                escalation.claim = Some(Claim { holder: caller, epoch, expire_time: tx.now });
+                EventKind::EscalationReleased
+            }
+        };
+        closing::touch(&mut escalation, tx.now);
+        tx.put(keys::escalation(tx.tenant(), escalation.id), &escalation)?;
+        tx.event(kind, closing::subjects(&escalation));
+        Ok((escalation, Vec::new()))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Escalation, Error> {
+        engine.existing_escalation(tenant, self.escalation).await
+    }
+}
+
+/// An escalation for a reviewer to act on.
+pub(super) async fn get(tx: &mut Tx<'_>, id: EscalationId) -> Result<Escalation, Error> {
+    let found = tx.get(keys::escalation(tx.tenant(), id)).await?;
+    found.ok_or_else(|| Error::NotFound { resource: Resource::Escalation, id: id.to_string() })
+}
+
+impl Engine {
+    /// Claims an escalation for the calling reviewer, renews or releases it.
+    pub async fn claim(
+        &self,
+        caller: &Principal,
+        request_id: &str,
+        escalation: EscalationId,
+        step: ClaimStep,
+    ) -> Result<Answer<EscalationView>, Error> {
+        let by = authorize::reviewer(caller)?;
+        let lease = match step {
+            ClaimStep::Claim(lease) | ClaimStep::Renew { lease, .. } => lease,
+            ClaimStep::Release { .. } => None,
+        };
+        let bounds = CLAIM_LEASE_MIN..=CLAIM_LEASE_MAX;
+        let lease = validate::span("lease", lease, CLAIM_LEASE_DEFAULT, bounds)?;
+        let operation = Claiming { escalation, step, lease };
+        let answer = self.transact(&by, request_id, &operation).await?;
+        let escalation = answer.value.clone();
+        let view = self.escalation_view(&caller.tenant, escalation, Depth::Full).await?;
+        Ok(answer.map(|_| view))
+    }
+
+    /// Lists escalations: open ones by urgency, closed ones newest first.
+    pub async fn list_escalations(
+        &self,
+        caller: &Principal,
+        page: Page,
+        state: EscalationState,
+        filter: &Filter,
+        depth: Depth,
+    ) -> Result<EscalationPage, Error> {
+        authorize::see_queue(caller)?;
+        let tenant = &caller.tenant;
+        let (range, direction) = match state {
+            EscalationState::Open => (keys::queue(tenant), Direction::Ascending),
+            closed => (keys::history(tenant, closed), Direction::Descending),
+        };
+        let tag = format!("escalations {state:?} {filter:?}");
+        let mut walk = self.walk(range, direction, &page, &tag)?;
+        let mut found = Vec::new();
+        while found.len() < walk.size {
+            let Some((key, _)) = walk.next(self).await? else { break };
+            let id = keys::listed_escalation(&key).ok_or_else(|| {
+                read_error(ReadError::Damaged { what: "the queue".to_owned() })
+            })?;
+            // It may have moved on since the walk read its place.
+            let Some(escalation) = self.read::<Escalation>(&keys::escalation(tenant, id)).await? else {
+                continue;
+            };
+            if escalation.state == state && filter.shows(&escalation) {
+                found.push(escalation);
+                walk.took(&key);
+            }
+        }
+        let next_page_token = walk.next_token(self).await?;
+        let items = self.escalation_views(tenant, found, depth).await?;
+        let (_, open_count) = self.0.stats.open_counts("");
+        Ok(EscalationPage { listed: Listed { items, next_page_token }, open_count })
+    }
+}

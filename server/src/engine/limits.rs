@@ -1,0 +1,63 @@
+//! The limits that operators may set, and those that are fixed.
+
+/// The longest text of a reviewer's note, in bytes.
+pub const MAX_NOTE_BYTES: usize = 8 * 1024;
+/// The longest answer in a tool's place, in bytes.
+pub const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// The longest outcome of a tool, in bytes.
+pub const MAX_RESULT_BYTES: usize = 64 * 1024;
+/// The longest goal of a run, in bytes.
+pub const MAX_GOAL_BYTES: usize = 8 * 1024;
+/// The longest reasoning of an action, in bytes.
+pub const MAX_REASONING_BYTES: usize = 32 * 1024;
+/// The longest target of an action, in bytes.
+pub const MAX_TARGET_BYTES: usize = 1024;
+/// The longest preconditions of an action, in bytes.
+pub const MAX_PRECONDITIONS_BYTES: usize = 4 * 1024;
+/// The longest name of a tool, in bytes.
+pub const MAX_TOOL_BYTES: usize = 128;
+/// The longest name of a principal, in bytes.
+pub const MAX_PRINCIPAL_BYTES: usize = 128;
+/// The longest name of whom an agent acts for, in bytes.
+pub const MAX_ON_BEHALF_OF_BYTES: usize = 256;
+/// The longest schema version, in bytes.
+pub const MAX_SCHEMA_VERSION_BYTES: usize = 64;
+/// The longest id of a framework's tool call, in bytes.
+pub const MAX_TOOL_CALL_ID_BYTES: usize = 256;
+/// The largest state of a checkpoint, in bytes.
+pub const MAX_STATE_BYTES: usize = 2 * 1024 * 1024;
+/// The most credential references of a checkpoint.
+pub const MAX_CREDENTIALS: usize = 32;
+/// The longest credential reference, in bytes.
+pub const MAX_REFERENCE_BYTES: usize = 512;
+/// The most outcomes in one report.
+pub const MAX_OUTCOMES: usize = 100;
+/// The most resumptions in one claim.
+pub const MAX_CLAIMS: usize = 100;
+/// The longest wait of a claim for resumptions, in seconds.
+pub const MAX_CLAIM_WAIT_SECONDS: i64 = 30;
+/// The most items of a page.
+pub const MAX_PAGE: usize = 500;
+/// The items of a page whose size is not given.
+pub const DEFAULT_PAGE: usize = 50;
+/// The most open escalations that a finishing run cancels in one commit.
+pub const MAX_CANCELLED_AT_ONCE: usize = 200;
+/// How often an operation is tried again after a conflict.
+pub const MAX_ATTEMPTS: usize = 64;
+/// How long a request id is kept, in hours.
+pub const REQUEST_ID_HOURS: i64 = 24;
+
+/// What operators may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most open escalations of one agent.
+    pub open_per_agent: u64,
+    /// The most open escalations of the tenant.
+    pub open_per_tenant: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { open_per_agent: 10_000, open_per_tenant: 200_000 }
+    }
+}

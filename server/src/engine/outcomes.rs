@@ -1,0 +1,135 @@
+//! Reporting what happened when actions ran.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::operation::{Answer, Operation, Tx};
+use super::{Engine, actions, authorize, closing, limits, validate};
+use crate::domain::action::{Action, ActionEvent, ActionState, Outcome, OutcomeStatus};
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::Error;
+use crate::domain::escalation::{Escalation, EscalationState};
+use crate::domain::event::EventKind;
+use crate::domain::ids::ActionId;
+use crate::domain::principal::Principal;
+use crate::domain::secrets::refuse_secrets;
+use crate::store::keys;
+
+/// What happened to one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The action.
+    pub action: ActionId,
+    /// How it went.
+    pub status: OutcomeStatus,
+    /// The tool's answer or error; may be empty.
+    pub result: Bytes,
+}
+
+/// Reports a batch of outcomes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportOutcomes {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// The outcomes, of different actions.
+    pub outcomes: Vec<Report>,
+}
+
+struct Reporting<'a>(&'a ReportOutcomes);
+
+impl Operation for Reporting<'_> {
+    type Output = ();
+    const METHOD: &'static str = "ReportOutcomes";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        for report in &self.0.outcomes {
+            hasher
+                .field(report.action.as_bytes())
+                .field(&[report.status as u8])
+                .field(&report.result);
+        }
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<((), Vec<Uuid>), Error> {
+        for report in &self.0.outcomes {
+            record(tx, report).await?;
+        }
+        Ok(((), Vec::new()))
+    }
+
+    async fn replay(&self, _: &Engine, _: &str, _: &[Uuid]) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
+    let key = keys::action(tx.tenant(), report.action);
+    let found = tx.get::<Action>(key.clone()).await?;
+    let mut action = found
+        .filter(|action| action.agent == tx.by.name())
+        .ok_or_else(|| actions::not_found(report.action))?;
+    let event = match report.status {
+        OutcomeStatus::Succeeded => ActionEvent::Executed,
+        OutcomeStatus::Failed => ActionEvent::Failed,
+    };
+    if action.outcome.is_some() {
+        return Err(Error::OutcomeAlreadyReported { action: action.id.to_string() });
+    }
+    if action.state.after(event).is_none() {
+        let (action, state) = (action.id.to_string(), action.state.name());
+        return Err(Error::ActionNotRedeemed { action, state });
+    }
+    if action.state == ActionState::ExecutionUnknown {
+        cancel_question(tx, &action).await?;
+    } else if let Some(due) = action.grant.and_then(|grant| grant.outcome_due_time) {
+        tx.remove(closing::outcome_timer(tx.tenant(), action.id, due).key());
+    }
+    let result = match report.result.is_empty() {
+        true => None,
+        false => Some(tx.bytes(report.result.clone(), None)?),
+    };
+    closing::advance(&mut action, event, tx.now)?;
+    action.outcome = Some(Outcome { status: report.status, result, report_time: tx.now });
+    tx.put(key, &action)?;
+    let subjects = super::propose::action_subjects(&action, action.grant.map(|grant| grant.id));
+    let digest = Some(action.digest);
+    tx.event_about(EventKind::OutcomeReported, subjects, digest, result.as_slice());
+    Ok(())
+}
+
+/// A late outcome answers the question whether the action ran.
+async fn cancel_question(tx: &mut Tx<'_>, action: &Action) -> Result<(), Error> {
+    let Some(id) = action.escalation else { return Ok(()) };
+    let found = tx.engine.read::<Escalation>(&keys::escalation(tx.tenant(), id)).await?;
+    if found.is_some_and(|escalation| escalation.state == EscalationState::Open) {
+        closing::cancel(tx, id).await?;
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Reports what happened when actions of the calling agent ran.
+    pub async fn report_outcomes(
+        &self,
+        caller: &Principal,
+        command: ReportOutcomes,
+    ) -> Result<Answer<()>, Error> {
+        let by = authorize::agent(caller)?;
+        let count = command.outcomes.len();
+        if count == 0 || count > limits::MAX_OUTCOMES {
+            let problem = format!("want 1 to {} outcomes", limits::MAX_OUTCOMES);
+            return Err(Error::field("outcomes", problem));
+        }
+        let mut seen = std::collections::HashSet::with_capacity(count);
+        for (place, report) in command.outcomes.iter().enumerate() {
+            if !seen.insert(report.action) {
+                let field = format!("outcomes[{place}].action_id");
+                return Err(Error::field(field, "the action is in the batch twice"));
+            }
+            let field = format!("outcomes[{place}].result");
+            validate::length(&field, &report.result, limits::MAX_RESULT_BYTES)?;
+            refuse_secrets(&field, &report.result)?;
+        }
+        self.transact(&by, &command.request_id, &Reporting(&command)).await
+    }
+}

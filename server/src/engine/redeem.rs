@@ -1,0 +1,220 @@
+//! Redeeming grants: the last gate, right before a tool runs.
+//!
+//! The digest is computed anew from what the caller is about to execute; the
+//! server's own copy of the arguments plays no part. All conditions are read in
+//! the transaction that uses the grant up, so none can change in between.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::operation::{Answer, Operation, Tx};
+use super::runs::own_running;
+use super::{Engine, actions, authorize, closing, validate};
+use crate::domain::action::{Action, ActionEvent, ActionState, DigestInput, Grant};
+use crate::domain::arguments;
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::{Error, Resource};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{ActionId, GrantId, RunId};
+use crate::domain::policy::Facts;
+use crate::domain::principal::Principal;
+use crate::domain::resumption::Resumption;
+use crate::domain::run::Run;
+use crate::domain::time::Timestamp;
+use crate::store::keys;
+
+/// Uses up a grant.
+#[derive(Clone, Debug)]
+pub struct Redeem {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// The grant.
+    pub grant: GrantId,
+    /// The action it is for.
+    pub action: ActionId,
+    /// The run.
+    pub run: RunId,
+    /// The tool about to run.
+    pub tool: String,
+    /// As proposed.
+    pub tool_schema_version: String,
+    /// As proposed, or as the reviewer changed it.
+    pub target: String,
+    /// The exact bytes about to be executed.
+    pub arguments: Bytes,
+    /// As proposed.
+    pub preconditions: Bytes,
+}
+
+/// The grant is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redeemed {
+    /// When it was redeemed.
+    pub redeem_time: Timestamp,
+    /// By when the outcome must be reported.
+    pub outcome_due_time: Timestamp,
+}
+
+struct Redemption<'a> {
+    command: &'a Redeem,
+    arguments: Map<String, Value>,
+}
+
+impl Operation for Redemption<'_> {
+    type Output = Redeemed;
+    const METHOD: &'static str = "RedeemGrant";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        let it = self.command;
+        hasher
+            .field(it.grant.as_bytes())
+            .field(it.action.as_bytes())
+            .field(it.run.as_bytes())
+            .field(it.tool.as_bytes())
+            .field(it.tool_schema_version.as_bytes())
+            .field(it.target.as_bytes())
+            .field(&it.arguments)
+            .field(&it.preconditions);
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Redeemed, Vec<Uuid>), Error> {
+        let key = keys::action(tx.tenant(), self.command.action);
+        let found = tx.get::<Action>(key.clone()).await?;
+        let mut action = found
+            .filter(|action| action.agent == tx.by.name() && action.run == self.command.run)
+            .ok_or_else(|| actions::not_found(self.command.action))?;
+        let mut grant = self.usable_grant(&action, tx.now)?;
+        let run = own_running(tx, self.command.run).await?;
+        self.require_digest(tx.tenant(), &action, &run)?;
+        let resumption = self.held_resumption(tx, &action, &grant).await?;
+        self.require_not_denied(tx.engine, &action, &run).await?;
+
+        let timeout = tx.engine.policy()?.policy.tool(&action.tool).outcome_timeout;
+        let due = tx.now.plus(timeout);
+        grant.redeem_time = Some(tx.now);
+        grant.outcome_due_time = Some(due);
+        action.grant = Some(grant);
+        closing::advance(&mut action, ActionEvent::Redeemed, tx.now)?;
+        tx.put(key, &action)?;
+        tx.mark(closing::outcome_timer(tx.tenant(), action.id, due).key());
+        let subjects = super::propose::action_subjects(&action, Some(grant.id));
+        tx.event_about(EventKind::GrantRedeemed, subjects, Some(action.digest), &[]);
+        if let Some(resumption) = resumption {
+            closing::finish_resumption(tx, resumption)?;
+        }
+        Ok((Redeemed { redeem_time: tx.now, outcome_due_time: due }, Vec::new()))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Redeemed, Error> {
+        let action = engine.existing_action(tenant, self.command.action).await?;
+        let times = action.grant.filter(|grant| grant.id == self.command.grant);
+        match times.map(|grant| (grant.redeem_time, grant.outcome_due_time)) {
+            Some((Some(redeem_time), Some(outcome_due_time))) => {
+                Ok(Redeemed { redeem_time, outcome_due_time })
+            }
+            // The execution became unknown and a new grant took its place.
+            _ => Err(Error::GrantRevoked { grant: self.command.grant.to_string() }),
+        }
+    }
+}
+
+impl Redemption<'_> {
+    fn usable_grant(&self, action: &Action, now: Timestamp) -> Result<Grant, Error> {
+        let name = self.command.grant.to_string();
+        if action.revoked_grants.contains(&self.command.grant) {
+            return Err(Error::GrantRevoked { grant: name });
+        }
+        let grant = action.grant.filter(|grant| grant.id == self.command.grant).ok_or(
+            Error::NotFound { resource: Resource::Grant, id: name.clone() },
+        )?;
+        if let Some(at) = grant.redeem_time {
+            return Err(Error::GrantRedeemed { grant: name, at });
+        }
+        if action.state != ActionState::Granted {
+            return Err(Error::GrantRevoked { grant: name });
+        }
+        if now >= grant.expire_time {
+            return Err(Error::GrantExpired { grant: name, at: grant.expire_time });
+        }
+        Ok(grant)
+    }
+
+    fn require_digest(&self, tenant: &str, action: &Action, run: &Run) -> Result<(), Error> {
+        let recomputed = DigestInput {
+            tenant,
+            agent: &run.agent,
+            on_behalf_of: run.on_behalf_of.as_deref(),
+            run: run.id,
+            tool: &self.command.tool,
+            tool_schema_version: &self.command.tool_schema_version,
+            target: &self.command.target,
+            arguments: &self.command.arguments,
+            preconditions: &self.command.preconditions,
+            policy_revision: action.decision.policy_revision,
+        }
+        .digest();
+        if recomputed == action.digest {
+            return Ok(());
+        }
+        Err(Error::DigestMismatch { what: "what is about to run is not what was permitted" })
+    }
+
+    /// The resumption behind the grant, which the caller must hold.
+    async fn held_resumption(
+        &self,
+        tx: &mut Tx<'_>,
+        action: &Action,
+        grant: &Grant,
+    ) -> Result<Option<Resumption>, Error> {
+        let Some(escalation) = action.escalation else { return Ok(None) };
+        let key = keys::resumption(tx.tenant(), escalation);
+        let found = tx.get::<Resumption>(key).await?;
+        let resumption = found.ok_or_else(|| super::views::missing(Resource::Escalation, &escalation))?;
+        resumption.require_held(grant.epoch)?;
+        Ok(Some(resumption))
+    }
+
+    /// Today's hard constraints stop even what was approved under an older
+    /// revision; everything else was settled by the revision that judged.
+    async fn require_not_denied(&self, engine: &Engine, action: &Action, run: &Run) -> Result<(), Error> {
+        let current = engine.policy()?;
+        if current.id == action.decision.policy_revision {
+            return Ok(());
+        }
+        let goal = engine.goal_of(run).await?;
+        let denied = current.policy.denies(&Facts {
+            tool: &self.command.tool,
+            tool_schema_version: &self.command.tool_schema_version,
+            target: &self.command.target,
+            arguments: &self.arguments,
+            confidence: action.confidence,
+            agent: &run.agent,
+            on_behalf_of: run.on_behalf_of.as_deref(),
+            hop_count: run.hop_count,
+            goal: &goal,
+        });
+        denied.map_or(Ok(()), |verdict| {
+            Err(Error::DeniedByPolicy {
+                rule: verdict.rule.unwrap_or_default(),
+                reason: verdict.reason,
+            })
+        })
+    }
+}
+
+impl Engine {
+    /// Uses up a grant of the calling agent.
+    pub async fn redeem(&self, caller: &Principal, command: Redeem) -> Result<Answer<Redeemed>, Error> {
+        let by = authorize::agent(caller)?;
+        validate::tool("tool", &command.tool)?;
+        validate::required("arguments", &command.arguments)?;
+        // Bytes that do not parse were never permitted: that is a mismatch, and
+        // an attacker learns nothing else.
+        let arguments = arguments::parse("arguments", &command.arguments).map_err(|_| {
+            Error::DigestMismatch { what: "what is about to run is not what was permitted" }
+        })?;
+        let redemption = Redemption { command: &command, arguments };
+        self.transact(&by, &command.request_id, &redemption).await
+    }
+}

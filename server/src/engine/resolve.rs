@@ -1,0 +1,335 @@
+//! Resolving: a person's answer, of which exactly one takes effect.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::operation::{Answer, Operation, Tx};
+use super::views::{Depth, EscalationView};
+use super::{Engine, authorize, closing, escalations, limits, validate};
+use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState, DecisionEffect, DigestInput};
+use crate::domain::arguments;
+use crate::domain::digest::{Digest, FieldHasher};
+use crate::domain::error::{Error, Resource};
+use crate::domain::escalation::{
+    Escalation, EscalationEvent, Question, Resolution, ResolutionContent, ResolutionKind,
+};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{ActionId, EscalationId};
+use crate::domain::policy::Facts;
+use crate::domain::principal::Principal;
+use crate::domain::run::Run;
+use crate::domain::secrets::refuse_secrets;
+use crate::store::keys;
+
+/// What a person says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// The action may run as shown.
+    Approve,
+    /// The action must not run.
+    Reject {
+        /// A code for the reason; may be empty.
+        reason_code: String,
+    },
+    /// An edited action may run in its place.
+    Modify {
+        /// The edited arguments.
+        arguments: Bytes,
+        /// The edited target; none: as proposed.
+        target: Option<String>,
+    },
+    /// An answer in the tool's place.
+    Respond {
+        /// The answer.
+        response: Bytes,
+    },
+}
+
+/// Answers a question.
+#[derive(Clone, Debug)]
+pub struct Resolve {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// The escalation.
+    pub escalation: EscalationId,
+    /// The etag that the reviewer was shown.
+    pub etag: String,
+    /// The digest that the reviewer was shown.
+    pub action_digest: Digest,
+    /// The epoch of the caller's claim; 0: none.
+    pub claim_epoch: u64,
+    /// Why, in the reviewer's words; may be empty.
+    pub note: String,
+    /// The answer.
+    pub verb: Verb,
+}
+
+struct Resolving<'a>(&'a Resolve);
+
+impl Operation for Resolving<'_> {
+    type Output = Escalation;
+    const METHOD: &'static str = "ResolveEscalation";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        let it = self.0;
+        hasher
+            .field(it.escalation.as_bytes())
+            .field(it.etag.as_bytes())
+            .field(it.action_digest.as_bytes())
+            .field(&it.claim_epoch.to_be_bytes())
+            .field(it.note.as_bytes());
+        match &it.verb {
+            Verb::Approve => hasher.field(&[0]),
+            Verb::Reject { reason_code } => hasher.field(&[1]).field(reason_code.as_bytes()),
+            Verb::Modify { arguments, target } => {
+                hasher.field(&[2]).field(arguments).optional(target.as_deref().map(str::as_bytes))
+            }
+            Verb::Respond { response } => hasher.field(&[3]).field(response),
+        };
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
+        let mut escalation = escalations::get(tx, self.0.escalation).await?;
+        self.require_resolvable(&escalation, tx)?;
+        let key = keys::action(tx.tenant(), escalation.action);
+        let found = tx.get::<Action>(key.clone()).await?;
+        let mut action =
+            found.ok_or_else(|| super::views::missing(Resource::Action, &escalation.action))?;
+        let (kind, may_run) = match &self.0.verb {
+            Verb::Approve => {
+                let grant = closing::approve_grant(tx, escalation.resume_mode);
+                action.replace_grant(Some(grant));
+                closing::advance(&mut action, ActionEvent::Approved, tx.now)?;
+                (ResolutionKind::Approved, Some(action.id))
+            }
+            Verb::Reject { .. } => {
+                refuse(&mut action, escalation.question, tx)?;
+                (ResolutionKind::Rejected, None)
+            }
+            Verb::Modify { arguments, target } => {
+                let edited = self.edit(tx, &escalation, &action, arguments, target.as_deref()).await?;
+                closing::advance(&mut action, ActionEvent::Refused, tx.now)?;
+                (ResolutionKind::Modified, Some(edited))
+            }
+            Verb::Respond { .. } => {
+                refuse(&mut action, escalation.question, tx)?;
+                (ResolutionKind::Responded, None)
+            }
+        };
+        tx.put(key, &action)?;
+        self.finish(tx, &mut escalation, kind, may_run)?;
+        Ok((escalation, Vec::new()))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Escalation, Error> {
+        engine.existing_escalation(tenant, self.0.escalation).await
+    }
+}
+
+/// A refused proposal is over; an unknown execution stays unknown.
+fn refuse(action: &mut Action, question: Question, tx: &Tx<'_>) -> Result<(), Error> {
+    match question {
+        Question::ApproveAction => closing::advance(action, ActionEvent::Refused, tx.now),
+        Question::ExecutionUnknown => Ok(()),
+    }
+}
+
+impl Resolving<'_> {
+    fn require_resolvable(&self, escalation: &Escalation, tx: &Tx<'_>) -> Result<(), Error> {
+        let caller = tx.by.name();
+        escalation.require_open()?;
+        if tx.now >= escalation.expire_time {
+            // The timer has not fired yet; nobody wins against the clock.
+            return Err(Error::EscalationClosed {
+                escalation: escalation.id.to_string(),
+                state: "expired",
+                by: None,
+                at: escalation.expire_time,
+            });
+        }
+        escalation.require_other_than(caller)?;
+        match escalation.live_claim(tx.now) {
+            None if self.0.claim_epoch == 0 => {}
+            _ => escalation.require_claim(caller, self.0.claim_epoch, tx.now)?,
+        }
+        if escalation.etag() != self.0.etag {
+            let (escalation, etag) = (escalation.id.to_string(), escalation.etag());
+            return Err(Error::EtagMismatch { escalation, etag });
+        }
+        if escalation.action_digest != self.0.action_digest {
+            return Err(Error::DigestMismatch { what: "what you were shown is not what is asked" });
+        }
+        Ok(())
+    }
+
+    /// Makes the edited action: judged under the revision that judged the
+    /// proposal, with a digest and a grant of its own.
+    async fn edit(
+        &self,
+        tx: &mut Tx<'_>,
+        escalation: &Escalation,
+        proposed: &Action,
+        arguments: &Bytes,
+        target: Option<&str>,
+    ) -> Result<ActionId, Error> {
+        if escalation.question != Question::ApproveAction {
+            return Err(Error::field("modify", "an action that may have run cannot be edited"));
+        }
+        let key = keys::run(tx.tenant(), proposed.run);
+        let found = tx.get::<Run>(key).await?;
+        let run = found.ok_or_else(|| super::views::missing(Resource::Run, &proposed.run))?;
+        let mut content = tx.engine.payload::<ActionContent>(&proposed.content).await?;
+        content.arguments = arguments.clone();
+        if let Some(target) = target {
+            target.clone_into(&mut content.target);
+        }
+        let verdict = self.judge(tx, &run, proposed, &content).await?;
+        content.decision_reason = verdict.reason;
+        let policy_revision = proposed.decision.policy_revision;
+        let digest = DigestInput {
+            tenant: tx.tenant(),
+            agent: &run.agent,
+            on_behalf_of: run.on_behalf_of.as_deref(),
+            run: run.id,
+            tool: &proposed.tool,
+            tool_schema_version: &content.tool_schema_version,
+            target: &content.target,
+            arguments: &content.arguments,
+            preconditions: &content.preconditions,
+            policy_revision,
+        }
+        .digest();
+        let mut edited = proposed.clone();
+        edited.id = ActionId::new(tx.next_id());
+        edited.state = ActionState::Granted;
+        edited.digest = digest;
+        edited.content = tx.payload(&content, None)?;
+        edited.decision.effect = verdict.effect;
+        edited.decision.rule = verdict.rule;
+        edited.decision.matched = verdict.matched;
+        edited.modified_from = Some(proposed.id);
+        edited.grant = Some(closing::approve_grant(tx, escalation.resume_mode));
+        edited.create_time = tx.now;
+        edited.update_time = tx.now;
+        tx.put(keys::action(tx.tenant(), edited.id), &edited)?;
+        tx.mark(keys::run_action(tx.tenant(), edited.run, edited.id));
+        let subjects = super::propose::action_subjects(&edited, edited.grant.map(|grant| grant.id));
+        tx.event_about(EventKind::ActionModified, subjects, Some(digest), &[edited.content]);
+        Ok(edited.id)
+    }
+
+    async fn judge(
+        &self,
+        tx: &Tx<'_>,
+        run: &Run,
+        proposed: &Action,
+        content: &ActionContent,
+    ) -> Result<crate::domain::policy::Verdict, Error> {
+        let parsed = arguments::parse("modify.arguments", &content.arguments)?;
+        let policy_revision = proposed.decision.policy_revision;
+        let revision = tx.engine.policy_of(tx.tenant(), policy_revision).await?;
+        let goal = tx.engine.goal_of(run).await?;
+        let verdict = revision.policy.evaluate(&Facts {
+            tool: &proposed.tool,
+            tool_schema_version: &content.tool_schema_version,
+            target: &content.target,
+            arguments: &parsed,
+            confidence: proposed.confidence,
+            agent: &run.agent,
+            on_behalf_of: run.on_behalf_of.as_deref(),
+            hop_count: run.hop_count,
+            goal: &goal,
+        });
+        if verdict.effect == DecisionEffect::Deny {
+            let rule = verdict.rule.unwrap_or_default();
+            return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });
+        }
+        Ok(verdict)
+    }
+
+    fn finish(
+        &self,
+        tx: &mut Tx<'_>,
+        escalation: &mut Escalation,
+        kind: ResolutionKind,
+        may_run: Option<ActionId>,
+    ) -> Result<(), Error> {
+        let response = match &self.0.verb {
+            Verb::Respond { response } => response.to_vec(),
+            _ => Vec::new(),
+        };
+        let content = match self.0.note.is_empty() && response.is_empty() {
+            true => None,
+            false => {
+                let words = ResolutionContent { note: self.0.note.clone(), response };
+                Some(tx.payload(&words, None)?)
+            }
+        };
+        let reason_code = match &self.0.verb {
+            Verb::Reject { reason_code } if !reason_code.is_empty() => Some(reason_code.clone()),
+            _ => None,
+        };
+        escalation.resolution = Some(Resolution {
+            kind,
+            reviewer: tx.by.name().to_owned(),
+            resolve_time: tx.now,
+            reason_code,
+            content,
+            action: may_run,
+        });
+        closing::close(tx, escalation, EscalationEvent::Resolve)?;
+        let event = match kind {
+            ResolutionKind::Approved => EventKind::EscalationApproved,
+            ResolutionKind::Rejected => EventKind::EscalationRejected,
+            ResolutionKind::Modified => EventKind::EscalationModified,
+            ResolutionKind::Responded => EventKind::EscalationResponded,
+        };
+        let subjects = closing::subjects(escalation);
+        let digest = Some(escalation.action_digest);
+        tx.event_about(event, subjects, digest, content.as_slice());
+        closing::offer(tx, escalation, may_run)
+    }
+}
+
+impl Resolve {
+    /// Checks everything that needs no state.
+    fn check(&self) -> Result<(), Error> {
+        validate::required("etag", self.etag.as_bytes())?;
+        validate::length("etag", self.etag.as_bytes(), limits::MAX_SCHEMA_VERSION_BYTES)?;
+        validate::length("note", self.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
+        refuse_secrets("note", self.note.as_bytes())?;
+        match &self.verb {
+            Verb::Approve => Ok(()),
+            Verb::Reject { reason_code } => validate::reason_code("reject.reason_code", reason_code),
+            Verb::Modify { arguments, target } => {
+                validate::required("modify.arguments", arguments)?;
+                arguments::parse("modify.arguments", arguments)?;
+                refuse_secrets("modify.arguments", arguments)?;
+                let target = target.as_deref().unwrap_or_default().as_bytes();
+                validate::length("modify.target", target, limits::MAX_TARGET_BYTES)?;
+                refuse_secrets("modify.target", target)
+            }
+            Verb::Respond { response } => {
+                validate::required("respond.response", response)?;
+                validate::length("respond.response", response, limits::MAX_RESPONSE_BYTES)?;
+                refuse_secrets("respond.response", response)
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Answers a question for the calling reviewer.
+    pub async fn resolve(
+        &self,
+        caller: &Principal,
+        command: Resolve,
+    ) -> Result<Answer<EscalationView>, Error> {
+        let by = authorize::reviewer(caller)?;
+        command.check()?;
+        let answer = self.transact(&by, &command.request_id, &Resolving(&command)).await?;
+        let escalation = answer.value.clone();
+        let view = self.escalation_view(&caller.tenant, escalation, Depth::Full).await?;
+        Ok(answer.map(|_| view))
+    }
+}

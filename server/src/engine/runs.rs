@@ -1,0 +1,208 @@
+//! Starting, showing and finishing runs.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::operation::{Answer, Operation, Tx, result_at};
+use super::views::RunView;
+use super::{Engine, authorize, closing, limits, validate};
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::{Error, Resource};
+use crate::domain::event::{EventKind, Subjects};
+use crate::domain::ids::RunId;
+use crate::domain::principal::Principal;
+use crate::domain::run::{Run, RunState};
+use crate::domain::secrets::refuse_secrets;
+use crate::store::{CommitLane, Direction, keys};
+
+/// Starts a run.
+#[derive(Clone, Debug, Default)]
+pub struct StartRun {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// Whom the agent acts for; may be empty.
+    pub on_behalf_of: String,
+    /// The run that delegates to this one.
+    pub parent: Option<RunId>,
+    /// What the run is to reach; may be empty.
+    pub goal: String,
+}
+
+/// Finishes a run.
+#[derive(Clone, Debug)]
+pub struct FinishRun {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// The run.
+    pub run: RunId,
+    /// Its terminal state.
+    pub state: RunState,
+}
+
+struct Start<'a> {
+    command: &'a StartRun,
+    max_hops: u32,
+}
+
+impl Operation for Start<'_> {
+    type Output = Run;
+    const METHOD: &'static str = "StartRun";
+    const LANE: CommitLane = CommitLane::Intake;
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher
+            .field(self.command.on_behalf_of.as_bytes())
+            .optional(self.command.parent.as_ref().map(|id| id.as_bytes().as_slice()))
+            .field(self.command.goal.as_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Run, Vec<Uuid>), Error> {
+        let hop_count = match self.command.parent {
+            Some(parent) => self.hops_below(tx, parent).await?,
+            None => 0,
+        };
+        let id = tx.next_id();
+        let run_id = RunId::new(id);
+        let goal = match self.command.goal.as_str() {
+            "" => None,
+            goal => Some(tx.bytes(Bytes::copy_from_slice(goal.as_bytes()), None)?),
+        };
+        let run = Run {
+            id: run_id,
+            agent: tx.by.name().to_owned(),
+            on_behalf_of: Some(self.command.on_behalf_of.clone()).filter(|name| !name.is_empty()),
+            parent: self.command.parent,
+            hop_count,
+            state: RunState::Running,
+            goal,
+            create_time: tx.now,
+            finish_time: None,
+            revision: 1,
+        };
+        tx.put(keys::run(tx.tenant(), run_id), &run)?;
+        let subjects = Subjects { run: Some(run_id), ..Subjects::default() };
+        tx.event_about(EventKind::RunStarted, subjects, None, goal.as_slice());
+        Ok((run, vec![id]))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, results: &[Uuid]) -> Result<Run, Error> {
+        engine.existing_run(tenant, RunId::new(result_at(results, 0)?)).await
+    }
+}
+
+impl Start<'_> {
+    async fn hops_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<u32, Error> {
+        let found = tx.get::<Run>(keys::run(tx.tenant(), parent)).await?;
+        let run = found.ok_or_else(|| Error::NotFound {
+            resource: Resource::Run,
+            id: parent.to_string(),
+        })?;
+        run.require_running()?;
+        let hops = run.hop_count + 1;
+        if hops > self.max_hops {
+            return Err(Error::DelegationTooDeep { hops, limit: self.max_hops });
+        }
+        Ok(hops)
+    }
+}
+
+struct Finish<'a>(&'a FinishRun);
+
+impl Operation for Finish<'_> {
+    type Output = Run;
+    const METHOD: &'static str = "FinishRun";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher.field(self.0.run.as_bytes()).field(self.0.state.name().as_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Run, Vec<Uuid>), Error> {
+        let mut run = own_running(tx, self.0.run).await?;
+        run.state = self.0.state;
+        run.finish_time = Some(tx.now);
+        run.revision += 1;
+        tx.put(keys::run(tx.tenant(), run.id), &run)?;
+        let subjects = Subjects { run: Some(run.id), ..Subjects::default() };
+        tx.event(EventKind::RunFinished, subjects);
+        closing::cancel_open_of_run(tx, run.id).await?;
+        Ok((run, Vec::new()))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Run, Error> {
+        engine.existing_run(tenant, self.0.run).await
+    }
+}
+
+/// A run of the caller that is running; another's is not found.
+pub(super) async fn own_running(tx: &mut Tx<'_>, id: RunId) -> Result<Run, Error> {
+    let found = tx.get::<Run>(keys::run(tx.tenant(), id)).await?;
+    let run = found
+        .filter(|run| run.agent == tx.by.name())
+        .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: id.to_string() })?;
+    run.require_running()?;
+    Ok(run)
+}
+
+impl Engine {
+    /// Starts a run of the calling agent.
+    pub async fn start_run(
+        &self,
+        caller: &Principal,
+        command: StartRun,
+    ) -> Result<Answer<RunView>, Error> {
+        let by = authorize::agent(caller)?;
+        let on_behalf_of = command.on_behalf_of.as_bytes();
+        validate::length("on_behalf_of", on_behalf_of, limits::MAX_ON_BEHALF_OF_BYTES)?;
+        validate::length("goal", command.goal.as_bytes(), limits::MAX_GOAL_BYTES)?;
+        refuse_secrets("goal", command.goal.as_bytes())?;
+        let max_hops = self.policy()?.policy.max_hops;
+        let operation = Start { command: &command, max_hops };
+        let answer = self.transact(&by, &command.request_id, &operation).await?;
+        Ok(answer.map(|run| RunView { run, goal: command.goal.clone() }))
+    }
+
+    /// Finishes a run of the calling agent.
+    pub async fn finish_run(
+        &self,
+        caller: &Principal,
+        command: FinishRun,
+    ) -> Result<Answer<RunView>, Error> {
+        let by = authorize::agent(caller)?;
+        if command.state == RunState::Running {
+            return Err(Error::field("state", "want SUCCEEDED, FAILED or CANCELLED"));
+        }
+        let answer = self.transact(&by, &command.request_id, &Finish(&command)).await?;
+        let view = self.run_view(answer.value.clone()).await?;
+        Ok(answer.map(|_| view))
+    }
+
+    /// Returns one run.
+    pub async fn get_run(&self, caller: &Principal, id: RunId) -> Result<RunView, Error> {
+        let run = self.run_record(caller, id).await?;
+        self.run_view(run).await
+    }
+
+    /// Lists runs, newest first: all of the tenant for reviewers and admins,
+    /// its own for an agent.
+    pub async fn list_runs(
+        &self,
+        caller: &Principal,
+        page: super::list::Page,
+        state: Option<RunState>,
+    ) -> Result<super::list::Listed<RunView>, Error> {
+        let filter = format!("runs {state:?} {}", caller.name);
+        let mut walk = self.walk(keys::runs(&caller.tenant), Direction::Descending, &page, &filter)?;
+        let mut runs = Vec::new();
+        while runs.len() < walk.size {
+            let Some((key, value)) = walk.next(self).await? else { break };
+            let run: Run = crate::store::records::decode(&value).map_err(super::read_error)?;
+            let is_wanted = state.is_none_or(|state| run.state == state);
+            if is_wanted && authorize::may_see(caller, &run.agent) {
+                runs.push(self.run_view(run).await?);
+                walk.took(&key);
+            }
+        }
+        let next = walk.next_token(self).await?;
+        Ok(super::list::Listed { items: runs, next_page_token: next })
+    }
+}

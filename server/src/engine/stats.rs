@@ -1,0 +1,182 @@
+//! What the server counts about its work, for metrics and limits.
+//!
+//! Kept in memory from the feed; the journal has the truth. Counters of one
+//! server start at zero with it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::escalation::{Escalation, EscalationState};
+use crate::domain::event::{Event, EventKind};
+use crate::domain::ids::EscalationId;
+use crate::domain::resumption::Resumption;
+use crate::domain::time::{Span, Timestamp};
+
+/// Upper bounds of latency buckets, in microseconds.
+pub const LATENCY_BUCKETS: [i64; 14] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
+    60_000_000, 3_600_000_000,
+];
+
+/// A latency histogram with fixed buckets.
+#[derive(Debug, Default)]
+pub struct Latency {
+    buckets: [AtomicU64; LATENCY_BUCKETS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+/// A histogram as read at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LatencySnapshot {
+    /// Counts per bucket of [`LATENCY_BUCKETS`], and beyond the last.
+    pub buckets: Vec<u64>,
+    /// Sum of all observations in microseconds.
+    pub sum_micros: u64,
+}
+
+impl Latency {
+    /// Adds one observation; a negative one counts as zero.
+    pub fn observe(&self, span: Span) {
+        let micros = span.as_micros().max(0);
+        let place = LATENCY_BUCKETS.partition_point(|bound| *bound < micros);
+        if let Some(bucket) = self.buckets.get(place) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum_micros.fetch_add(micros.unsigned_abs(), Ordering::Relaxed);
+    }
+
+    /// Reads the histogram.
+    pub fn snapshot(&self) -> LatencySnapshot {
+        LatencySnapshot {
+            buckets: self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect(),
+            sum_micros: self.sum_micros.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The open escalations, as far as counting goes.
+#[derive(Debug, Default)]
+struct OpenEscalations {
+    places: HashMap<EscalationId, (String, String, Timestamp)>,
+    by_age: BTreeSet<(Timestamp, EscalationId)>,
+    by_lane: BTreeMap<String, u64>,
+    by_agent: HashMap<String, u64>,
+}
+
+fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u64>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+impl OpenEscalations {
+    fn insert(&mut self, escalation: &Escalation) {
+        let (lane, agent) = (escalation.lane.clone(), escalation.agent.clone());
+        let place = (lane.clone(), agent.clone(), escalation.create_time);
+        if self.places.insert(escalation.id, place).is_none() {
+            self.by_age.insert((escalation.create_time, escalation.id));
+            *self.by_lane.entry(lane).or_default() += 1;
+            *self.by_agent.entry(agent).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, id: EscalationId) -> bool {
+        let Some((lane, agent, created)) = self.places.remove(&id) else { return false };
+        self.by_age.remove(&(created, id));
+        // A lane stays listed at zero, so that its gauge goes down visibly.
+        if let Some(count) = self.by_lane.get_mut(&lane) {
+            *count = count.saturating_sub(1);
+        }
+        decrease(&mut self.by_agent, &agent);
+        true
+    }
+}
+
+/// Counters and histograms of one server.
+#[derive(Debug, Default)]
+pub struct Stats {
+    events: Mutex<HashMap<EventKind, u64>>,
+    open: Mutex<OpenEscalations>,
+    /// From the opening of an escalation to a watch having it.
+    pub visible: Latency,
+    /// From the opening of an escalation to a person's answer.
+    pub answered: Latency,
+    /// From the end of an escalation to its agent having the answer.
+    pub delivered: Latency,
+    /// From the end of an escalation to its agent or worker going on.
+    pub resumed: Latency,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stats {
+    pub(super) fn count_events(&self, events: &[Event]) {
+        let mut counts = lock(&self.events);
+        for event in events {
+            *counts.entry(event.kind).or_default() += 1;
+        }
+    }
+
+    pub(super) fn note_escalation(&self, escalation: &Escalation) {
+        let mut open = lock(&self.open);
+        if escalation.state == EscalationState::Open {
+            open.insert(escalation);
+        } else if open.remove(escalation.id)
+            && let Some(resolution) = &escalation.resolution
+        {
+            self.answered.observe(resolution.resolve_time.since(escalation.create_time));
+        }
+    }
+
+    pub(super) fn note_resumption(&self, resumption: &Resumption) {
+        if let Some(closed) = resumption.close_time {
+            self.resumed.observe(closed.since(resumption.create_time));
+        }
+    }
+
+    /// Open escalations of an agent, and of all.
+    pub(super) fn open_counts(&self, agent: &str) -> (u64, u64) {
+        let open = lock(&self.open);
+        (open.by_agent.get(agent).copied().unwrap_or(0), open.places.len() as u64)
+    }
+
+    /// Open escalations by lane.
+    pub fn open_by_lane(&self) -> Vec<(String, u64)> {
+        lock(&self.open).by_lane.iter().map(|(lane, count)| (lane.clone(), *count)).collect()
+    }
+
+    /// When the oldest open escalation was opened.
+    pub fn oldest_open(&self) -> Option<Timestamp> {
+        lock(&self.open).by_age.first().map(|(created, _)| *created)
+    }
+
+    /// How often each event happened since the server started.
+    pub fn event_counts(&self) -> Vec<(EventKind, u64)> {
+        let counts = lock(&self.events);
+        EventKind::ALL.iter().filter_map(|kind| Some((*kind, *counts.get(kind)?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observations_fall_into_their_buckets() {
+        let latency = Latency::default();
+        for micros in [-5, 0, 250, 251, 5_000_000_000] {
+            latency.observe(Span::from_micros(micros));
+        }
+        let snapshot = latency.snapshot();
+        assert_eq!(snapshot.buckets.first(), Some(&3));
+        assert_eq!(snapshot.buckets.get(1), Some(&1));
+        assert_eq!(snapshot.buckets.last(), Some(&1));
+        assert_eq!(snapshot.sum_micros, 5_000_000_501);
+    }
+}

@@ -1,0 +1,276 @@
+//! Timers: what time does by itself. Stored, so that none is lost; fired by a
+//! transaction on the timer, so that any server may try and one wins.
+
+use uuid::Uuid;
+
+use super::operation::{Operation, Tx};
+use super::propose::action_subjects;
+use super::{Authorized, Engine, briefing, closing, limits, read_error};
+use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::{Error, Resource};
+use crate::domain::escalation::{
+    Escalation, EscalationEvent, EscalationState, Question, Resolution, ResolutionKind, ResumeMode,
+    SeverityTier,
+};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{ActionId, EscalationId, WaitId};
+use crate::domain::policy::Policy;
+use crate::domain::run::{Run, RunState};
+use crate::domain::time::{Span, Timestamp};
+use crate::store::keys::{self, Timer, TimerKind};
+use crate::store::records::{RequestRecord, decode};
+use crate::store::{CommitLane, Direction, Expectation, Transaction, Write};
+
+/// How many timers one look fires.
+const TIMERS_PER_LOOK: usize = 256;
+/// How long to sleep when there is no timer at all.
+const IDLE_SLEEP: Span = Span::from_secs(60);
+/// How often old request ids are swept out.
+const SWEEP_EVERY: Span = Span::from_secs(10 * 60);
+/// How many request ids one sweep removes in one commit.
+const SWEPT_PER_COMMIT: usize = 512;
+
+struct Fire {
+    timer: Timer,
+    version: crate::store::Version,
+}
+
+impl Operation for Fire {
+    type Output = ();
+    const METHOD: &'static str = "timer";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher.field(&self.timer.key());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<((), Vec<Uuid>), Error> {
+        let key = self.timer.key();
+        tx.expect(Expectation::Key { key: key.clone(), version: Some(self.version) });
+        tx.remove(key);
+        match self.timer.kind {
+            TimerKind::Due => overdue(tx, EscalationId::from_bytes(self.timer.id)).await?,
+            TimerKind::Expire => expire(tx, EscalationId::from_bytes(self.timer.id)).await?,
+            TimerKind::Outcome => outcome_overdue(tx, ActionId::from_bytes(self.timer.id)).await?,
+        }
+        Ok(((), Vec::new()))
+    }
+
+    async fn replay(&self, _: &Engine, _: &str, _: &[Uuid]) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+async fn open_escalation(tx: &mut Tx<'_>, id: EscalationId) -> Result<Option<Escalation>, Error> {
+    let found = tx.get::<Escalation>(keys::escalation(tx.tenant(), id)).await?;
+    Ok(found.filter(|escalation| escalation.state == EscalationState::Open))
+}
+
+/// The due time passed: say so, and wait for the expire time.
+async fn overdue(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
+    let Some(mut escalation) = open_escalation(tx, id).await? else { return Ok(()) };
+    escalation.is_overdue = true;
+    closing::touch(&mut escalation, tx.now);
+    tx.put(keys::escalation(tx.tenant(), id), &escalation)?;
+    tx.mark(closing::timer(tx.tenant(), &escalation).key());
+    tx.event(EventKind::EscalationOverdue, closing::subjects(&escalation));
+    Ok(())
+}
+
+/// Nobody answered: the action is cancelled and everybody is told.
+async fn expire(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
+    let Some(mut escalation) = open_escalation(tx, id).await? else { return Ok(()) };
+    closing::close(tx, &mut escalation, EscalationEvent::Expire)?;
+    let digest = Some(escalation.action_digest);
+    tx.event_about(EventKind::EscalationExpired, closing::subjects(&escalation), digest, &[]);
+    closing::offer(tx, &escalation, None)?;
+    let key = keys::action(tx.tenant(), escalation.action);
+    let found = tx.get::<Action>(key.clone()).await?;
+    let mut action =
+        found.ok_or_else(|| super::views::missing(Resource::Action, &escalation.action))?;
+    if action.state.after(ActionEvent::Cancelled).is_some() {
+        closing::advance(&mut action, ActionEvent::Cancelled, tx.now)?;
+        tx.put(key, &action)?;
+    }
+    Ok(())
+}
+
+/// No outcome came: nobody knows whether the action ran. It is never run again
+/// by itself, unless its tool was declared idempotent; a person is asked.
+async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
+    let key = keys::action(tx.tenant(), id);
+    let found = tx.get::<Action>(key.clone()).await?;
+    let mut action = found.ok_or_else(|| super::views::missing(Resource::Action, &id))?;
+    if action.state != ActionState::Redeemed {
+        return Ok(());
+    }
+    closing::advance(&mut action, ActionEvent::OutcomeOverdue, tx.now)?;
+    let subjects = action_subjects(&action, action.grant.map(|grant| grant.id));
+    tx.event_about(EventKind::ExecutionUnknown, subjects, Some(action.digest), &[]);
+    let found = tx.get::<Run>(keys::run(tx.tenant(), action.run)).await?;
+    let run = found.ok_or_else(|| super::views::missing(Resource::Run, &action.run))?;
+    let policy = tx.engine.policy()?;
+    if run.state == RunState::Running {
+        let mut question = ask_again(tx, &action, &run, &policy.policy).await?;
+        action.escalation = Some(question.id);
+        if policy.policy.tool(&action.tool).is_idempotent {
+            permit_again(tx, &mut action, &mut question)?;
+        } else {
+            closing::open(tx, &question)?;
+        }
+    }
+    tx.put(key, &action)
+}
+
+/// An idempotent tool may run again: the declaration answers in a person's
+/// place, and any worker may take it up.
+fn permit_again(tx: &mut Tx<'_>, action: &mut Action, question: &mut Escalation) -> Result<(), Error> {
+    let grant = closing::approve_grant(tx, question.resume_mode);
+    action.replace_grant(Some(grant));
+    closing::advance(action, ActionEvent::Approved, tx.now)?;
+    question.resolution = Some(Resolution {
+        kind: ResolutionKind::Approved,
+        reviewer: tx.by.name().to_owned(),
+        resolve_time: tx.now,
+        reason_code: Some("idempotent".to_owned()),
+        content: None,
+        action: Some(action.id),
+    });
+    closing::close(tx, question, EscalationEvent::Resolve)?;
+    let digest = Some(action.digest);
+    tx.event_about(EventKind::EscalationApproved, closing::subjects(question), digest, &[]);
+    closing::offer(tx, question, Some(action.id))
+}
+
+/// The question whether an action of unknown execution may run again.
+async fn ask_again(
+    tx: &mut Tx<'_>,
+    action: &Action,
+    run: &Run,
+    policy: &Policy,
+) -> Result<Escalation, Error> {
+    let content = tx.engine.payload::<ActionContent>(&action.content).await?;
+    let words = briefing::for_unknown_execution(&action.tool, &content);
+    Ok(Escalation {
+        id: EscalationId::new(tx.next_id()),
+        state: EscalationState::Open,
+        question: Question::ExecutionUnknown,
+        run: run.id,
+        action: action.id,
+        tool: action.tool.clone(),
+        checkpoint: None,
+        wait: WaitId::new(tx.next_id()),
+        resume_mode: ResumeMode::Detached,
+        agent: run.agent.clone(),
+        on_behalf_of: run.on_behalf_of.clone(),
+        lane: policy.lane.clone(),
+        severity: SeverityTier::High,
+        rule: action.decision.rule.clone(),
+        policy_revision: action.decision.policy_revision,
+        briefing: tx.payload(&words, None)?,
+        action_digest: action.digest,
+        claim: None,
+        resolution: None,
+        due_time: tx.now.plus(policy.due),
+        expire_time: tx.now.plus(policy.expire),
+        create_time: tx.now,
+        update_time: tx.now,
+        is_overdue: false,
+        close_time: None,
+        revision: 1,
+    })
+}
+
+impl Engine {
+    /// Fires timers as they come due, until the store stops.
+    pub(super) async fn run_timers(&self) -> Result<(), Error> {
+        loop {
+            let next = self.fire_due().await?;
+            let wake = next.unwrap_or_else(|| self.now().plus(IDLE_SLEEP));
+            tokio::select! {
+                () = self.0.feed.timers.notified() => {}
+                () = self.0.clock.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Fires every timer that is due; returns when the next one is.
+    pub async fn fire_due(&self) -> Result<Option<Timestamp>, Error> {
+        loop {
+            let store = &self.0.store;
+            let found = store.scan(keys::timers(), Direction::Ascending, TIMERS_PER_LOOK).await;
+            let rows = found.map_err(read_error)?.rows;
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            for (key, row) in rows {
+                let timer = Timer::from_key(&key).ok_or_else(|| Error::DataDamaged {
+                    cause: "a timer's key cannot be read".to_owned(),
+                })?;
+                if timer.time > self.now() {
+                    return Ok(Some(timer.time));
+                }
+                self.fire(Fire { timer, version: row.version }).await?;
+            }
+        }
+    }
+
+    async fn fire(&self, fire: Fire) -> Result<(), Error> {
+        let by = Authorized::system(&fire.timer.tenant, "timer");
+        match self.transact(&by, "", &fire).await {
+            Ok(_) => Ok(()),
+            // Another server fired it, or its subject keeps changing: the next
+            // look finds out which.
+            Err(Error::Overloaded { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sweeps out request ids that are kept no longer, from time to time.
+    pub(super) async fn run_sweeper(&self) -> Result<(), Error> {
+        loop {
+            self.sweep_requests(super::DEFAULT_TENANT).await?;
+            let next = self.now().plus(SWEEP_EVERY);
+            self.0.clock.sleep_until(next).await;
+        }
+    }
+
+    /// Removes the request ids whose time is over; returns how many.
+    pub async fn sweep_requests(&self, tenant: &str) -> Result<usize, Error> {
+        let kept = Span::from_secs(limits::REQUEST_ID_HOURS * 60 * 60);
+        let mut range = keys::requests(tenant);
+        let mut swept = 0;
+        loop {
+            let store = &self.0.store;
+            let found = store.scan(range.clone(), Direction::Ascending, SWEPT_PER_COMMIT).await;
+            let found = found.map_err(read_error)?;
+            let Some((last, _)) = found.rows.last() else { return Ok(swept) };
+            range.start = keys::after(last);
+            let mut writes = Vec::new();
+            for (key, row) in &found.rows {
+                let record: RequestRecord = decode(&row.value).map_err(read_error)?;
+                if self.now().since(record.time) >= kept {
+                    writes.push(Write { key: key.clone(), value: None });
+                }
+            }
+            swept += writes.len();
+            self.upkeep(tenant, writes).await?;
+        }
+    }
+
+    /// Commits removals that nobody audits.
+    async fn upkeep(&self, tenant: &str, writes: Vec<Write>) -> Result<(), Error> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let transaction = Transaction {
+            tenant: tenant.to_owned(),
+            principal: "system/sweeper".to_owned(),
+            lane: CommitLane::Normal,
+            writes,
+            ..Transaction::default()
+        };
+        let committed = self.0.store.commit(transaction).await;
+        committed.map(|_| ()).map_err(|error| Error::Internal { cause: error.to_string() })
+    }
+}

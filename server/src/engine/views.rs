@@ -1,0 +1,242 @@
+//! What callers are shown: records with their payloads.
+
+use futures::future::try_join_all;
+
+use super::{Engine, authorize};
+use crate::domain::action::{Action, ActionContent};
+use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
+use crate::domain::error::{Error, Resource};
+use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
+use crate::domain::ids::{ActionId, EscalationId, RunId};
+use crate::domain::principal::Principal;
+use crate::domain::resumption::Resumption;
+use crate::domain::run::Run;
+use crate::domain::time::Timestamp;
+use crate::store::keys;
+
+/// A run with its goal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunView {
+    /// The run.
+    pub run: Run,
+    /// What it is to reach.
+    pub goal: String,
+}
+
+/// An action with its content.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionView {
+    /// The action.
+    pub action: Action,
+    /// What the client sent of it.
+    pub content: ActionContent,
+    /// The tool's answer, once reported.
+    pub result: Vec<u8>,
+}
+
+/// What the full view of an escalation adds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EscalationDetail {
+    /// What the client sent of the action.
+    pub content: ActionContent,
+    /// How sure the agent says it is.
+    pub confidence: Option<f64>,
+    /// What the run is to reach.
+    pub goal: String,
+}
+
+/// An escalation with what its view shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EscalationView {
+    /// The escalation.
+    pub escalation: Escalation,
+    /// The briefing.
+    pub briefing: Briefing,
+    /// What the full view adds; absent in the basic view.
+    pub detail: Option<EscalationDetail>,
+    /// The words of the resolution.
+    pub resolution: Option<ResolutionContent>,
+}
+
+/// The end of a wait, with what may run now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResumptionView {
+    /// The resumption.
+    pub resumption: Resumption,
+    /// The escalation that ended.
+    pub escalation: Escalation,
+    /// The words of the resolution.
+    pub resolution: Option<ResolutionContent>,
+    /// The action that may run.
+    pub action: Option<ActionView>,
+    /// Whether the lease still holds, so that the grant can be used.
+    pub is_held: bool,
+}
+
+/// A checkpoint with its content; without the state where the caller may not
+/// read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckpointView {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The agent's state.
+    pub content: CheckpointContent,
+}
+
+/// How much of an escalation to load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Without arguments, statements and goal.
+    #[default]
+    Basic,
+    /// Everything.
+    Full,
+}
+
+fn not_found(resource: Resource, id: &impl ToString) -> Error {
+    Error::NotFound { resource, id: id.to_string() }
+}
+
+impl Engine {
+    pub(super) async fn run_record(&self, caller: &Principal, id: RunId) -> Result<Run, Error> {
+        self.read::<Run>(&keys::run(&caller.tenant, id))
+            .await?
+            .filter(|run| authorize::may_see(caller, &run.agent))
+            .ok_or_else(|| not_found(Resource::Run, &id))
+    }
+
+    pub(super) async fn run_view(&self, run: Run) -> Result<RunView, Error> {
+        let goal = self.text(run.goal.as_ref()).await?;
+        Ok(RunView { run, goal })
+    }
+
+    /// Returns one action.
+    pub async fn get_action(&self, caller: &Principal, id: ActionId) -> Result<ActionView, Error> {
+        let action = self
+            .read::<Action>(&keys::action(&caller.tenant, id))
+            .await?
+            .filter(|action| authorize::may_see(caller, &action.agent))
+            .ok_or_else(|| not_found(Resource::Action, &id))?;
+        self.action_view(action).await
+    }
+
+    pub(super) async fn action_view(&self, action: Action) -> Result<ActionView, Error> {
+        let content = self.payload::<ActionContent>(&action.content).await?;
+        let result = match action.outcome.as_ref().and_then(|outcome| outcome.result.as_ref()) {
+            Some(reference) => {
+                self.0.store.payload(reference).await.map_err(super::read_error)?.to_vec()
+            }
+            None => Vec::new(),
+        };
+        Ok(ActionView { action, content, result })
+    }
+
+    /// Returns one escalation with its whole briefing.
+    pub async fn get_escalation(
+        &self,
+        caller: &Principal,
+        id: EscalationId,
+    ) -> Result<EscalationView, Error> {
+        let escalation = self
+            .read::<Escalation>(&keys::escalation(&caller.tenant, id))
+            .await?
+            .filter(|escalation| authorize::may_see(caller, &escalation.agent))
+            .ok_or_else(|| not_found(Resource::Escalation, &id))?;
+        self.escalation_view(&caller.tenant, escalation, Depth::Full).await
+    }
+
+    pub(super) async fn escalation_view(
+        &self,
+        tenant: &str,
+        escalation: Escalation,
+        depth: Depth,
+    ) -> Result<EscalationView, Error> {
+        let briefing = self.payload::<Briefing>(&escalation.briefing).await?;
+        let resolution = self.resolution_content(&escalation).await?;
+        let detail = match depth {
+            Depth::Basic => None,
+            Depth::Full => Some(self.escalation_detail(tenant, &escalation).await?),
+        };
+        Ok(EscalationView { escalation, briefing, detail, resolution })
+    }
+
+    pub(super) async fn escalation_views(
+        &self,
+        tenant: &str,
+        escalations: Vec<Escalation>,
+        depth: Depth,
+    ) -> Result<Vec<EscalationView>, Error> {
+        let views = escalations.into_iter().map(|it| self.escalation_view(tenant, it, depth));
+        try_join_all(views).await
+    }
+
+    async fn escalation_detail(
+        &self,
+        tenant: &str,
+        escalation: &Escalation,
+    ) -> Result<EscalationDetail, Error> {
+        let action = self.existing_action(tenant, escalation.action).await?;
+        let run = self.existing_run(tenant, escalation.run).await?;
+        let content = self.payload::<ActionContent>(&action.content).await?;
+        let goal = self.text(run.goal.as_ref()).await?;
+        Ok(EscalationDetail { content, confidence: action.confidence, goal })
+    }
+
+    async fn resolution_content(
+        &self,
+        escalation: &Escalation,
+    ) -> Result<Option<ResolutionContent>, Error> {
+        match escalation.resolution.as_ref().and_then(|resolution| resolution.content.as_ref()) {
+            Some(reference) => self.payload(reference).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn resumption_view(
+        &self,
+        tenant: &str,
+        resumption: Resumption,
+        now: Timestamp,
+    ) -> Result<ResumptionView, Error> {
+        let escalation = self.existing_escalation(tenant, resumption.escalation).await?;
+        let resolution = self.resolution_content(&escalation).await?;
+        let action = match resumption.action {
+            Some(id) => {
+                let action = self.existing_action(tenant, id).await?;
+                Some(self.action_view(action).await?)
+            }
+            None => None,
+        };
+        let is_held = resumption.close_time.is_none()
+            && resumption.epoch > 0
+            && now < resumption.lease_expire_time;
+        Ok(ResumptionView { resumption, escalation, resolution, action, is_held })
+    }
+
+    /// An action that another record names: its absence is damage.
+    pub(super) async fn existing_action(&self, tenant: &str, id: ActionId) -> Result<Action, Error> {
+        let found = self.read(&keys::action(tenant, id)).await?;
+        found.ok_or_else(|| missing(Resource::Action, &id))
+    }
+
+    /// A run that another record names.
+    pub(super) async fn existing_run(&self, tenant: &str, id: RunId) -> Result<Run, Error> {
+        let found = self.read(&keys::run(tenant, id)).await?;
+        found.ok_or_else(|| missing(Resource::Run, &id))
+    }
+
+    /// An escalation that another record names.
+    pub(super) async fn existing_escalation(
+        &self,
+        tenant: &str,
+        id: EscalationId,
+    ) -> Result<Escalation, Error> {
+        let found = self.read(&keys::escalation(tenant, id)).await?;
+        found.ok_or_else(|| missing(Resource::Escalation, &id))
+    }
+}
+
+/// A record that must be there is not.
+pub(super) fn missing(resource: Resource, id: &impl ToString) -> Error {
+    Error::DataDamaged { cause: format!("{} {} is named but missing", resource.name(), id.to_string()) }
+}

@@ -1,0 +1,328 @@
+//! The whole key schema, on one screen.
+//!
+//! | key | value | written by |
+//! |---|---|---|
+//! | `TENANT/run/RUN` | [`Run`](crate::domain::run::Run) | runs |
+//! | `TENANT/action/ACT` | [`Action`](crate::domain::action::Action) | actions |
+//! | `TENANT/run-action/RUN ACT` | – | actions: list by run |
+//! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
+//! | `TENANT/run-checkpoint/RUN CP` | – | actions: newest of a run |
+//! | `TENANT/escalation/ESC` | [`Escalation`] | escalations |
+//! | `TENANT/open/URGENCY DUE ESC` | – | escalations: the queue, most urgent first |
+//! | `TENANT/run-open/RUN ESC` | – | escalations: what a finishing run cancels |
+//! | `TENANT/closed/STATE CLOSED ESC` | – | escalations: history by state |
+//! | `TENANT/resumption/ESC` | [`Resumption`](crate::domain::resumption::Resumption) | escalations |
+//! | `TENANT/resume/AGENT 0 ESC` | – | escalations: what workers may claim |
+//! | `TENANT/token/TOK` | [`Token`](crate::domain::principal::Token) | tokens |
+//! | `TENANT/policy/POL`, `TENANT/policy-current/` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
+//! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
+//! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
+//! | `!timer/DUE KIND ACT-or-ESC TENANT` | – | timers, in the order they fire |
+//!
+//! Ids, times and numbers are big-endian bytes, so that key order is their
+//! order. A tenant's name holds neither `/` nor `!`.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::KeyRange;
+use crate::domain::digest::Digest;
+use crate::domain::escalation::{Escalation, EscalationState, SeverityTier};
+use crate::domain::ids::{ActionId, CheckpointId, EscalationId, PolicyRevisionId, RunId, TokenId};
+use crate::domain::time::Timestamp;
+
+const ID_LENGTH: usize = 16;
+
+fn key(tenant: &str, kind: &str, parts: &[&[u8]]) -> Bytes {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut bytes = BytesMut::with_capacity(tenant.len() + kind.len() + 2 + length);
+    bytes.put_slice(tenant.as_bytes());
+    bytes.put_u8(b'/');
+    bytes.put_slice(kind.as_bytes());
+    bytes.put_u8(b'/');
+    for part in parts {
+        bytes.put_slice(part);
+    }
+    bytes.freeze()
+}
+
+/// All keys that begin with `prefix`.
+pub fn prefixed(prefix: &Bytes) -> KeyRange {
+    let mut end = BytesMut::from(prefix.as_ref());
+    while let Some(last) = end.last_mut() {
+        if *last < u8::MAX {
+            *last += 1;
+            break;
+        }
+        end.truncate(end.len() - 1);
+    }
+    KeyRange { start: prefix.clone(), end: end.freeze() }
+}
+
+/// The key right behind `key`, to go on with after it.
+pub fn after(key: &[u8]) -> Bytes {
+    let mut next = BytesMut::with_capacity(key.len() + 1);
+    next.put_slice(key);
+    next.put_u8(0);
+    next.freeze()
+}
+
+/// The last id in a key, where the key ends with one.
+fn last_id(key: &[u8]) -> Option<[u8; ID_LENGTH]> {
+    key.last_chunk::<ID_LENGTH>().copied()
+}
+
+fn is_kind(tenant: &str, kind: &str, bytes: &[u8]) -> bool {
+    bytes
+        .strip_prefix(tenant.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"/"))
+        .and_then(|rest| rest.strip_prefix(kind.as_bytes()))
+        .is_some_and(|rest| rest.first() == Some(&b'/'))
+}
+
+/// A run.
+pub fn run(tenant: &str, id: RunId) -> Bytes {
+    key(tenant, "run", &[id.as_bytes()])
+}
+
+/// All runs, oldest first.
+pub fn runs(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "run", &[]))
+}
+
+/// An action.
+pub fn action(tenant: &str, id: ActionId) -> Bytes {
+    key(tenant, "action", &[id.as_bytes()])
+}
+
+/// The entry of an action in its run's list.
+pub fn run_action(tenant: &str, run: RunId, id: ActionId) -> Bytes {
+    key(tenant, "run-action", &[run.as_bytes(), id.as_bytes()])
+}
+
+/// A run's actions, oldest first.
+pub fn run_actions(tenant: &str, run: RunId) -> KeyRange {
+    prefixed(&key(tenant, "run-action", &[run.as_bytes()]))
+}
+
+/// The action that a list entry names.
+pub fn listed_action(key: &[u8]) -> Option<ActionId> {
+    last_id(key).map(ActionId::from_bytes)
+}
+
+/// A checkpoint.
+pub fn checkpoint(tenant: &str, id: CheckpointId) -> Bytes {
+    key(tenant, "checkpoint", &[id.as_bytes()])
+}
+
+/// The entry of a checkpoint in its run's list.
+pub fn run_checkpoint(tenant: &str, run: RunId, id: CheckpointId) -> Bytes {
+    key(tenant, "run-checkpoint", &[run.as_bytes(), id.as_bytes()])
+}
+
+/// A run's checkpoints, oldest first.
+pub fn run_checkpoints(tenant: &str, run: RunId) -> KeyRange {
+    prefixed(&key(tenant, "run-checkpoint", &[run.as_bytes()]))
+}
+
+/// The checkpoint that a list entry names.
+pub fn listed_checkpoint(key: &[u8]) -> Option<CheckpointId> {
+    last_id(key).map(CheckpointId::from_bytes)
+}
+
+/// An escalation.
+pub fn escalation(tenant: &str, id: EscalationId) -> Bytes {
+    key(tenant, "escalation", &[id.as_bytes()])
+}
+
+/// Whether a key is an escalation's record.
+pub fn is_escalation(tenant: &str, bytes: &[u8]) -> bool {
+    is_kind(tenant, "escalation", bytes)
+}
+
+/// Lower comes first: the gravest.
+const fn urgency(severity: SeverityTier) -> u8 {
+    match severity {
+        SeverityTier::Critical => 0,
+        SeverityTier::High => 1,
+        SeverityTier::Medium => 2,
+        SeverityTier::Low => 3,
+    }
+}
+
+/// The place of an open escalation in the queue.
+pub fn open(tenant: &str, escalation: &Escalation) -> Bytes {
+    let urgency = [urgency(escalation.severity)];
+    let due = escalation.due_time.to_key_bytes();
+    key(tenant, "open", &[&urgency, &due, escalation.id.as_bytes()])
+}
+
+/// The queue, most urgent first.
+pub fn queue(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "open", &[]))
+}
+
+/// The entry of an open escalation in its run's list.
+pub fn run_open(tenant: &str, run: RunId, id: EscalationId) -> Bytes {
+    key(tenant, "run-open", &[run.as_bytes(), id.as_bytes()])
+}
+
+/// A run's open escalations.
+pub fn run_opens(tenant: &str, run: RunId) -> KeyRange {
+    prefixed(&key(tenant, "run-open", &[run.as_bytes()]))
+}
+
+const fn closed_state(state: EscalationState) -> u8 {
+    match state {
+        EscalationState::Open => 0,
+        EscalationState::Resolved => 1,
+        EscalationState::Expired => 2,
+        EscalationState::Cancelled => 3,
+    }
+}
+
+/// The place of a closed escalation in the history.
+pub fn closed(tenant: &str, state: EscalationState, time: Timestamp, id: EscalationId) -> Bytes {
+    key(tenant, "closed", &[&[closed_state(state)], &time.to_key_bytes(), id.as_bytes()])
+}
+
+/// The history of one state, oldest first.
+pub fn history(tenant: &str, state: EscalationState) -> KeyRange {
+    prefixed(&key(tenant, "closed", &[&[closed_state(state)]]))
+}
+
+/// The escalation that a list entry names.
+pub fn listed_escalation(key: &[u8]) -> Option<EscalationId> {
+    last_id(key).map(EscalationId::from_bytes)
+}
+
+/// A resumption.
+pub fn resumption(tenant: &str, id: EscalationId) -> Bytes {
+    key(tenant, "resumption", &[id.as_bytes()])
+}
+
+/// Whether a key is a resumption's record.
+pub fn is_resumption(tenant: &str, bytes: &[u8]) -> bool {
+    is_kind(tenant, "resumption", bytes)
+}
+
+/// The entry of an open resumption in its agent's list.
+pub fn resume(tenant: &str, agent: &str, id: EscalationId) -> Bytes {
+    key(tenant, "resume", &[agent.as_bytes(), &[0], id.as_bytes()])
+}
+
+/// An agent's open resumptions, oldest escalation first.
+pub fn resumes(tenant: &str, agent: &str) -> KeyRange {
+    prefixed(&key(tenant, "resume", &[agent.as_bytes(), &[0]]))
+}
+
+/// A token.
+pub fn token(tenant: &str, id: TokenId) -> Bytes {
+    key(tenant, "token", &[id.as_bytes()])
+}
+
+/// All tokens, oldest first.
+pub fn tokens(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "token", &[]))
+}
+
+/// Whether a key is a token's record.
+pub fn is_token(tenant: &str, bytes: &[u8]) -> bool {
+    is_kind(tenant, "token", bytes)
+}
+
+/// The way from a secret's digest to its token.
+pub fn secret(digest: &Digest) -> Bytes {
+    let mut bytes = BytesMut::from(&b"!secret/"[..]);
+    bytes.put_slice(digest.as_bytes());
+    bytes.freeze()
+}
+
+/// A policy revision.
+pub fn policy(tenant: &str, id: PolicyRevisionId) -> Bytes {
+    key(tenant, "policy", &[id.as_bytes()])
+}
+
+/// The policy revision in force.
+pub fn policy_current(tenant: &str) -> Bytes {
+    key(tenant, "policy-current", &[])
+}
+
+/// What a request id was used for.
+pub fn request(tenant: &str, principal: &str, request_id: &str) -> Bytes {
+    key(tenant, "request", &[principal.as_bytes(), &[0], request_id.as_bytes()])
+}
+
+/// All kept request ids of a tenant.
+pub fn requests(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "request", &[]))
+}
+
+/// What a timer does when it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKind {
+    /// An escalation is overdue.
+    Due,
+    /// An escalation expires.
+    Expire,
+    /// A redeemed action has no outcome.
+    Outcome,
+}
+
+/// A timer, read back from its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// When it fires.
+    pub time: Timestamp,
+    /// What it does.
+    pub kind: TimerKind,
+    /// The id it is about: an escalation's or an action's.
+    pub id: [u8; ID_LENGTH],
+    /// The tenant.
+    pub tenant: String,
+}
+
+const TIMER_PREFIX: &[u8] = b"!timer/";
+
+impl Timer {
+    /// The timer's key.
+    pub fn key(&self) -> Bytes {
+        let kind = match self.kind {
+            TimerKind::Due => 0,
+            TimerKind::Expire => 1,
+            TimerKind::Outcome => 2,
+        };
+        let mut bytes = BytesMut::from(TIMER_PREFIX);
+        bytes.put_slice(&self.time.to_key_bytes());
+        bytes.put_u8(kind);
+        bytes.put_slice(&self.id);
+        bytes.put_slice(self.tenant.as_bytes());
+        bytes.freeze()
+    }
+
+    /// Reads a timer back from its key.
+    pub fn from_key(key: &[u8]) -> Option<Self> {
+        let (time, rest) = key.strip_prefix(TIMER_PREFIX)?.split_first_chunk::<8>()?;
+        let (kind, rest) = rest.split_first()?;
+        let (id, tenant) = rest.split_first_chunk::<ID_LENGTH>()?;
+        let kind = match kind {
+            0 => TimerKind::Due,
+            1 => TimerKind::Expire,
+            2 => TimerKind::Outcome,
+            _ => return None,
+        };
+        Some(Self {
+            time: Timestamp::from_key_bytes(*time),
+            kind,
+            id: *id,
+            tenant: String::from_utf8(tenant.to_vec()).ok()?,
+        })
+    }
+}
+
+/// All timers, the next first.
+pub fn timers() -> KeyRange {
+    prefixed(&Bytes::from_static(TIMER_PREFIX))
+}
+
+#[cfg(test)]
+mod tests;

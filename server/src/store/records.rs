@@ -1,0 +1,104 @@
+//! How records become bytes: self-describing, versioned, never wire messages.
+//!
+//! A record is a MessagePack array of its format version and a map with named
+//! fields. Fields may be added with a default; anything else raises the version
+//! and keeps a reader for the old one. `tests/golden` holds the bytes of every
+//! released version.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::ReadError;
+use crate::domain::action::{Action, ActionContent};
+use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
+use crate::domain::digest::Digest;
+use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
+use crate::domain::ids::{PolicyRevisionId, TokenId};
+use crate::domain::payload::PayloadRef;
+use crate::domain::principal::Token;
+use crate::domain::resumption::Resumption;
+use crate::domain::run::Run;
+use crate::domain::time::Timestamp;
+
+/// Something that is stored under a name and a format version.
+pub trait Record: Serialize + DeserializeOwned {
+    /// What it is called in errors.
+    const NAME: &'static str;
+    /// The version written; every older one can be read.
+    const VERSION: u16;
+}
+
+macro_rules! records {
+    ($($type:ty = $name:literal, $version:literal;)*) => {
+        $(impl Record for $type {
+            const NAME: &'static str = $name;
+            const VERSION: u16 = $version;
+        })*
+    };
+}
+
+records! {
+    Run = "run", 1;
+    Action = "action", 1;
+    ActionContent = "action content", 1;
+    Checkpoint = "checkpoint", 1;
+    CheckpointContent = "checkpoint content", 1;
+    Escalation = "escalation", 1;
+    Briefing = "briefing", 1;
+    ResolutionContent = "resolution content", 1;
+    Resumption = "resumption", 1;
+    Token = "token", 1;
+    SecretRecord = "secret", 1;
+    PolicyRecord = "policy", 1;
+    RequestRecord = "request", 1;
+}
+
+/// The way from a secret's digest to its token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRecord {
+    /// The tenant.
+    pub tenant: String,
+    /// The token.
+    pub token: TokenId,
+}
+
+/// A policy revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    /// The revision's id.
+    pub id: PolicyRevisionId,
+    /// SHA-256 of the document.
+    pub digest: Digest,
+    /// The document: YAML.
+    pub document: PayloadRef,
+    /// When it came into force.
+    pub create_time: Timestamp,
+}
+
+/// What a request id was used for. The answer is rebuilt from what it names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// SHA-256 over the method and the request's content.
+    pub digest: Digest,
+    /// The ids that the answer names, in the method's own order.
+    pub results: Vec<uuid::Uuid>,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// Encodes a record; `None` only if a value cannot be encoded at all.
+pub fn encode<R: Record>(record: &R) -> Option<Bytes> {
+    rmp_serde::to_vec_named(&(R::VERSION, record)).ok().map(Bytes::from)
+}
+
+/// Decodes a record of this or an older version.
+pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, ReadError> {
+    let damaged = |what: String| ReadError::Damaged { what: format!("{}: {what}", R::NAME) };
+    let (version, record): (u16, R) =
+        rmp_serde::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    if version > R::VERSION {
+        return Err(damaged(format!("format {version} is newer than this server's {}", R::VERSION)));
+    }
+    Ok(record)
+}
