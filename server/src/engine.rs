@@ -5,8 +5,9 @@
 //! acknowledged before the store answers. The engine alone calls the store.
 
 pub mod actions;
-pub mod await_resolutions;
+pub mod admin;
 mod authorize;
+pub mod await_resolutions;
 pub mod briefing;
 pub mod checkpoints;
 pub mod clock;
@@ -31,6 +32,7 @@ mod validate;
 pub mod views;
 pub mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use authorize::Authorized;
@@ -49,6 +51,17 @@ pub const DEFAULT_TENANT: &str = "default";
 
 /// How long background work rests after a failure.
 const RETRY_PAUSE: Span = Span::from_secs(1);
+
+/// What the engine does without being asked.
+#[derive(Debug)]
+enum Task {
+    /// Follows the journal from a commit on.
+    Feed { from: u64 },
+    /// Fires timers.
+    Timers,
+    /// Sweeps out old request ids.
+    Sweeper,
+}
 
 /// The engine's own work; dropping it ends the work.
 #[derive(Debug)]
@@ -71,6 +84,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// The limits that operators may set.
     pub limits: limits::Limits,
+    /// The folder that backups go into.
+    pub backup_dir: PathBuf,
 }
 
 /// The engine; clones share everything.
@@ -82,6 +97,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     limits: limits::Limits,
+    backup_dir: PathBuf,
     policies: policies::Policies,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
@@ -96,6 +112,7 @@ impl Engine {
             clock: parts.clock,
             ids: parts.ids,
             limits: parts.limits,
+            backup_dir: parts.backup_dir,
             policies: policies::Policies::default(),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
@@ -109,24 +126,26 @@ impl Engine {
         let commit = self.0.store.info().await.map_err(read_error)?.commit;
         self.load_open(DEFAULT_TENANT).await?;
         let mut tasks = JoinSet::new();
-        let engine = self.clone();
-        tasks.spawn(async move {
-            let mut from = commit;
-            engine.keep_on("feed", async || engine.follow(&mut from).await).await;
-        });
-        let engine = self.clone();
-        tasks.spawn(async move { engine.keep_on("timers", async || engine.run_timers().await).await });
-        let engine = self.clone();
-        tasks.spawn(async move { engine.keep_on("sweeper", async || engine.run_sweeper().await).await });
+        for task in [Task::Feed { from: commit }, Task::Timers, Task::Sweeper] {
+            let engine = self.clone();
+            tasks.spawn(async move { engine.keep_on(task).await });
+        }
         Ok(Background(tasks))
     }
 
-    /// Runs a loop again after a failure, until the store has stopped.
-    async fn keep_on(&self, name: &'static str, mut work: impl AsyncFnMut() -> Result<(), Error>) {
+    /// Does a task again after a failure, until the store has stopped.
+    async fn keep_on(&self, mut task: Task) {
         loop {
-            match work().await {
+            let done = match &mut task {
+                Task::Feed { from } => self.follow(from).await,
+                Task::Timers => self.run_timers().await,
+                Task::Sweeper => self.run_sweeper().await,
+            };
+            match done {
                 Ok(()) | Err(Error::Stopping { .. }) => return,
-                Err(error) => tracing::error!(%error, ?error, task = name, "background work failed; trying again"),
+                Err(error) => {
+                    tracing::error!(?error, ?task, "background work failed; trying again");
+                }
             }
             self.0.clock.sleep_until(self.now().plus(RETRY_PAUSE)).await;
         }
@@ -155,8 +174,9 @@ impl Engine {
     async fn text(&self, reference: Option<&PayloadRef>) -> Result<String, Error> {
         let Some(reference) = reference else { return Ok(String::new()) };
         let bytes = self.0.store.payload(reference).await.map_err(read_error)?;
-        String::from_utf8(bytes.to_vec())
-            .map_err(|_| Error::DataDamaged { cause: format!("payload {} is not text", reference.id) })
+        String::from_utf8(bytes.to_vec()).map_err(|_| Error::DataDamaged {
+            cause: format!("payload {} is not text", reference.id),
+        })
     }
 }
 

@@ -18,9 +18,11 @@ pub mod embedded;
 pub(crate) mod files;
 pub mod head;
 pub(crate) mod journal;
+pub mod keys;
 pub mod leaf;
 pub mod merkle;
 pub(crate) mod packs;
+pub mod records;
 
 #[cfg(test)]
 mod conformance;

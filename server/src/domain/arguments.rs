@@ -36,9 +36,8 @@ pub fn parse(field: &str, bytes: &[u8]) -> Result<Map<String, Value>, Error> {
         position: byte_position(text, error.line(), error.column()),
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0 }
-        .deserialize(&mut deserializer)
-        .map_err(|error| malformed(&error))?;
+    let value =
+        Strict { depth: 0 }.deserialize(&mut deserializer).map_err(|error| malformed(&error))?;
     deserializer.end().map_err(|error| malformed(&error))?;
     match value {
         Value::Object(map) => Ok(map),
@@ -57,11 +56,7 @@ fn describe(error: &serde_json::Error) -> String {
 }
 
 fn byte_position(text: &str, line: usize, column: usize) -> usize {
-    let before: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (before + column.saturating_sub(1)).min(text.len())
 }
 

@@ -69,7 +69,9 @@ impl EscalationState {
 }
 
 /// How grave it is if the action is wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SeverityTier {
     /// Cheap and reversible.
@@ -249,7 +251,9 @@ impl Escalation {
 
     /// The claim, if it still counts at `now`.
     pub fn live_claim(&self, now: Timestamp) -> Option<&Claim> {
-        self.claim.as_ref().filter(|claim| self.state == EscalationState::Open && now < claim.expire_time)
+        self.claim
+            .as_ref()
+            .filter(|claim| self.state == EscalationState::Open && now < claim.expire_time)
     }
 
     /// Refuses unless the question is open; says who closed it.

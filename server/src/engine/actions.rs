@@ -23,7 +23,9 @@ impl Engine {
         while items.len() < walk.size {
             let Some((key, _)) = walk.next(self).await? else { break };
             let id = keys::listed_action(&key).ok_or_else(|| {
-                read_error(crate::store::ReadError::Damaged { what: "a run's list of actions".to_owned() })
+                read_error(crate::store::ReadError::Damaged {
+                    what: "a run's list of actions".to_owned(),
+                })
             })?;
             let action = self.existing_action(&caller.tenant, id).await?;
             items.push(self.action_view(action).await?);

@@ -98,15 +98,22 @@ impl Engine {
             ready: VecDeque::new(),
         };
         match scope {
-            Scope::Wait { escalation, wait } => awaiting.begin_wait(caller, escalation, wait).await?,
+            Scope::Wait { escalation, wait } => {
+                awaiting.begin_wait(caller, escalation, wait).await?
+            }
             Scope::Run(run) => {
                 let run = self.run_record(caller, run).await?;
                 if run.agent != caller.name {
-                    return Err(Error::NotFound { resource: Resource::Run, id: run.id.to_string() });
+                    return Err(Error::NotFound {
+                        resource: Resource::Run,
+                        id: run.id.to_string(),
+                    });
                 }
                 awaiting.kept = Some(self.open_resumptions(&caller.tenant, &caller.name));
             }
-            Scope::Agent => awaiting.kept = Some(self.open_resumptions(&caller.tenant, &caller.name)),
+            Scope::Agent => {
+                awaiting.kept = Some(self.open_resumptions(&caller.tenant, &caller.name))
+            }
         }
         Ok(awaiting)
     }
@@ -150,7 +157,10 @@ impl Awaiting {
             .read::<Escalation>(&keys::escalation(&self.tenant, id))
             .await?
             .filter(|escalation| escalation.agent == caller.name && escalation.wait == wait)
-            .ok_or_else(|| Error::NotFound { resource: Resource::Escalation, id: id.to_string() })?;
+            .ok_or_else(|| Error::NotFound {
+                resource: Resource::Escalation,
+                id: id.to_string(),
+            })?;
         if escalation.state != EscalationState::Open {
             self.look_at_one(id).await?;
         }

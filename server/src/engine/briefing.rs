@@ -17,7 +17,8 @@ pub(super) fn for_action(verdict: &Verdict, content: &ActionContent) -> Briefing
 
 /// Composes the briefing of an action of which nobody knows whether it ran.
 pub(super) fn for_unknown_execution(tool: &str, content: &ActionContent) -> Briefing {
-    let on = if content.target.is_empty() { String::new() } else { format!(" on {}", content.target) };
+    let on =
+        if content.target.is_empty() { String::new() } else { format!(" on {}", content.target) };
     Briefing {
         headline: format!("Did {tool}{on} run? May it run again?"),
         target: content.target.clone(),

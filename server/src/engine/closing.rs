@@ -146,7 +146,11 @@ pub(super) fn finish_resumption(tx: &mut Tx<'_>, mut resumption: Resumption) -> 
 }
 
 /// Moves an action along its life cycle.
-pub(super) fn advance(action: &mut Action, event: ActionEvent, now: Timestamp) -> Result<(), Error> {
+pub(super) fn advance(
+    action: &mut Action,
+    event: ActionEvent,
+    now: Timestamp,
+) -> Result<(), Error> {
     action.state = action.state.after(event).ok_or_else(|| Error::Internal {
         cause: format!("{} is {} and cannot take {event:?}", action.id, action.state.name()),
     })?;

@@ -67,11 +67,17 @@ mod tests {
         let here = Binding::new(Uuid::from_u128(1), "t", "all");
         assert_eq!(here.sequence(&here.cursor(42)), Ok(42));
         let other_filter = Binding::new(Uuid::from_u128(1), "t", "money");
-        assert!(matches!(other_filter.sequence(&here.cursor(42)), Err(Error::CursorInvalid { .. })));
+        assert!(matches!(
+            other_filter.sequence(&here.cursor(42)),
+            Err(Error::CursorInvalid { .. })
+        ));
         let restored = Binding::new(Uuid::from_u128(2), "t", "all");
         assert!(matches!(restored.sequence(&here.cursor(42)), Err(Error::WatchCompacted { .. })));
         for damaged in ["", "x", "!!", &here.cursor(1)[1..]] {
-            assert!(matches!(here.sequence(damaged), Err(Error::CursorInvalid { .. })), "{damaged}");
+            assert!(
+                matches!(here.sequence(damaged), Err(Error::CursorInvalid { .. })),
+                "{damaged}"
+            );
         }
     }
 }

@@ -99,7 +99,8 @@ impl Operation for Claiming {
         let kind = match self.step {
             ClaimStep::Claim(_) => {
                 escalation.require_other_than(&caller)?;
-                if let Some(claim) = escalation.live_claim(tx.now).filter(|it| it.holder != caller) {
+                if let Some(claim) = escalation.live_claim(tx.now).filter(|it| it.holder != caller)
+                {
                     return Err(escalation.claimed_by(claim));
                 }
                 let epoch = escalation.claim.as_ref().map_or(0, |claim| claim.epoch) + 1;
@@ -180,11 +181,11 @@ impl Engine {
         let mut found = Vec::new();
         while found.len() < walk.size {
             let Some((key, _)) = walk.next(self).await? else { break };
-            let id = keys::listed_escalation(&key).ok_or_else(|| {
-                read_error(ReadError::Damaged { what: "the queue".to_owned() })
-            })?;
+            let id = keys::listed_escalation(&key)
+                .ok_or_else(|| read_error(ReadError::Damaged { what: "the queue".to_owned() }))?;
             // It may have moved on since the walk read its place.
-            let Some(escalation) = self.read::<Escalation>(&keys::escalation(tenant, id)).await? else {
+            let Some(escalation) = self.read::<Escalation>(&keys::escalation(tenant, id)).await?
+            else {
                 continue;
             };
             if escalation.state == state && filter.shows(&escalation) {

@@ -73,7 +73,8 @@ impl Engine {
         let mut doorbell = store.doorbell();
         loop {
             doorbell.borrow_and_update();
-            let commits = store.tail(TailFrom::Commit(*from), MAX_TAIL).await.map_err(read_error)?;
+            let commits =
+                store.tail(TailFrom::Commit(*from), MAX_TAIL).await.map_err(read_error)?;
             if commits.is_empty() {
                 if doorbell.changed().await.is_err() {
                     return Ok(());

@@ -50,7 +50,9 @@ fn filter_tag(tenant_and_filter: &str, range: &KeyRange) -> [u8; TAG_LENGTH] {
     let mut hasher = FieldHasher::new(TOKEN_TAG);
     hasher.field(tenant_and_filter.as_bytes()).field(&range.start);
     let mut tag = [0; TAG_LENGTH];
-    tag.copy_from_slice(hasher.finish().as_bytes().first_chunk::<TAG_LENGTH>().unwrap_or(&[0; TAG_LENGTH]));
+    tag.copy_from_slice(
+        hasher.finish().as_bytes().first_chunk::<TAG_LENGTH>().unwrap_or(&[0; TAG_LENGTH]),
+    );
     tag
 }
 

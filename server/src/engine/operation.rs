@@ -166,7 +166,11 @@ impl<'a> Tx<'a> {
     }
 
     /// Adds a payload of bytes.
-    pub(super) fn bytes(&mut self, bytes: Bytes, dedup_scope: Option<RunId>) -> Result<PayloadRef, Error> {
+    pub(super) fn bytes(
+        &mut self,
+        bytes: Bytes,
+        dedup_scope: Option<RunId>,
+    ) -> Result<PayloadRef, Error> {
         let mut salt = [0; SALT_LENGTH];
         self.engine.0.ids.fill(&mut salt);
         let draft = PayloadDraft::new(self.next_id(), salt, bytes, dedup_scope)
@@ -300,7 +304,8 @@ fn commit_error(error: &CommitError) -> Error {
 
 /// The id at `place` of a kept answer.
 pub(super) fn result_at(results: &[Uuid], place: usize) -> Result<Uuid, Error> {
-    results.get(place).copied().ok_or_else(|| Error::DataDamaged {
-        cause: "a kept answer names too few ids".to_owned(),
-    })
+    results
+        .get(place)
+        .copied()
+        .ok_or_else(|| Error::DataDamaged { cause: "a kept answer names too few ids".to_owned() })
 }

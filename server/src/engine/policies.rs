@@ -92,7 +92,12 @@ impl Operation for Activate<'_> {
         Ok((id, Vec::new()))
     }
 
-    async fn replay(&self, _: &Engine, _: &str, results: &[Uuid]) -> Result<PolicyRevisionId, Error> {
+    async fn replay(
+        &self,
+        _: &Engine,
+        _: &str,
+        results: &[Uuid],
+    ) -> Result<PolicyRevisionId, Error> {
         result_at(results, 0).map(PolicyRevisionId::new)
     }
 }
@@ -110,9 +115,10 @@ impl Engine {
 
     /// The policy in force.
     pub(super) fn policy(&self) -> Result<Arc<Revision>, Error> {
-        self.0.policies.current().ok_or_else(|| Error::Internal {
-            cause: "no policy is in force".to_owned(),
-        })
+        self.0
+            .policies
+            .current()
+            .ok_or_else(|| Error::Internal { cause: "no policy is in force".to_owned() })
     }
 
     /// The id of the policy in force.

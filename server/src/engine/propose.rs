@@ -8,7 +8,8 @@ use super::operation::{Answer, Operation, Tx, result_at};
 use super::runs::own_running;
 use super::{Engine, authorize, briefing, closing, limits, validate};
 use crate::domain::action::{
-    Action, ActionContent, ActionState, Decision, DecisionEffect, DigestInput, GRANT_LIFETIME, Grant,
+    Action, ActionContent, ActionState, Decision, DecisionEffect, DigestInput, GRANT_LIFETIME,
+    Grant,
 };
 use crate::domain::arguments;
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
@@ -145,7 +146,12 @@ impl Operation for Proposal<'_> {
         Ok((Proposed { action, reason: verdict.reason, escalation }, results))
     }
 
-    async fn replay(&self, engine: &Engine, tenant: &str, results: &[Uuid]) -> Result<Proposed, Error> {
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Proposed, Error> {
         let id = ActionId::new(result_at(results, 0)?);
         let action = engine.existing_action(tenant, id).await?;
         let reason = engine.payload::<ActionContent>(&action.content).await?.decision_reason;
@@ -297,7 +303,8 @@ impl Proposal<'_> {
         let id = CheckpointId::new(tx.next_id());
         let range = keys::run_checkpoints(tenant, action.run);
         let store = &tx.engine.0.store;
-        let newest = store.scan(range, Direction::Descending, 1).await.map_err(super::read_error)?;
+        let newest =
+            store.scan(range, Direction::Descending, 1).await.map_err(super::read_error)?;
         let parent = newest.rows.first().and_then(|(key, _)| keys::listed_checkpoint(key));
         let checkpoint = Checkpoint {
             id,
@@ -359,7 +366,11 @@ impl Propose {
 fn check_checkpoint(checkpoint: &CheckpointContent) -> Result<(), Error> {
     validate::length("checkpoint.state", &checkpoint.state, limits::MAX_STATE_BYTES)?;
     let schema_version = checkpoint.schema_version.as_bytes();
-    validate::length("checkpoint.schema_version", schema_version, limits::MAX_SCHEMA_VERSION_BYTES)?;
+    validate::length(
+        "checkpoint.schema_version",
+        schema_version,
+        limits::MAX_SCHEMA_VERSION_BYTES,
+    )?;
     refuse_secrets("checkpoint.state", &checkpoint.state)?;
     if checkpoint.credentials.len() > limits::MAX_CREDENTIALS {
         let problem = format!("more than {} references", limits::MAX_CREDENTIALS);
@@ -377,7 +388,11 @@ fn check_checkpoint(checkpoint: &CheckpointContent) -> Result<(), Error> {
 
 impl Engine {
     /// Proposes one tool call; the policy decides at once.
-    pub async fn propose(&self, caller: &Principal, command: Propose) -> Result<Answer<Proposed>, Error> {
+    pub async fn propose(
+        &self,
+        caller: &Principal,
+        command: Propose,
+    ) -> Result<Answer<Proposed>, Error> {
         let by = authorize::agent(caller)?;
         let arguments = command.check()?;
         let run = command.run.ok_or_else(|| Error::field("run_id", "required"))?;

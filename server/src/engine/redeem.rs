@@ -125,9 +125,10 @@ impl Redemption<'_> {
         if action.revoked_grants.contains(&self.command.grant) {
             return Err(Error::GrantRevoked { grant: name });
         }
-        let grant = action.grant.filter(|grant| grant.id == self.command.grant).ok_or(
-            Error::NotFound { resource: Resource::Grant, id: name.clone() },
-        )?;
+        let grant = action
+            .grant
+            .filter(|grant| grant.id == self.command.grant)
+            .ok_or(Error::NotFound { resource: Resource::Grant, id: name.clone() })?;
         if let Some(at) = grant.redeem_time {
             return Err(Error::GrantRedeemed { grant: name, at });
         }
@@ -170,14 +171,20 @@ impl Redemption<'_> {
         let Some(escalation) = action.escalation else { return Ok(None) };
         let key = keys::resumption(tx.tenant(), escalation);
         let found = tx.get::<Resumption>(key).await?;
-        let resumption = found.ok_or_else(|| super::views::missing(Resource::Escalation, &escalation))?;
+        let resumption =
+            found.ok_or_else(|| super::views::missing(Resource::Escalation, &escalation))?;
         resumption.require_held(grant.epoch)?;
         Ok(Some(resumption))
     }
 
     /// Today's hard constraints stop even what was approved under an older
     /// revision; everything else was settled by the revision that judged.
-    async fn require_not_denied(&self, engine: &Engine, action: &Action, run: &Run) -> Result<(), Error> {
+    async fn require_not_denied(
+        &self,
+        engine: &Engine,
+        action: &Action,
+        run: &Run,
+    ) -> Result<(), Error> {
         let current = engine.policy()?;
         if current.id == action.decision.policy_revision {
             return Ok(());
@@ -205,7 +212,11 @@ impl Redemption<'_> {
 
 impl Engine {
     /// Uses up a grant of the calling agent.
-    pub async fn redeem(&self, caller: &Principal, command: Redeem) -> Result<Answer<Redeemed>, Error> {
+    pub async fn redeem(
+        &self,
+        caller: &Principal,
+        command: Redeem,
+    ) -> Result<Answer<Redeemed>, Error> {
         let by = authorize::agent(caller)?;
         validate::tool("tool", &command.tool)?;
         validate::required("arguments", &command.arguments)?;

@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::operation::{Answer, Operation, Tx};
 use super::views::{Depth, EscalationView};
 use super::{Engine, authorize, closing, escalations, limits, validate};
-use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState, DecisionEffect, DigestInput};
+use crate::domain::action::{
+    Action, ActionContent, ActionEvent, ActionState, DecisionEffect, DigestInput,
+};
 use crate::domain::arguments;
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::domain::error::{Error, Resource};
@@ -107,7 +109,8 @@ impl Operation for Resolving<'_> {
                 (ResolutionKind::Rejected, None)
             }
             Verb::Modify { arguments, target } => {
-                let edited = self.edit(tx, &escalation, &action, arguments, target.as_deref()).await?;
+                let edited =
+                    self.edit(tx, &escalation, &action, arguments, target.as_deref()).await?;
                 closing::advance(&mut action, ActionEvent::Refused, tx.now)?;
                 (ResolutionKind::Modified, Some(edited))
             }
@@ -300,7 +303,9 @@ impl Resolve {
         refuse_secrets("note", self.note.as_bytes())?;
         match &self.verb {
             Verb::Approve => Ok(()),
-            Verb::Reject { reason_code } => validate::reason_code("reject.reason_code", reason_code),
+            Verb::Reject { reason_code } => {
+                validate::reason_code("reject.reason_code", reason_code)
+            }
             Verb::Modify { arguments, target } => {
                 validate::required("modify.arguments", arguments)?;
                 arguments::parse("modify.arguments", arguments)?;

@@ -88,7 +88,12 @@ impl Operation for Claiming<'_> {
         Ok((claimed, results))
     }
 
-    async fn replay(&self, engine: &Engine, tenant: &str, results: &[Uuid]) -> Result<Claimed, Error> {
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Claimed, Error> {
         let mut claimed = Claimed::default();
         for id in results {
             let id = EscalationId::new(*id);
@@ -105,7 +110,11 @@ impl Claiming<'_> {
             && self.command.escalation.is_none_or(|id| id == resumption.escalation)
     }
 
-    async fn lease(&self, tx: &mut Tx<'_>, mut resumption: Resumption) -> Result<Resumption, Error> {
+    async fn lease(
+        &self,
+        tx: &mut Tx<'_>,
+        mut resumption: Resumption,
+    ) -> Result<Resumption, Error> {
         resumption.epoch += 1;
         resumption.lease_expire_time = tx.now.plus(self.lease);
         if let Some(action) = resumption.action {
@@ -205,7 +214,8 @@ impl OpenResumptions {
 
     async fn fetch(&mut self, engine: &Engine) -> Result<(), Error> {
         let (store, range) = (&engine.0.store, self.range.clone());
-        let found = store.scan(range, Direction::Ascending, ENTRIES_PER_READ).await.map_err(read_error)?;
+        let found =
+            store.scan(range, Direction::Ascending, ENTRIES_PER_READ).await.map_err(read_error)?;
         self.is_exhausted = !found.has_more;
         if let Some((last, _)) = found.rows.last() {
             self.range.start = keys::after(last);

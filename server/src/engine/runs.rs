@@ -93,10 +93,8 @@ impl Operation for Start<'_> {
 impl Start<'_> {
     async fn hops_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<u32, Error> {
         let found = tx.get::<Run>(keys::run(tx.tenant(), parent)).await?;
-        let run = found.ok_or_else(|| Error::NotFound {
-            resource: Resource::Run,
-            id: parent.to_string(),
-        })?;
+        let run = found
+            .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: parent.to_string() })?;
         run.require_running()?;
         let hops = run.hop_count + 1;
         if hops > self.max_hops {
@@ -191,7 +189,8 @@ impl Engine {
         state: Option<RunState>,
     ) -> Result<super::list::Listed<RunView>, Error> {
         let filter = format!("runs {state:?} {}", caller.name);
-        let mut walk = self.walk(keys::runs(&caller.tenant), Direction::Descending, &page, &filter)?;
+        let mut walk =
+            self.walk(keys::runs(&caller.tenant), Direction::Descending, &page, &filter)?;
         let mut runs = Vec::new();
         while runs.len() < walk.size {
             let Some((key, value)) = walk.next(self).await? else { break };

@@ -15,8 +15,20 @@ use crate::domain::time::{Span, Timestamp};
 
 /// Upper bounds of latency buckets, in microseconds.
 pub const LATENCY_BUCKETS: [i64; 14] = [
-    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
-    60_000_000, 3_600_000_000,
+    250,
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    1_000_000,
+    5_000_000,
+    60_000_000,
+    3_600_000_000,
 ];
 
 /// A latency histogram with fixed buckets.

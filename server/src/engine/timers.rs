@@ -124,7 +124,11 @@ async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
 
 /// An idempotent tool may run again: the declaration answers in a person's
 /// place, and any worker may take it up.
-fn permit_again(tx: &mut Tx<'_>, action: &mut Action, question: &mut Escalation) -> Result<(), Error> {
+fn permit_again(
+    tx: &mut Tx<'_>,
+    action: &mut Action,
+    question: &mut Escalation,
+) -> Result<(), Error> {
     let grant = closing::approve_grant(tx, question.resume_mode);
     action.replace_grant(Some(grant));
     closing::advance(action, ActionEvent::Approved, tx.now)?;

@@ -105,7 +105,12 @@ impl Operation for Create<'_> {
         Ok((token, vec![id]))
     }
 
-    async fn replay(&self, engine: &Engine, tenant: &str, results: &[Uuid]) -> Result<Token, Error> {
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Token, Error> {
         engine.existing_token(tenant, TokenId::new(result_at(results, 0)?)).await
     }
 }
@@ -162,14 +167,17 @@ impl Engine {
     }
 
     async fn look_up(&self, digest: Digest, now: Timestamp) -> Result<(Token, String), Error> {
-        let way = self.read::<SecretRecord>(&keys::secret(&digest)).await?.ok_or(Error::TokenInvalid)?;
+        let way =
+            self.read::<SecretRecord>(&keys::secret(&digest)).await?.ok_or(Error::TokenInvalid)?;
         let token = self.existing_token(&way.tenant, way.token).await?;
         self.0.tokens.0.insert(digest, (token.clone(), way.tenant.clone(), now));
         Ok((token, way.tenant))
     }
 
     async fn existing_token(&self, tenant: &str, id: TokenId) -> Result<Token, Error> {
-        self.read(&keys::token(tenant, id)).await?.ok_or_else(|| super::views::missing(Resource::Token, &id))
+        self.read(&keys::token(tenant, id))
+            .await?
+            .ok_or_else(|| super::views::missing(Resource::Token, &id))
     }
 
     /// Makes a token for a principal.
@@ -195,7 +203,8 @@ impl Engine {
         let mut random = [0; SECRET_BYTES];
         self.0.ids.fill(&mut random);
         let secret = format!("{SECRET_PREFIX}{}", hex::encode(random));
-        let answer = self.transact(by, &command.request_id, &Create { command, secret: &secret }).await?;
+        let answer =
+            self.transact(by, &command.request_id, &Create { command, secret: &secret }).await?;
         let secret = if answer.is_replayed { String::new() } else { secret };
         Ok(answer.map(|token| NewToken { token, secret }))
     }
@@ -258,7 +267,8 @@ impl Engine {
         page: list::Page,
     ) -> Result<list::Listed<Token>, Error> {
         authorize::admin(caller)?;
-        let mut walk = self.walk(keys::tokens(&caller.tenant), Direction::Ascending, &page, "tokens")?;
+        let mut walk =
+            self.walk(keys::tokens(&caller.tenant), Direction::Ascending, &page, "tokens")?;
         let mut tokens = Vec::new();
         while tokens.len() < walk.size {
             let Some((key, value)) = walk.next(self).await? else { break };

@@ -72,7 +72,10 @@ pub(super) fn request_id(text: &str) -> Result<Option<&str>, Error> {
         return Ok(None);
     }
     if text.len() != 36 || uuid::Uuid::try_parse(text).is_err() {
-        return Err(Error::field("request_id", "want a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057"));
+        return Err(Error::field(
+            "request_id",
+            "want a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057",
+        ));
     }
     Ok(Some(text))
 }

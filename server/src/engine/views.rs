@@ -214,7 +214,11 @@ impl Engine {
     }
 
     /// An action that another record names: its absence is damage.
-    pub(super) async fn existing_action(&self, tenant: &str, id: ActionId) -> Result<Action, Error> {
+    pub(super) async fn existing_action(
+        &self,
+        tenant: &str,
+        id: ActionId,
+    ) -> Result<Action, Error> {
         let found = self.read(&keys::action(tenant, id)).await?;
         found.ok_or_else(|| missing(Resource::Action, &id))
     }
@@ -238,5 +242,7 @@ impl Engine {
 
 /// A record that must be there is not.
 pub(super) fn missing(resource: Resource, id: &impl ToString) -> Error {
-    Error::DataDamaged { cause: format!("{} {} is named but missing", resource.name(), id.to_string()) }
+    Error::DataDamaged {
+        cause: format!("{} {} is named but missing", resource.name(), id.to_string()),
+    }
 }

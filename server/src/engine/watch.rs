@@ -259,12 +259,14 @@ impl EscalationWatch {
     async fn change(&self, commit: &CommitRecord) -> Result<Option<Change>, Error> {
         let mut escalations = Vec::new();
         for write in &commit.writes {
-            let Some(value) = write.value.as_ref().filter(|_| keys::is_escalation(&self.tenant, &write.key))
+            let Some(value) =
+                write.value.as_ref().filter(|_| keys::is_escalation(&self.tenant, &write.key))
             else {
                 continue;
             };
             let escalation: Escalation = records::decode(value).map_err(read_error)?;
-            let is_known = self.sent.get(&escalation.id).is_some_and(|sent| *sent >= escalation.revision);
+            let is_known =
+                self.sent.get(&escalation.id).is_some_and(|sent| *sent >= escalation.revision);
             if self.filter.shows(&escalation) && !is_known {
                 if escalation.revision == 1 {
                     let age = self.engine.now().since(escalation.create_time);

@@ -33,9 +33,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-pub use self::options::{
-    Clock, EmbeddedOptions, FaultPoint, Faults, OpenReport, StoreFailure,
-};
+pub use self::options::{Clock, EmbeddedOptions, FaultPoint, Faults, OpenReport, StoreFailure};
 pub use self::restore::{RestoreReport, restore};
 pub use self::space::{FreeSpace, Space, Watermarks};
 pub use self::stats::{STATS_GROUP_BUCKETS, StoreStats};

@@ -98,7 +98,10 @@ pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, ReadError> {
     let (version, record): (u16, R) =
         rmp_serde::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
     if version > R::VERSION {
-        return Err(damaged(format!("format {version} is newer than this server's {}", R::VERSION)));
+        return Err(damaged(format!(
+            "format {version} is newer than this server's {}",
+            R::VERSION
+        )));
     }
     Ok(record)
 }

@@ -6,7 +6,9 @@ use super::*;
 
 fn problem(text: &str) -> String {
     match parse("arguments", text.as_bytes()) {
-        Err(Error::ArgumentsMalformed { problem, .. } | Error::InvalidField { problem, .. }) => problem,
+        Err(Error::ArgumentsMalformed { problem, .. } | Error::InvalidField { problem, .. }) => {
+            problem
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -36,11 +38,13 @@ fn whatever_two_readers_could_read_differently_is_refused() {
 #[test]
 fn the_position_is_where_the_fault_is() {
     let text = "{\n\"a\": nope}";
-    let Err(Error::ArgumentsMalformed { position, .. }) = parse("arguments", text.as_bytes()) else {
+    let Err(Error::ArgumentsMalformed { position, .. }) = parse("arguments", text.as_bytes())
+    else {
         panic!("accepted");
     };
     assert_eq!(position, 8);
-    let Err(Error::ArgumentsMalformed { position, .. }) = parse("arguments", b"{\"a\":\"\xff\"}") else {
+    let Err(Error::ArgumentsMalformed { position, .. }) = parse("arguments", b"{\"a\":\"\xff\"}")
+    else {
         panic!("accepted");
     };
     assert_eq!(position, 6);

@@ -63,7 +63,9 @@ impl Condition {
         }
         let operators = source.bytes().filter(|byte| b"&|+-*/%<>=!?:([{.,".contains(byte)).count();
         if operators > MAX_OPERATORS {
-            return Err(ConditionError(format!("more than {MAX_OPERATORS} operators and brackets")));
+            return Err(ConditionError(format!(
+                "more than {MAX_OPERATORS} operators and brackets"
+            )));
         }
         let program = Program::compile(source)
             .map_err(|error| ConditionError(format!("not a CEL expression: {error}")))?;

@@ -126,7 +126,8 @@ impl Policy {
         let document: Document = serde_norway::from_str(yaml)
             .map_err(|error| PolicyError::new("the document", error.to_string()))?;
         if document.version != FORMAT_VERSION {
-            let problem = format!("{} is unknown; this server reads {FORMAT_VERSION}", document.version);
+            let problem =
+                format!("{} is unknown; this server reads {FORMAT_VERSION}", document.version);
             return Err(PolicyError::new("version", problem));
         }
         if document.rules.len() > MAX_RULES {
@@ -135,7 +136,10 @@ impl Policy {
         let mut rules: Vec<Rule> = Vec::with_capacity(document.rules.len());
         for source in document.rules {
             if rules.iter().any(|rule| rule.id == source.id) {
-                return Err(PolicyError::new(format!("rule `{}`", source.id), "the id is used twice"));
+                return Err(PolicyError::new(
+                    format!("rule `{}`", source.id),
+                    "the id is used twice",
+                ));
             }
             rules.push(source.compile()?);
         }
@@ -194,7 +198,9 @@ struct ToolSource {
     outcome_timeout: Option<String>,
 }
 
-fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, ToolTraits>, PolicyError> {
+fn tools(
+    sources: BTreeMap<String, ToolSource>,
+) -> Result<BTreeMap<String, ToolTraits>, PolicyError> {
     let mut traits = BTreeMap::new();
     for (name, source) in sources {
         let place = format!("tool `{name}`, outcome_timeout");

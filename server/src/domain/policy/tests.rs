@@ -83,7 +83,9 @@ fn a_document_without_a_default_escalates() {
 #[test]
 fn bad_documents_are_refused_with_their_place() {
     let rule = |when: &str| {
-        format!("version: 1\nrules: [{{id: r, tools: ['*'], effect: deny, reason: x, when: '{when}'}}]")
+        format!(
+            "version: 1\nrules: [{{id: r, tools: ['*'], effect: deny, reason: x, when: '{when}'}}]"
+        )
     };
     for (document, expected) in [
         ("version: 2".to_owned(), "version"),

@@ -48,7 +48,11 @@ pub(crate) fn mk_bytes(text: &str) -> Bytes {
 }
 
 /// A payload whose id and salt follow from a number.
-pub(crate) fn mk_payload(number: u128, bytes: impl Into<Bytes>, run: Option<RunId>) -> PayloadDraft {
+pub(crate) fn mk_payload(
+    number: u128,
+    bytes: impl Into<Bytes>,
+    run: Option<RunId>,
+) -> PayloadDraft {
     PayloadDraft::new(Uuid::from_u128(number), [number as u8; 16], bytes.into(), run).unwrap()
 }
 

@@ -163,11 +163,8 @@ impl Former<'_> {
         }
         self.enter(&frame, group);
         group.payloads.extend(payloads);
-        let committed = Committed {
-            commit: frame.commit,
-            sequence: frame.last_sequence(),
-            time: frame.time,
-        };
+        let committed =
+            Committed { commit: frame.commit, sequence: frame.last_sequence(), time: frame.time };
         group.commits.push(Pending { record: frame.into_record(), committed, answer, offset });
     }
 
@@ -199,9 +196,7 @@ fn range_holds(
 ) -> Result<bool, ProjectionError> {
     let mut found = view.range(range, Direction::Ascending);
     let compared = rows.iter().try_for_each(|(key, version)| match found.next() {
-        Some(Ok((now, row))) if now == *key && row.version == *version => {
-            ControlFlow::Continue(())
-        }
+        Some(Ok((now, row))) if now == *key && row.version == *version => ControlFlow::Continue(()),
         Some(Err(error)) => ControlFlow::Break(Err(error)),
         _ => ControlFlow::Break(Ok(false)),
     });

@@ -156,10 +156,8 @@ impl Inbox {
     pub(super) fn stop(&self) {
         let mut queues = self.lock();
         queues.phase = Phase::Stopped;
-        let queues = std::mem::replace(
-            &mut *queues,
-            Queues { phase: Phase::Stopped, ..Queues::default() },
-        );
+        let queues =
+            std::mem::replace(&mut *queues, Queues { phase: Phase::Stopped, ..Queues::default() });
         for commit in queues.exempt.into_iter().chain(queues.normal) {
             let _ = commit.answer.send(Err(CommitError::Stopped));
         }

@@ -69,8 +69,7 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
         .map_err(OpenError::medium("open", &places.journal))?;
     let pack_writer = PackWriter::open(Arc::clone(&packs), options.pack_bytes)
         .map_err(OpenError::medium("open", &places.packs))?;
-    let projection =
-        recovery::projection(&places, &options, incarnation, &scanned, &mut report)?;
+    let projection = recovery::projection(&places, &options, incarnation, &scanned, &mut report)?;
     make_ballast(&places, &options);
     let published = Published {
         commit: scanned.last_commit,
@@ -138,12 +137,16 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
-        OpenError::Start { what: "a thread", message: error.to_string() }
-    })
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| OpenError::Start { what: "a thread", message: error.to_string() })
 }
 
-fn spawn_heads(shared: &Arc<Shared>, signal: &Arc<HeadSignal>) -> Result<JoinHandle<()>, OpenError> {
+fn spawn_heads(
+    shared: &Arc<Shared>,
+    signal: &Arc<HeadSignal>,
+) -> Result<JoinHandle<()>, OpenError> {
     let (shared, signal) = (Arc::clone(shared), Arc::clone(signal));
     spawn("store-heads", move || heads::run(&shared, &signal))
 }
@@ -214,8 +217,8 @@ pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
 /// Gives up the ballast if the disk is so full that opening would fail.
 fn release_ballast(places: &Places, options: &EmbeddedOptions, report: &mut OpenReport) {
     let path = places.data.join(BALLAST_FILE);
-    let is_full = (options.free_space)(&places.data)
-        .is_ok_and(|space| space.free < options.ballast_bytes);
+    let is_full =
+        (options.free_space)(&places.data).is_ok_and(|space| space.free < options.ballast_bytes);
     if is_full && std::fs::remove_file(&path).is_ok() {
         tracing::warn!("the disk is full: the ballast is given up");
         report.ballast_released = true;
@@ -346,4 +349,3 @@ fn read_heads(
     }
     Ok(heads)
 }
-

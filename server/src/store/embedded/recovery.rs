@@ -218,9 +218,8 @@ fn open_and_replay(
     scanned: &Scanned,
 ) -> Result<(Projection, u64), Replay> {
     // sled panics on some kinds of damage.
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        Projection::open(&places.sled, cache_bytes, incarnation)
-    }));
+    let opened =
+        catch_unwind(AssertUnwindSafe(|| Projection::open(&places.sled, cache_bytes, incarnation)));
     let (projection, applied) = opened
         .unwrap_or_else(|_| Err(ProjectionError::Sled("it panicked".to_owned())))
         .map_err(Replay::Projection)?;

@@ -190,9 +190,9 @@ impl Storage {
         }
         let payloads = std::mem::take(&mut group.payloads);
         self.in_flight = Some(group);
-        self.jobs.send(Job { first_commit, frames, payloads }).map_err(|_| StoreFailure::Journal {
-            message: "the journal thread is gone".to_owned(),
-        })
+        self.jobs
+            .send(Job { first_commit, frames, payloads })
+            .map_err(|_| StoreFailure::Journal { message: "the journal thread is gone".to_owned() })
     }
 
     fn refuse_for_space(&self, mut commits: Vec<Commit>) -> Vec<Commit> {
@@ -378,11 +378,7 @@ type Answers = Vec<(
 )>;
 
 /// Parts what is published from who is answered.
-fn split(
-    commits: Vec<Pending>,
-    start: Position,
-    total: usize,
-) -> (Vec<PublishedCommit>, Answers) {
+fn split(commits: Vec<Pending>, start: Position, total: usize) -> (Vec<PublishedCommit>, Answers) {
     let ends: Vec<usize> =
         commits.iter().skip(1).map(|pending| pending.offset).chain([total]).collect();
     commits

@@ -1,8 +1,8 @@
 //! The journal thread: appends a group of commits and makes it durable.
 
 use std::io;
-use std::sync::mpsc::Receiver;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use super::inbox::Inbox;
 use super::options::{Clock, FaultPoint, Faults};

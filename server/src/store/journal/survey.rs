@@ -48,10 +48,7 @@ impl Broken {
 
 /// Finds every sound frame after `offset` of the first segment and in the
 /// segments after it.
-pub(super) fn following(
-    segments: &[(u64, PathBuf)],
-    offset: usize,
-) -> Result<Broken, OpenError> {
+pub(super) fn following(segments: &[(u64, PathBuf)], offset: usize) -> Result<Broken, OpenError> {
     let mut broken = Broken::default();
     let mut from = (offset + 1).max(HEADER_LENGTH);
     for (_, path) in segments {

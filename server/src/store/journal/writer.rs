@@ -19,7 +19,12 @@ pub(crate) struct JournalWriter {
 
 impl JournalWriter {
     /// Opens the journal at its end, which recovery has found.
-    pub(crate) fn open(dir: PathBuf, at: Position, seed: u32, rotate_bytes: u64) -> io::Result<Self> {
+    pub(crate) fn open(
+        dir: PathBuf,
+        at: Position,
+        seed: u32,
+        rotate_bytes: u64,
+    ) -> io::Result<Self> {
         let file = match at.segment {
             0 => None,
             number => Some(OpenOptions::new().append(true).open(segment::path(&dir, number))?),

@@ -61,7 +61,11 @@ fn active(number: u32, path: &std::path::Path) -> io::Result<ActivePack> {
     Ok(ActivePack { number, file: Arc::new(file), records: scan.records.into_iter().collect() })
 }
 
-fn sealed_pack(dir: &std::path::Path, number: u32, path: &std::path::Path) -> io::Result<SealedPack> {
+fn sealed_pack(
+    dir: &std::path::Path,
+    number: u32,
+    path: &std::path::Path,
+) -> io::Result<SealedPack> {
     if let Some(pack) = SealedPack::open(dir, number)? {
         return Ok(pack);
     }
@@ -95,9 +99,9 @@ pub(crate) fn scan(pack: u32, bytes: &[u8]) -> PackScan {
             continue;
         }
         pending_damage += 1;
-        let next = rest.get(1..).and_then(|later| {
-            later.windows(MAGIC.len()).position(|window| window == MAGIC)
-        });
+        let next = rest
+            .get(1..)
+            .and_then(|later| later.windows(MAGIC.len()).position(|window| window == MAGIC));
         match next {
             Some(distance) => offset += distance + 1,
             None => break,

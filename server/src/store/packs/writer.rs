@@ -132,13 +132,13 @@ impl PackWriter {
         let file = open.read(true).append(true).create_new(true).open(super::path(&dir, number))?;
         files::sync_dir(&dir)?;
         let file = Arc::new(file);
-        let next =
-            ActivePack { number, file: Arc::clone(&file), records: HashMap::new() };
+        let next = ActivePack { number, file: Arc::clone(&file), records: HashMap::new() };
         let former = {
             let known = self.packs.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.active.as_ref().map(|active| {
-                active.records.iter().map(|(id, at)| (*id, *at)).collect::<Vec<_>>()
-            })
+            known
+                .active
+                .as_ref()
+                .map(|active| active.records.iter().map(|(id, at)| (*id, *at)).collect::<Vec<_>>())
         };
         let sealed = match former {
             Some(records) => {

@@ -1,0 +1,1 @@
+//! Engine tests over the real embedded store with a manual clock.
