@@ -96,6 +96,7 @@ impl Worker {
             lease: Some(span(self.lease)),
             wait: Some(span(self.poll)),
             run_id: self.run_id.clone(),
+            escalation_id: String::new(),
         };
         let answer = self
             .connection
