@@ -39,6 +39,7 @@ pub use authorize::Authorized;
 pub use operation::Answer;
 
 use crate::domain::error::{Effect, Error};
+use crate::domain::ids::RunId;
 use crate::domain::payload::PayloadRef;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{self, Record};
@@ -49,6 +50,8 @@ use tokio::task::JoinSet;
 /// The tenant of a server that serves one.
 pub const DEFAULT_TENANT: &str = "default";
 
+/// How many runs' goals stay at hand.
+const CACHED_GOALS: usize = 4_096;
 /// How long background work rests after a failure.
 const RETRY_PAUSE: Span = Span::from_secs(1);
 
@@ -101,6 +104,8 @@ struct Inner {
     policies: policies::Policies,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
+    /// Goals of runs, by run.
+    goals: quick_cache::sync::Cache<RunId, Arc<str>>,
     stats: stats::Stats,
 }
 
@@ -116,6 +121,7 @@ impl Engine {
             policies: policies::Policies::default(),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
+            goals: quick_cache::sync::Cache::new(CACHED_GOALS),
             stats: stats::Stats::default(),
         }))
     }

@@ -264,7 +264,8 @@ impl Escalation {
         let resolution = self.resolution.as_ref();
         Err(Error::EscalationClosed {
             escalation: self.id.to_string(),
-            state: resolution.map_or(self.state.name(), |resolution| resolution.kind.name()),
+            state: resolution
+                .map_or_else(|| self.state.name(), |resolution| resolution.kind.name()),
             by: resolution.map(|resolution| resolution.reviewer.clone()),
             at: self.close_time.unwrap_or(self.update_time),
         })

@@ -4,6 +4,8 @@
 //! few places worth a closer look. They are the published shapes of common
 //! credentials; a high-entropy guess would refuse honest content.
 
+use std::sync::LazyLock;
+
 use super::error::Error;
 
 /// A shape of credential: what it begins with and what must follow.
@@ -79,24 +81,23 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// First bytes of all patterns: the one test most bytes fail.
-const fn starts() -> [bool; 256] {
+static STARTS: LazyLock<[bool; 256]> = LazyLock::new(|| {
     let mut starts = [false; 256];
-    let mut index = 0;
-    while index < PATTERNS.len() {
-        starts[PATTERNS[index].prefix[0] as usize] = true;
-        index += 1;
+    for first in PATTERNS.iter().filter_map(|pattern| pattern.prefix.first()) {
+        if let Some(start) = starts.get_mut(usize::from(*first)) {
+            *start = true;
+        }
     }
     starts
-}
-
-const STARTS: [bool; 256] = starts();
+});
 
 /// Refuses bytes that hold a secret; names the place and the kind, never the
 /// secret.
 pub fn refuse_secrets(place: &str, bytes: &[u8]) -> Result<(), Error> {
+    let starts = &*STARTS;
     let mut previous = b' ';
     for (offset, byte) in bytes.iter().copied().enumerate() {
-        let is_candidate = STARTS.get(usize::from(byte)).copied().unwrap_or(false);
+        let is_candidate = starts.get(usize::from(byte)).copied().unwrap_or(false);
         // Inside a word nothing begins: base64 bodies are full of such letters.
         if is_candidate && !word(previous) {
             let rest = bytes.get(offset..).unwrap_or_default();

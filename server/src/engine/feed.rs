@@ -19,10 +19,13 @@ use crate::store::{CommitRecord, Direction, MAX_SCAN, MAX_TAIL, TailFrom, record
 /// store again.
 const HINTS_KEPT: usize = 1_024;
 
+/// A tenant and one of its agents.
+type AgentOfTenant = (String, String);
+
 /// Who waits for what.
 #[derive(Default)]
 pub(super) struct Feed {
-    agents: Mutex<HashMap<(String, String), broadcast::Sender<Arc<Resumption>>>>,
+    agents: Mutex<HashMap<AgentOfTenant, broadcast::Sender<Arc<Resumption>>>>,
     /// Rings when a timer may have become the next one.
     pub(super) timers: Notify,
 }

@@ -1,5 +1,7 @@
 //! Proposing actions: the policy decides, and one commit holds all of it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -413,7 +415,17 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) async fn goal_of(&self, run: &Run) -> Result<String, Error> {
-        self.text(run.goal.as_ref()).await
+    /// What a run is to reach. A run's goal never changes, so that it is read
+    /// once and not with every proposal.
+    pub(super) async fn goal_of(&self, run: &Run) -> Result<Arc<str>, Error> {
+        if run.goal.is_none() {
+            return Ok(Arc::from(""));
+        }
+        if let Some(goal) = self.0.goals.get(&run.id) {
+            return Ok(goal);
+        }
+        let goal: Arc<str> = self.text(run.goal.as_ref()).await?.into();
+        self.0.goals.insert(run.id, Arc::clone(&goal));
+        Ok(goal)
     }
 }

@@ -1,1 +1,13 @@
-//! Engine tests over the real embedded store with a manual clock.
+//! The engine over the real embedded store, with a clock that stands still
+//! unless a test moves it.
+
+mod claims;
+mod main_road;
+mod races;
+mod redeeming;
+mod requests;
+mod resuming;
+mod time_passes;
+mod tokens;
+mod watching;
+mod world;

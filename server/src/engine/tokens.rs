@@ -12,7 +12,7 @@ use crate::domain::ids::TokenId;
 use crate::domain::principal::{Principal, Role, Token, check_roles};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{SecretRecord, decode};
-use crate::store::{Direction, keys};
+use crate::store::{Direction, MAX_SCAN, keys};
 
 /// What a token's secret begins with, so that scanners know it.
 const SECRET_PREFIX: &str = "pmt_";
@@ -52,6 +52,13 @@ pub struct NewToken {
     pub secret: String,
 }
 
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A secret must not reach a log by way of a debug print.
+        f.debug_struct("NewToken").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
 /// Tokens by the digest of their secret.
 pub(super) struct TokenCache(Cache<Digest, (Token, String, Timestamp)>);
 
@@ -87,6 +94,7 @@ impl Operation for Create<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Token, Vec<Uuid>), Error> {
+        self.require_compatible(tx).await?;
         let id = tx.next_id();
         let token = Token {
             id: TokenId::new(id),
@@ -112,6 +120,29 @@ impl Operation for Create<'_> {
         results: &[Uuid],
     ) -> Result<Token, Error> {
         engine.existing_token(tenant, TokenId::new(result_at(results, 0)?)).await
+    }
+}
+
+impl Create<'_> {
+    /// Agent and reviewer exclude each other over all of a principal's tokens,
+    /// not in one of them only.
+    async fn require_compatible(&self, tx: &Tx<'_>) -> Result<(), Error> {
+        let (mut range, store) = (keys::tokens(tx.tenant()), &tx.engine.0.store);
+        let mut roles = self.command.roles.clone();
+        loop {
+            let found = store.scan(range.clone(), Direction::Ascending, MAX_SCAN).await;
+            let found = found.map_err(super::read_error)?;
+            for (_, row) in &found.rows {
+                let token: Token = decode(&row.value).map_err(super::read_error)?;
+                if token.principal == self.command.principal && token.is_valid(tx.now) {
+                    roles.extend(token.roles);
+                }
+            }
+            match found.rows.last() {
+                Some((last, _)) if found.has_more => range.start = keys::after(last),
+                _ => return check_roles(&roles),
+            }
+        }
     }
 }
 

@@ -1,0 +1,244 @@
+//! A small world to test in: store, clock, engine, and people.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::domain::action::{Action, Grant};
+use crate::domain::digest::Digest;
+use crate::domain::error::Error;
+use crate::domain::escalation::{Escalation, ResumeMode};
+use crate::domain::ids::{ActionId, EscalationId, RunId, TokenId};
+use crate::domain::principal::{Principal, Role};
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::clock::{Clock, ManualClock, SystemIds};
+use crate::engine::limits::Limits;
+use crate::engine::outcomes::{Report, ReportOutcomes};
+use crate::engine::propose::{Propose, Proposed};
+use crate::engine::redeem::{Redeem, Redeemed};
+use crate::engine::resolve::{Resolve, Verb};
+use crate::engine::runs::StartRun;
+use crate::engine::views::EscalationView;
+use crate::engine::{Answer, Background, Engine, Parts};
+use crate::store::Store;
+use crate::store::embedded::{EmbeddedOptions, EmbeddedStore};
+
+pub(super) const POLICY: &str = r#"
+version: 1
+default: allow
+lane: general
+due: 30m
+expire: 24h
+tools:
+  lookup: {idempotent: true, outcome_timeout: 60s}
+  refund: {outcome_timeout: 60s}
+rules:
+  - id: refund-over-500
+    tools: [refund]
+    when: args.amount > 500
+    effect: escalate
+    severity: high
+    lane: money
+    reason: Refunds over 500 need a person.
+    headline: "Refund {args.amount} to {args.to}"
+  - id: refund-limit
+    tools: [refund]
+    when: args.amount > 100000
+    effect: deny
+    reason: Nobody refunds that much.
+"#;
+
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) clock: ManualClock,
+    pub(super) store: Arc<EmbeddedStore>,
+    _background: Background,
+    dir: TempDir,
+}
+
+fn open_store(dir: &Path, clock: &ManualClock) -> Arc<EmbeddedStore> {
+    let time = clock.clone();
+    let mut options = EmbeddedOptions::new(dir.join("data"), Arc::new(move || time.now()));
+    options.ballast_bytes = 0;
+    Arc::new(EmbeddedStore::open(options).unwrap().0)
+}
+
+pub(super) async fn start(
+    store: &Arc<EmbeddedStore>,
+    clock: &ManualClock,
+    policy: &str,
+) -> (Engine, Background) {
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    let engine = Engine::new(Parts {
+        store: Arc::clone(store) as Arc<dyn Store>,
+        ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
+        clock,
+        limits: Limits { open_per_agent: 1_000, open_per_tenant: 2_000 },
+        backup_dir: std::env::temp_dir(),
+    });
+    engine.activate_policy(policy).await.unwrap();
+    let background = engine.start().await.unwrap();
+    (engine, background)
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let clock = ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000));
+        let store = open_store(dir.path(), &clock);
+        let (engine, background) = start(&store, &clock, POLICY).await;
+        Self { engine, clock, store, _background: background, dir }
+    }
+
+    /// Stops everything and opens it again from the disk.
+    pub(super) async fn restarted(self) -> Self {
+        let Self { engine, clock, store, _background, dir } = self;
+        drop((engine, _background));
+        store.close().await;
+        drop(store);
+        let store = open_store(dir.path(), &clock);
+        let (engine, background) = start(&store, &clock, POLICY).await;
+        Self { engine, clock, store, _background: background, dir }
+    }
+
+    pub(super) async fn run(&self) -> RunId {
+        let answer = self.engine.start_run(&agent(), StartRun::default()).await.unwrap();
+        answer.value.run.id
+    }
+
+    pub(super) async fn propose(&self, run: RunId, tool: &str, arguments: Value) -> Proposed {
+        self.engine.propose(&agent(), proposal(run, tool, &arguments)).await.unwrap().value
+    }
+
+    /// Proposes a refund that a person must approve.
+    pub(super) async fn escalate(&self, run: RunId) -> Escalation {
+        let arguments = serde_json::json!({"amount": 600, "to": "Anna"});
+        self.propose(run, "refund", arguments).await.escalation.unwrap()
+    }
+
+    pub(super) async fn escalate_detached(&self, run: RunId) -> Escalation {
+        let arguments = serde_json::json!({"amount": 600, "to": "Anna"});
+        let mut command = proposal(run, "refund", &arguments);
+        command.resume_mode = ResumeMode::Detached;
+        self.engine.propose(&agent(), command).await.unwrap().value.escalation.unwrap()
+    }
+
+    pub(super) async fn resolve(
+        &self,
+        escalation: &Escalation,
+        verb: Verb,
+    ) -> Result<Answer<EscalationView>, Error> {
+        self.engine.resolve(&reviewer(), resolution(escalation, verb)).await
+    }
+
+    pub(super) async fn approve(&self, escalation: &Escalation) -> Escalation {
+        self.resolve(escalation, Verb::Approve).await.unwrap().value.escalation
+    }
+
+    pub(super) async fn escalation(&self, id: EscalationId) -> Escalation {
+        self.engine.get_escalation(&reviewer(), id).await.unwrap().escalation
+    }
+
+    pub(super) async fn action(&self, id: ActionId) -> Action {
+        self.engine.get_action(&agent(), id).await.unwrap().action
+    }
+
+    /// Redeems an action's grant with the content that the server shows.
+    pub(super) async fn redeem(&self, id: ActionId) -> Result<Answer<Redeemed>, Error> {
+        self.engine.redeem(&agent(), self.redemption(id).await).await
+    }
+
+    pub(super) async fn redemption(&self, id: ActionId) -> Redeem {
+        let view = self.engine.get_action(&agent(), id).await.unwrap();
+        Redeem {
+            request_id: String::new(),
+            grant: view.action.grant.unwrap().id,
+            action: id,
+            run: view.action.run,
+            tool: view.action.tool,
+            tool_schema_version: view.content.tool_schema_version,
+            target: view.content.target,
+            arguments: view.content.arguments,
+            preconditions: view.content.preconditions,
+        }
+    }
+
+    pub(super) async fn report(&self, id: ActionId) -> Result<Answer<()>, Error> {
+        let outcome = Report {
+            action: id,
+            status: crate::domain::action::OutcomeStatus::Succeeded,
+            result: Bytes::from_static(b"done"),
+        };
+        let command = ReportOutcomes { request_id: String::new(), outcomes: vec![outcome] };
+        self.engine.report_outcomes(&agent(), command).await
+    }
+
+    /// Moves the clock and fires what is due by then.
+    pub(super) async fn pass(&self, span: Span) {
+        self.clock.advance(span);
+        self.engine.fire_due().await.unwrap();
+    }
+}
+
+pub(super) fn principal(name: &str, roles: &[Role]) -> Principal {
+    Principal {
+        tenant: "default".to_owned(),
+        name: name.to_owned(),
+        roles: roles.to_vec(),
+        token: TokenId::new(Uuid::from_u128(1)),
+    }
+}
+
+pub(super) fn agent() -> Principal {
+    principal("claims", &[Role::Agent])
+}
+
+pub(super) fn reviewer() -> Principal {
+    principal("alice", &[Role::Reviewer])
+}
+
+pub(super) fn other_reviewer() -> Principal {
+    principal("bob", &[Role::Reviewer])
+}
+
+pub(super) fn admin() -> Principal {
+    principal("admin", &[Role::Admin])
+}
+
+pub(super) fn proposal(run: RunId, tool: &str, arguments: &Value) -> Propose {
+    Propose {
+        run: Some(run),
+        tool: tool.to_owned(),
+        target: "acct-7".to_owned(),
+        arguments: Bytes::from(arguments.to_string()),
+        ..Propose::default()
+    }
+}
+
+pub(super) fn resolution(escalation: &Escalation, verb: Verb) -> Resolve {
+    Resolve {
+        request_id: String::new(),
+        escalation: escalation.id,
+        etag: escalation.etag(),
+        action_digest: escalation.action_digest,
+        claim_epoch: 0,
+        note: String::new(),
+        verb,
+    }
+}
+
+pub(super) fn request_id(number: u128) -> String {
+    Uuid::from_u128(number).to_string()
+}
+
+pub(super) fn digest_of(action: &Action) -> Digest {
+    action.digest
+}
+
+pub(super) fn grant_of(action: &Action) -> Grant {
+    action.grant.unwrap()
+}
