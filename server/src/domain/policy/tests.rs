@@ -64,12 +64,16 @@ fn effects_combine_by_severity_and_not_by_order() {
 }
 
 #[test]
-fn a_condition_that_fails_escalates_and_says_so() {
+fn a_condition_that_fails_counts_as_matched_and_as_an_escalation_at_least() {
+    let (asking, _) = POLICY.split_once("  - id: refund-limit").unwrap();
     for arguments in [json!({}), json!({"amount": "600"}), json!({"amount": null})] {
         let shown = arguments.to_string();
-        let verdict = verdict(POLICY, "refund", arguments, 0);
-        assert_eq!(verdict.effect, DecisionEffect::Escalate, "{shown}");
-        assert!(verdict.reason.contains("could not be evaluated"), "{}", verdict.reason);
+        let asked = verdict(asking, "refund", arguments.clone(), 0);
+        assert_eq!(asked.effect, DecisionEffect::Escalate, "{shown}");
+        assert!(asked.reason.contains("could not be evaluated"), "{}", asked.reason);
+        // A hard constraint that cannot be judged is not open to a person.
+        let denied = verdict(POLICY, "refund", arguments, 0);
+        assert_eq!(denied.effect, DecisionEffect::Deny, "{shown}");
     }
 }
 
