@@ -22,11 +22,13 @@ use super::storage::{Storage, StorageParts};
 use super::syncer::Syncer;
 use crate::store::damage::{Damage, DamageKind, OpenError};
 use crate::store::head::{self, HeadKey};
+use crate::store::journal::segment;
 use crate::store::journal::writer::JournalWriter;
 use crate::store::packs::writer::PackWriter;
 use crate::store::{SignedTreeHead, files};
 
-const LOCK_FILE: &str = "LOCK";
+/// The file that is locked while the store is open.
+pub(super) const LOCK_FILE: &str = "LOCK";
 const KEY_FILE: &str = "key";
 const BALLAST_FILE: &str = "ballast";
 /// The public half of the signing key, so that a copy can be verified.
@@ -61,7 +63,7 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     release_ballast(&places, &options, &mut report);
     let is_new = !places.data.join(KEY_FILE).exists();
     let key = key(&places.data)?;
-    let incarnation = incarnation(&places.data)?;
+    let incarnation = incarnation(&places)?;
     let heads = read_heads(&places, key.public_key(), is_new)?;
     let Journal { scanned, packs } = recovery::journal(&places, &heads, &mut report)?;
     let (seed, at) = (seed(scanned.seed)?, scanned.end);
@@ -275,11 +277,17 @@ pub(super) fn key(data: &Path) -> Result<HeadKey, OpenError> {
 }
 
 /// Reads which life of a store this is, or begins one.
-fn incarnation(data: &Path) -> Result<Uuid, OpenError> {
-    match read_incarnation(data)? {
-        Some(incarnation) => Ok(incarnation),
-        None => begin_incarnation(data),
+///
+/// A journal without it is a restore that was not finished.
+fn incarnation(places: &Places) -> Result<Uuid, OpenError> {
+    if let Some(incarnation) = read_incarnation(&places.data)? {
+        return Ok(incarnation);
     }
+    let segments = segment::list(&places.journal);
+    if !segments.map_err(OpenError::medium("list", &places.journal))?.is_empty() {
+        return Err(OpenError::Format { path: places.data.join(STORE_FILE) });
+    }
+    begin_incarnation(&places.data)
 }
 
 /// Reads which life of a store this is; `None` for a new one.
@@ -336,16 +344,26 @@ fn read_heads(
             }
             continue;
         };
-        let note = String::from_utf8(note).unwrap_or_default();
-        let head = head::from_note(&note, public_key).ok_or_else(|| Damage {
-            kind: DamageKind::Head,
-            file: path.clone(),
-            offset: 0,
-            first_commit: 1,
-            last_commit: None,
-            sequences: Vec::new(),
-        })?;
-        heads.push((path.clone(), head));
+        heads.push((path.clone(), own_head(path, note, public_key)?));
     }
     Ok(heads)
 }
+
+/// Reads a signed head that must be of the store with this key.
+pub(super) fn own_head(
+    path: &Path,
+    note: Vec<u8>,
+    public_key: &[u8],
+) -> Result<SignedTreeHead, OpenError> {
+    let note = String::from_utf8(note).unwrap_or_default();
+    let head = head::from_note(&note, public_key).ok_or_else(|| Damage {
+        kind: DamageKind::Head,
+        file: path.to_owned(),
+        offset: 0,
+        first_commit: 1,
+        last_commit: None,
+        sequences: Vec::new(),
+    })?;
+    Ok(head)
+}
+

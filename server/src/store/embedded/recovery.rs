@@ -20,6 +20,7 @@ use crate::store::journal::scan::{self, Scanned, TailCommit, Wishes};
 use crate::store::journal::segment::HEADER_LENGTH;
 use crate::store::journal::{Position, reader, segment};
 use crate::store::packs::locate::{Packs, PayloadError};
+use crate::store::packs::recover::TornEnd;
 use crate::store::{SignedTreeHead, Version, files};
 
 /// How many records are replayed into sled at once.
@@ -53,7 +54,7 @@ pub(super) fn journal(
     let mut scanned = read(places, heads)?;
     check_heads(&scanned, heads)?;
     let signed = heads.iter().map(|(_, head)| head.commit).max().unwrap_or(0);
-    let packs = Arc::new(Packs::open(places.packs.clone())?);
+    let packs = Arc::new(Packs::open(places.packs.clone(), TornEnd::Cut)?);
     if let Some(cut) = first_without_payload(places, &scanned, &packs, signed)? {
         report.cut_commits = scanned.last_commit + 1 - cut.commit;
         tracing::warn!(

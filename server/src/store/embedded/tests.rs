@@ -1,4 +1,10 @@
 //! The embedded store: the conformance suite, and what only it can show.
 
+mod backup;
 mod conform;
+mod durability;
+mod faults;
+mod heads;
 mod make;
+mod payloads;
+mod recovery;

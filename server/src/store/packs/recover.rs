@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use super::Location;
@@ -10,6 +10,15 @@ use super::locate::{ActivePack, Known, Packs};
 use super::record::{HEADER_LENGTH, Header, MAGIC};
 use super::sealed::{self, SealedPack};
 use crate::store::damage::OpenError;
+
+/// What to do with the torn end of the newest pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TornEnd {
+    /// Cut it, so that the pack can be written on.
+    Cut,
+    /// Leave it: somebody only looks.
+    Keep,
+}
 
 /// The sound records of one pack.
 #[derive(Debug, Default)]
@@ -23,9 +32,9 @@ pub(crate) struct PackScan {
 }
 
 impl Packs {
-    /// Opens every pack in a directory. Nothing is cut here: whether a torn
-    /// end matters is for the journal to say.
-    pub(crate) fn open(dir: PathBuf) -> Result<Self, OpenError> {
+    /// Opens every pack in a directory. Whether something is missing at a torn
+    /// end is for the journal to say.
+    pub(crate) fn open(dir: PathBuf, torn: TornEnd) -> Result<Self, OpenError> {
         let found = super::list(&dir).map_err(OpenError::medium("list", &dir))?;
         let mut known = Known::default();
         for (place, (number, path)) in found.iter().enumerate() {
@@ -37,7 +46,7 @@ impl Packs {
                 });
             }
             let opened = if place + 1 == found.len() {
-                active(*number, path).map(|pack| known.active = Some(pack))
+                active(*number, path, torn).map(|pack| known.active = Some(pack))
             } else {
                 sealed_pack(&dir, *number, path).map(|pack| known.sealed.push(Arc::new(pack)))
             };
@@ -47,10 +56,10 @@ impl Packs {
     }
 }
 
-fn active(number: u32, path: &std::path::Path) -> io::Result<ActivePack> {
+fn active(number: u32, path: &Path, torn: TornEnd) -> io::Result<ActivePack> {
     let scan = scan(number, &std::fs::read(path)?);
-    let file = OpenOptions::new().read(true).append(true).open(path)?;
-    if scan.end < file.metadata()?.len() {
+    let file = OpenOptions::new().read(true).append(torn == TornEnd::Cut).open(path)?;
+    if torn == TornEnd::Cut && scan.end < file.metadata()?.len() {
         tracing::warn!(pack = number, end = scan.end, "cutting the torn end of a payload pack");
         file.set_len(scan.end)?;
         file.sync_all()?;
@@ -61,11 +70,7 @@ fn active(number: u32, path: &std::path::Path) -> io::Result<ActivePack> {
     Ok(ActivePack { number, file: Arc::new(file), records: scan.records.into_iter().collect() })
 }
 
-fn sealed_pack(
-    dir: &std::path::Path,
-    number: u32,
-    path: &std::path::Path,
-) -> io::Result<SealedPack> {
+fn sealed_pack(dir: &Path, number: u32, path: &Path) -> io::Result<SealedPack> {
     if let Some(pack) = SealedPack::open(dir, number)? {
         return Ok(pack);
     }

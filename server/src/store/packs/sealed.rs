@@ -89,7 +89,8 @@ pub(crate) fn write(
     files::replace(&path(dir, number), &bytes, files::SHARED)
 }
 
-fn path(dir: &Path, number: u32) -> PathBuf {
+/// The path of a pack's index.
+pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:04}.idx"))
 }
 

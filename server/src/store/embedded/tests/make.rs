@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::time::Timestamp;
+use crate::store::conformance::make::{mk_noise, mk_payload, mk_put, mk_removal, mk_write};
+use crate::store::damage::{Damage, OpenError};
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenReport, Space, Watermarks};
+use crate::store::{Store, Transaction};
 
 /// A directory with a store in it, and a clock that ticks at each look.
 pub(super) struct Place {
@@ -52,4 +55,37 @@ impl Place {
     pub(super) fn outer_head(&self) -> PathBuf {
         self.data.with_extension("head")
     }
+}
+
+/// Some commits of two tenants, with removals and payloads.
+pub(super) async fn mk_history(store: &EmbeddedStore, commits: u64) {
+    for n in 0..commits {
+        let mut writes = vec![mk_write(&format!("k{}", n % 90), &format!("value {n}"))];
+        if n % 5 == 0 {
+            writes.push(mk_removal(&format!("k{}", (n + 40) % 90)));
+        }
+        let transaction = Transaction {
+            tenant: if n % 4 == 0 { "beta" } else { "acme" }.to_owned(),
+            writes,
+            payloads: vec![mk_payload(u128::from(n) + 1, mk_noise(n, 200), None)],
+            ..mk_put("", "")
+        };
+        store.commit(transaction).await.unwrap();
+    }
+}
+
+/// The damage that opening is refused for.
+pub(super) fn damage_of(opened: Result<(EmbeddedStore, OpenReport), OpenError>) -> Damage {
+    match opened {
+        Err(OpenError::Damaged(damage)) => *damage,
+        Err(other) => panic!("{other}"),
+        Ok((_, report)) => panic!("opened: {report:?}"),
+    }
+}
+
+/// Changes a file.
+pub(super) fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    change(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
 }

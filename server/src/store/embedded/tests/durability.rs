@@ -1,0 +1,150 @@
+//! What is seen when, who goes first, who is refused for space.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::make::*;
+use crate::store::conformance::make::*;
+use crate::store::embedded::{EmbeddedStore, FaultPoint, Space, Watermarks};
+use crate::store::{CommitError, CommitLane, Store, TailFrom, Transaction};
+
+/// Holds the journal thread before its sync.
+#[derive(Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    changed: Condvar,
+    is_reached: AtomicBool,
+}
+
+impl Gate {
+    fn set(&self, is_shut: bool) {
+        *self.is_shut.lock().unwrap() = is_shut;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let shut = self.is_shut.lock().unwrap();
+        self.is_reached.store(*shut, Ordering::SeqCst);
+        drop(self.changed.wait_while(shut, |is_shut| *is_shut).unwrap());
+    }
+
+    async fn reached(&self) {
+        while !self.is_reached.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn mk_gated(place: &Place) -> (Arc<EmbeddedStore>, Arc<Gate>) {
+    let gate = Arc::new(Gate::default());
+    let mut options = place.options();
+    let held = Arc::clone(&gate);
+    options.faults = Some(Arc::new(move |point| {
+        if point == FaultPoint::SyncFrames {
+            held.pass();
+        }
+        Ok(())
+    }));
+    (Arc::new(EmbeddedStore::open(options).unwrap().0), gate)
+}
+
+async fn commit(store: &Arc<EmbeddedStore>, tx: Transaction) -> Result<u64, CommitError> {
+    store.commit(tx).await.map(|committed| committed.commit)
+}
+
+#[tokio::test]
+async fn what_is_not_synced_is_not_seen() {
+    let place = mk_place();
+    let (store, gate) = mk_gated(&place);
+    gate.set(true);
+    let writer = Arc::clone(&store);
+    let waiting = tokio::spawn(async move { commit(&writer, mk_put("a", "1")).await });
+    gate.reached().await;
+    assert_eq!(store.read(b"a").await.unwrap(), None);
+    assert_eq!(store.info().await.unwrap().commit, 0);
+    assert_eq!(store.tail(TailFrom::Commit(0), 9).await.unwrap(), []);
+    assert_eq!(*store.doorbell().borrow(), 0);
+    assert!(!waiting.is_finished());
+    gate.set(false);
+    assert_eq!(waiting.await.unwrap(), Ok(1));
+    assert_eq!(text_of(&*store, "a").await.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn stops_go_before_everything_that_waits() {
+    let place = mk_place();
+    let (store, gate) = mk_gated(&place);
+    gate.set(true);
+    let mut tasks = Vec::new();
+    for n in 0..40 {
+        let (store, lane) = (Arc::clone(&store), CommitLane::Normal);
+        tasks.push(tokio::spawn(async move {
+            commit(&store, Transaction { lane, ..mk_put(&format!("k{n}"), "v") }).await
+        }));
+        if n == 0 {
+            gate.reached().await;
+        }
+    }
+    while store.stats().queue_depth < 39 {
+        tokio::task::yield_now().await;
+    }
+    let stopper = Arc::clone(&store);
+    let stop = tokio::spawn(async move {
+        commit(&stopper, Transaction { lane: CommitLane::Exempt, ..mk_put("stop", "v") }).await
+    });
+    while store.stats().queue_depth < 40 {
+        tokio::task::yield_now().await;
+    }
+    gate.set(false);
+    assert_eq!(stop.await.unwrap(), Ok(2));
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let stats = store.stats();
+    assert_eq!((stats.commits, stats.groups), (41, 2));
+}
+
+#[tokio::test]
+async fn a_nearly_full_disk_refuses_by_lane_and_recovers() {
+    let place = mk_place();
+    let free = Arc::new(AtomicU64::new(1_000));
+    let mut options = place.options();
+    let probe = Arc::clone(&free);
+    options.free_space = Arc::new(move |_| {
+        Ok(Space { free: probe.load(Ordering::SeqCst), total: 10_000 })
+    });
+    options.watermarks =
+        Watermarks { intake_bytes: 100, intake_percent: 5, normal_bytes: 50 };
+    let store = Arc::new(EmbeddedStore::open(options).unwrap().0);
+    for (free_bytes, intake, normal) in
+        [(500, true, true), (499, false, true), (50, false, true), (49, false, false), (0, false, false), (900, true, true)]
+    {
+        free.store(free_bytes, Ordering::SeqCst);
+        for (lane, is_taken, watermark_bytes) in [
+            (CommitLane::Intake, intake, 500),
+            (CommitLane::Normal, normal, 50),
+            (CommitLane::Exempt, true, 0),
+        ] {
+            let answer = commit(&store, Transaction { lane, ..mk_put("k", "v") }).await;
+            if is_taken {
+                assert!(answer.is_ok(), "{lane:?} at {free_bytes}");
+            } else {
+                assert_eq!(answer, Err(CommitError::DiskFull { free_bytes, watermark_bytes }));
+            }
+        }
+    }
+    assert_eq!(store.stats().disk_refusals, 6);
+}
+
+#[tokio::test]
+async fn the_ballast_is_given_up_on_a_full_disk() {
+    let place = mk_place();
+    let mut options = place.options();
+    options.ballast_bytes = 4_096;
+    drop(EmbeddedStore::open(options.clone()).unwrap());
+    let ballast = place.data.join("ballast");
+    assert_eq!(std::fs::metadata(&ballast).unwrap().len(), 4_096);
+    options.free_space = Arc::new(|_| Ok(Space { free: 100, total: 1_000_000 }));
+    let (_, report) = EmbeddedStore::open(options).unwrap();
+    assert!(report.ballast_released && !ballast.exists());
+}
