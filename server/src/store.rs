@@ -13,6 +13,7 @@
 //! moment. A decision that rests on several keys names all of them in its
 //! transaction.
 
+pub(crate) mod ahead;
 pub mod damage;
 pub mod embedded;
 pub(crate) mod files;

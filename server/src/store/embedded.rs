@@ -12,6 +12,7 @@ mod backup;
 mod copy;
 mod group;
 mod heads;
+mod identity;
 mod inbox;
 mod lifecycle;
 mod options;

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use super::copy;
-use super::lifecycle::{PUBLIC_KEY_FILE, STORE_FILE};
+use super::identity::{PUBLIC_KEY_FILE, STORE_FILE};
 use super::shared::{Published, Shared};
 use crate::store::damage::OpenError;
 use crate::store::{BackupReport, ReadError, files, head};

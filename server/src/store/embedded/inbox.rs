@@ -166,8 +166,7 @@ impl Inbox {
         }
     }
 
-    /// Takes what there is: commits only if a group is wanted (or one has just
-    /// been synced). Waits up to `patience` if there is nothing and the phase is
+    /// Takes what there is: commits only if a group is wanted. Waits up to `patience` if there is nothing and the phase is
     /// still the one that was `seen`.
     pub(super) fn take(&self, wants_group: bool, seen: Phase, patience: Duration) -> Taken {
         let mut queues = self.lock();
@@ -180,7 +179,6 @@ impl Inbox {
             queues.is_waiting = false;
         }
         let done = queues.done.take();
-        let wants_group = wants_group || done.is_some();
         let commits = if wants_group { queues.take_group() } else { Vec::new() };
         Taken { phase: queues.phase, done, commits, asks: std::mem::take(&mut queues.asks) }
     }

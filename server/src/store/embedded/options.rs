@@ -13,9 +13,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub type Faults = Arc<dyn Fn(FaultPoint) -> io::Result<()> + Send + Sync>;
 
 /// A journal segment is full at this size.
-const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+const DEFAULT_SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
 /// A payload pack is full at this size.
-const DEFAULT_PACK_BYTES: u64 = 256 * 1024 * 1024;
+const DEFAULT_PACK_BYTES: u64 = 32 * 1024 * 1024;
 /// Records kept in memory for readers.
 const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Payloads kept in memory for readers.
@@ -64,6 +64,9 @@ pub struct EmbeddedOptions {
     pub free_space: FreeSpace,
     /// The size of the file that is given up to start on a full disk; 0: none.
     pub ballast_bytes: u64,
+    /// Whether a busy store makes its next segment and pack ahead, as files of
+    /// zeros: faster syncs, for as much disk space as one of each.
+    pub makes_ahead: bool,
     /// Makes writes and syncs fail; for tests.
     pub faults: Option<Faults>,
 }
@@ -83,6 +86,7 @@ impl EmbeddedOptions {
             watermarks: Watermarks::default(),
             free_space: Arc::new(space::of_disk),
             ballast_bytes: DEFAULT_BALLAST_BYTES,
+            makes_ahead: true,
             faults: None,
         }
     }

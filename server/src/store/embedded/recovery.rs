@@ -72,6 +72,9 @@ pub(super) fn journal(
             scanned = read(places, heads)?;
         }
     }
+    if scanned.has_zeros {
+        cut_from(places, scanned.end)?;
+    }
     (report.commit, report.entries) = (scanned.last_commit, scanned.frontier.size());
     Ok(Journal { scanned, packs })
 }
@@ -252,7 +255,7 @@ fn replay(
     let mut failed = None;
     let mut apply = |layer: &mut Layer, commit| {
         let batch = std::mem::take(layer);
-        projection.apply(batch.iter(), Some(commit)).is_ok_or_note(&mut failed)
+        projection.apply(batch.iter(), Some(commit)).keep_first(&mut failed)
     };
     let read = reader::read_from(&places.journal, from, scanned.end, &mut |frame: Frame| {
         if frame.commit <= applied {
@@ -275,12 +278,13 @@ fn replay(
     failed.map_or(Ok(()), |error| Err(Replay::Projection(error)))
 }
 
-trait OrNote {
-    fn is_ok_or_note(self, failed: &mut Option<ProjectionError>) -> bool;
+trait KeepFirst {
+    /// Keeps the first error; answers whether there is none.
+    fn keep_first(self, failed: &mut Option<ProjectionError>) -> bool;
 }
 
-impl OrNote for Result<(), ProjectionError> {
-    fn is_ok_or_note(self, failed: &mut Option<ProjectionError>) -> bool {
+impl KeepFirst for Result<(), ProjectionError> {
+    fn keep_first(self, failed: &mut Option<ProjectionError>) -> bool {
         if let Err(error) = self
             && failed.is_none()
         {

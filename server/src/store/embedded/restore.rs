@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::copy;
-use super::lifecycle::{self, PUBLIC_KEY_FILE, STORE_FILE};
+use super::identity::{self, PUBLIC_KEY_FILE, STORE_FILE};
 use super::verify::{Verified, verify_all};
 use crate::store::damage::{Damage, DamageKind, OpenError};
 use crate::store::packs::{self, PackEnd};
@@ -46,13 +46,13 @@ pub fn restore(from: &Path, into: &Path) -> Result<RestoreReport, OpenError> {
     bytes += copy::journal(&from.join("journal"), &into.join("journal"), journal)?;
     keep_former(from, into)?;
     let former_head = move_head_aside(into)?;
-    let key = lifecycle::key(into)?;
+    let key = identity::key(into)?;
     let signed = key.sign(report.entries, report.root, last_commit, head.time);
     let path = into.join("head");
     files::replace(&path, head::to_note(&signed).as_bytes(), files::SHARED)
         .map_err(OpenError::medium("write", &path))?;
     // Last, so that an unfinished restore is not taken for a store.
-    let incarnation = lifecycle::begin_incarnation(into)?;
+    let incarnation = identity::begin_incarnation(into)?;
     Ok(RestoreReport {
         commit: last_commit,
         entries: report.entries,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lifecycle::{self, PUBLIC_KEY_FILE};
+use super::identity::{self, PUBLIC_KEY_FILE};
 use super::recovery;
 use crate::domain::digest::Digest;
 use crate::store::damage::{Damage, DamageKind, OpenError};
@@ -48,11 +48,11 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, OpenError> {
 
 pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
     // A backup has no lock file, and must not get one.
-    let _lock = match dir.join(lifecycle::LOCK_FILE).exists() {
-        true => Some(lifecycle::lock(dir)?),
+    let _lock = match dir.join(identity::LOCK_FILE).exists() {
+        true => Some(identity::lock(dir)?),
         false => None,
     };
-    if lifecycle::read_incarnation(dir)?.is_none() {
+    if identity::read_incarnation(dir)?.is_none() {
         return Err(OpenError::Format { path: dir.to_owned() });
     }
     let heads = heads(dir)?;
@@ -120,7 +120,7 @@ fn heads(dir: &Path) -> Result<Vec<(PathBuf, SignedTreeHead)>, OpenError> {
     for path in [dir.join("head"), PathBuf::from(beside)] {
         let note = files::read_optional(&path).map_err(OpenError::medium("read", &path))?;
         if let Some(note) = note {
-            let head = lifecycle::own_head(&path, note, &public_key)?;
+            let head = identity::own_head(&path, note, &public_key)?;
             heads.push((path, head));
         }
     }

@@ -45,13 +45,16 @@ pub(crate) fn read_from(
             at: Position { segment: number, offset },
             reason,
         };
-        let header = Header::decode(&header).ok_or(damaged(0, frame::FrameError::Magic))?;
+        let header = Header::decode(&header).ok_or_else(|| damaged(0, frame::FrameError::Magic))?;
         let until = if number == end.segment { end.offset } else { file.metadata()?.len() };
         let mut window = Window { file, start: 0, bytes: Vec::new() };
         while offset < until {
-            let (frame, length) = window
-                .frame(offset, until, header.seed)?
-                .map_err(|reason| damaged(offset, reason))?;
+            let (frame, length) = match window.frame(offset, until, header.seed)? {
+                Ok(found) => found,
+                // A crash may leave zeros that were made ahead.
+                Err(_) if number < end.segment && window.is_zero(offset) => break,
+                Err(reason) => return Err(damaged(offset, reason)),
+            };
             if !visit(frame) {
                 return Ok(());
             }
@@ -88,6 +91,10 @@ impl Window {
     fn at(&self, offset: u64) -> &[u8] {
         let skipped = offset.saturating_sub(self.start) as usize;
         self.bytes.get(skipped..).unwrap_or_default()
+    }
+
+    fn is_zero(&self, offset: u64) -> bool {
+        self.at(offset).iter().all(|byte| *byte == 0)
     }
 
     /// Makes sure that `length` bytes from `offset` are in memory, as far as

@@ -60,7 +60,9 @@ pub(crate) struct Scanned {
     pub(crate) end: Position,
     /// The seed of the newest segment's checksums.
     pub(crate) seed: u32,
-    /// Why there are bytes beyond `end`, if there are.
+    /// Whether zeros that were made ahead lie beyond `end`.
+    pub(crate) has_zeros: bool,
+    /// Why there are other bytes beyond `end`, if there are.
     pub(crate) torn: Option<FrameError>,
     /// The commits of the newest group.
     pub(crate) tail: Vec<TailCommit>,
@@ -131,9 +133,15 @@ impl Scan<'_> {
                     offset += length;
                     self.take(&frame, offset as u64)?;
                 }
+                // What was zeroed ahead and not written yet.
+                Err(_) if rest.iter().all(|byte| *byte == 0) => {
+                    self.state.has_zeros = true;
+                    return Ok(false);
+                }
                 Err(reason) => return self.broken(place, offset, reason),
             }
         }
+        self.state.has_zeros = false;
         Ok(false)
     }
 

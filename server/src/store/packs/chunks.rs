@@ -32,13 +32,17 @@ pub(crate) fn cut(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter_map(|chunk| bytes.get(chunk.offset..chunk.offset + chunk.length))
 }
 
+/// The first bytes of every chunk's id, above all ids made from a time, so that
+/// the payloads of a pack are a range of ids.
+pub(crate) const ID_PREFIX: [u8; 2] = [0xff; 2];
+
 /// The id of a chunk: within a run, equal bytes have equal ids.
 pub(crate) fn id(run: RunId, bytes: &[u8]) -> Uuid {
     let mut hasher = FieldHasher::new(CHUNK_TAG);
     hasher.field(run.as_bytes()).field(bytes);
     let digest = hasher.finish();
     let mut id = [0; 16];
-    for (place, byte) in id.iter_mut().zip(digest.as_bytes()) {
+    for (place, byte) in id.iter_mut().zip(ID_PREFIX.iter().chain(digest.as_bytes())) {
         *place = *byte;
     }
     Uuid::from_bytes(id)

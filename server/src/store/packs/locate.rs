@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::record::{ChunkEntry, HEADER_LENGTH, Header, Kind};
 use super::sealed::SealedPack;
-use super::{Location, PackEnd};
+use super::Location;
 use crate::domain::payload::{PayloadRef, commitment};
 
 /// Why a payload was not read.
@@ -35,6 +35,8 @@ pub(super) struct ActivePack {
     pub(super) number: u32,
     pub(super) file: Arc<File>,
     pub(super) records: HashMap<Uuid, Location>,
+    /// Where its records ended when it was opened.
+    pub(super) opened_at: u64,
 }
 
 #[derive(Debug, Default)]
@@ -64,17 +66,6 @@ impl Packs {
             && bytes.len() == reference.size as usize
             && commitment(&header.salt, &bytes) == reference.commitment;
         if is_right { Ok(bytes.into()) } else { Err(PayloadError::Damaged) }
-    }
-
-    /// Where everything that was written ends.
-    pub(crate) fn end(&self) -> io::Result<PackEnd> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        match &known.active {
-            Some(active) => {
-                Ok(PackEnd { pack: active.number, offset: active.file.metadata()?.len() })
-            }
-            None => Ok(PackEnd::default()),
-        }
     }
 
     fn assemble(&self, list: &[u8], size: u32) -> Result<Vec<u8>, PayloadError> {

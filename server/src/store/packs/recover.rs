@@ -57,17 +57,23 @@ impl Packs {
 }
 
 fn active(number: u32, path: &Path, torn: TornEnd) -> io::Result<ActivePack> {
-    let scan = scan(number, &std::fs::read(path)?);
-    let file = OpenOptions::new().read(true).append(torn == TornEnd::Cut).open(path)?;
-    if torn == TornEnd::Cut && scan.end < file.metadata()?.len() {
-        tracing::warn!(pack = number, end = scan.end, "cutting the torn end of a payload pack");
+    let bytes = std::fs::read(path)?;
+    let scan = scan(number, &bytes);
+    let file = OpenOptions::new().read(true).write(torn == TornEnd::Cut).open(path)?;
+    let beyond = usize::try_from(scan.end).ok().and_then(|end| bytes.get(end..));
+    let beyond = beyond.unwrap_or_default();
+    if torn == TornEnd::Cut && !beyond.is_empty() {
+        if beyond.iter().any(|byte| *byte != 0) {
+            tracing::warn!(pack = number, end = scan.end, "cutting the torn end of a payload pack");
+        }
         file.set_len(scan.end)?;
         file.sync_all()?;
     }
     if scan.damaged > 0 {
         tracing::warn!(pack = number, damaged = scan.damaged, "a payload pack has damaged records");
     }
-    Ok(ActivePack { number, file: Arc::new(file), records: scan.records.into_iter().collect() })
+    let records = scan.records.into_iter().collect();
+    Ok(ActivePack { number, file: Arc::new(file), records, opened_at: scan.end })
 }
 
 fn sealed_pack(dir: &Path, number: u32, path: &Path) -> io::Result<SealedPack> {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::Location;
+use super::chunks::ID_PREFIX;
 use crate::store::files;
 
 const MAGIC: [u8; 8] = *b"PMIX0001";
@@ -25,6 +26,8 @@ pub(crate) struct SealedPack {
     number: u32,
     index: File,
     count: u64,
+    /// The least and the greatest id of its payloads.
+    payloads: Option<(Uuid, Uuid)>,
     /// The pack's records.
     pub(crate) pack: File,
 }
@@ -36,11 +39,16 @@ impl SealedPack {
         let Some(bytes) = files::read_optional(&path(dir, number))? else { return Ok(None) };
         let Some(count) = check(&bytes, pack.metadata()?.len()) else { return Ok(None) };
         let index = File::open(path(dir, number))?;
-        Ok(Some(Self { number, index, count, pack }))
+        let payloads = payload_range(&bytes);
+        Ok(Some(Self { number, index, count, payloads, pack }))
     }
 
     /// Finds a record by binary search.
     pub(crate) fn find(&self, id: Uuid) -> io::Result<Option<Location>> {
+        let is_chunk = id.as_bytes().starts_with(&ID_PREFIX);
+        if !is_chunk && self.payloads.is_none_or(|(least, most)| id < least || id > most) {
+            return Ok(None);
+        }
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -104,6 +112,15 @@ fn check(bytes: &[u8], pack_bytes: u64) -> Option<u64> {
         && short(28)? == crc32c::crc32c(bytes.get(..28)?)
         && body.len() as u64 == count.checked_mul(ENTRY_LENGTH as u64)?;
     sound.then_some(count)
+}
+
+/// The ids of the payloads: all that do not begin as a chunk's does.
+fn payload_range(bytes: &[u8]) -> Option<(Uuid, Uuid)> {
+    let entries = bytes.get(HEADER_LENGTH..)?.as_chunks::<ENTRY_LENGTH>().0;
+    let payloads = entries.partition_point(|entry| !entry.starts_with(&ID_PREFIX));
+    let id = |entry: &[u8; ENTRY_LENGTH]| Uuid::from_slice(entry.get(..16)?).ok();
+    let payloads = entries.get(..payloads)?;
+    Some((id(payloads.first()?)?, id(payloads.last()?)?))
 }
 
 fn decode_entry(pack: u32, entry: &[u8]) -> Option<(Uuid, Location)> {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use uuid::Uuid;
@@ -14,6 +16,7 @@ use super::sealed::{self, SealedPack};
 use super::{Location, PackEnd};
 use crate::domain::ids::RunId;
 use crate::domain::payload::{PayloadDraft, SALT_LENGTH};
+use crate::store::ahead::Ahead;
 use crate::store::files;
 
 /// The end of the packs, open for appending.
@@ -22,21 +25,36 @@ pub(crate) struct PackWriter {
     seal_bytes: u64,
     file: Option<Arc<File>>,
     end: PackEnd,
+    /// Up to where the newest pack was zeroed ahead; 0 if it grows.
+    zeroed_until: u64,
+    ahead: Ahead,
     chunks: RecentChunks,
     buffer: Vec<u8>,
     staged: Vec<(Uuid, Location)>,
 }
 
 impl PackWriter {
-    /// Opens the packs at their end.
-    pub(crate) fn open(packs: Arc<Packs>, seal_bytes: u64) -> io::Result<Self> {
-        let end = packs.end()?;
-        let file = {
+    /// Opens the packs at their end. Packs are full at `seal_bytes`; a busy
+    /// store has them made ahead, if it may.
+    pub(crate) fn open(packs: Arc<Packs>, seal_bytes: u64, is_ahead: bool) -> Self {
+        let (file, end) = {
             let known = packs.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.active.as_ref().map(|active| Arc::clone(&active.file))
+            known.active.as_ref().map_or((None, PackEnd::default()), |active| {
+                let end = PackEnd { pack: active.number, offset: active.opened_at };
+                (Some(Arc::clone(&active.file)), end)
+            })
         };
-        let chunks = RecentChunks::default();
-        Ok(Self { packs, seal_bytes, file, end, chunks, buffer: Vec::new(), staged: Vec::new() })
+        Self {
+            ahead: Ahead::new(&packs.dir, if is_ahead { seal_bytes } else { 0 }),
+            packs,
+            seal_bytes,
+            file,
+            end,
+            zeroed_until: 0,
+            chunks: RecentChunks::default(),
+            buffer: Vec::new(),
+            staged: Vec::new(),
+        }
     }
 
     /// Where the packs end, once what was written is synced.
@@ -49,16 +67,19 @@ impl PackWriter {
         if payloads.is_empty() {
             return Ok(());
         }
-        if self.file.is_none() || self.end.offset >= self.seal_bytes {
+        let is_full = self.end.offset >= self.seal_bytes;
+        let grows = self.end.offset >= self.zeroed_until;
+        if self.file.is_none() || is_full || (grows && self.ahead.is_ready()) {
             self.begin_pack()?;
         }
         for payload in payloads {
             self.stage(payload);
         }
         if let Some(file) = &self.file {
-            file.as_ref().write_all(&self.buffer)?;
+            file.write_all_at(&self.buffer, self.end.offset)?;
         }
         self.end.offset += self.buffer.len() as u64;
+        self.ahead.note_written(self.buffer.len() as u64);
         self.buffer.clear();
         Ok(())
     }
@@ -128,25 +149,24 @@ impl PackWriter {
     fn begin_pack(&mut self) -> io::Result<()> {
         let dir = self.packs.dir.clone();
         let number = self.end.pack + 1;
-        let mut open = OpenOptions::new();
-        let file = open.read(true).append(true).create_new(true).open(super::path(&dir, number))?;
-        files::sync_dir(&dir)?;
-        let file = Arc::new(file);
-        let next = ActivePack { number, file: Arc::clone(&file), records: HashMap::new() };
-        let former = {
-            let known = self.packs.known.read().unwrap_or_else(PoisonError::into_inner);
-            known
-                .active
-                .as_ref()
-                .map(|active| active.records.iter().map(|(id, at)| (*id, *at)).collect::<Vec<_>>())
-        };
-        let sealed = match former {
-            Some(records) => {
-                sealed::write(&dir, self.end.pack, self.end.offset, records)?;
-                SealedPack::open(&dir, self.end.pack)?
+        let sealed = self.seal(&dir)?;
+        let path = super::path(&dir, number);
+        let file = match self.ahead.take() {
+            Some(spare) => {
+                self.zeroed_until = spare.bytes;
+                spare.place(&path, &[])?
             }
-            None => None,
+            None => {
+                self.zeroed_until = 0;
+                let mut open = OpenOptions::new();
+                let file = open.read(true).write(true).create_new(true).open(&path)?;
+                files::sync_dir(&dir)?;
+                file
+            }
         };
+        let file = Arc::new(file);
+        let records = HashMap::new();
+        let next = ActivePack { number, file: Arc::clone(&file), records, opened_at: 0 };
         let mut known = self.packs.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sealed.extend(sealed.map(Arc::new));
         known.active = Some(next);
@@ -154,5 +174,21 @@ impl PackWriter {
         self.file = Some(file);
         self.end = PackEnd { pack: number, offset: 0 };
         Ok(())
+    }
+
+    /// Cuts the newest pack at its end and writes its index.
+    fn seal(&self, dir: &Path) -> io::Result<Option<SealedPack>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        if self.zeroed_until > self.end.offset {
+            file.set_len(self.end.offset)?;
+        }
+        file.sync_data()?;
+        let records = {
+            let known = self.packs.known.read().unwrap_or_else(PoisonError::into_inner);
+            let records = known.active.as_ref().map(|active| active.records.iter());
+            records.into_iter().flatten().map(|(id, at)| (*id, *at)).collect()
+        };
+        sealed::write(dir, self.end.pack, self.end.offset, records)?;
+        SealedPack::open(dir, self.end.pack)
     }
 }

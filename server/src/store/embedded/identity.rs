@@ -1,0 +1,201 @@
+//! What a data directory is: its lock, its key, which life it is, its heads,
+//! and the ballast.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use uuid::Uuid;
+
+use super::options::{EmbeddedOptions, OpenReport};
+use super::shared::Places;
+use crate::store::damage::{Damage, DamageKind, OpenError};
+use crate::store::head::{self, HeadKey};
+use crate::store::journal::segment;
+use crate::store::{SignedTreeHead, files};
+
+/// The file that is locked while the store is open.
+pub(super) const LOCK_FILE: &str = "LOCK";
+/// The private signing key.
+pub(super) const KEY_FILE: &str = "key";
+const BALLAST_FILE: &str = "ballast";
+/// The public half of the signing key, so that a copy can be verified.
+pub(super) const PUBLIC_KEY_FILE: &str = "key.pub";
+/// What the directory says of itself.
+pub(super) const STORE_FILE: &str = "store";
+/// The first line of that file.
+const STORE_FORMAT: &str = "pointsman-store 1";
+
+/// Makes the directories of a store.
+pub(super) fn make_dirs(places: &Places) -> Result<(), OpenError> {
+    for dir in [&places.data, &places.journal, &places.packs] {
+        std::fs::create_dir_all(dir).map_err(OpenError::medium("make", dir))?;
+        files::sync_dir(files::parent(dir)).map_err(OpenError::medium("sync", dir))?;
+    }
+    Ok(())
+}
+
+/// Takes the lock that keeps other processes out.
+pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
+    let path = data.join(LOCK_FILE);
+    let mut open = OpenOptions::new();
+    let file = open.create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(OpenError::medium("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked { path }),
+        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::medium("lock", &path)(error)),
+    }
+}
+
+/// Gives up the ballast if the disk is so full that opening would fail.
+pub(super) fn release_ballast(places: &Places, options: &EmbeddedOptions, report: &mut OpenReport) {
+    let path = places.data.join(BALLAST_FILE);
+    let is_full = (options.free_space)(&places.data)
+        .is_ok_and(|space| space.free < options.ballast_bytes);
+    if is_full && std::fs::remove_file(&path).is_ok() {
+        tracing::warn!("the disk is full: the ballast is given up");
+        report.ballast_released = true;
+    }
+}
+
+/// Lays in ballast, if there is room for it.
+pub(super) fn make_ballast(places: &Places, options: &EmbeddedOptions) {
+    let path = places.data.join(BALLAST_FILE);
+    let has_room = (options.free_space)(&places.data)
+        .is_ok_and(|space| space.free > options.ballast_bytes.saturating_mul(4));
+    if options.ballast_bytes == 0 || path.exists() || !has_room {
+        return;
+    }
+    let made = File::create(&path).and_then(|file| {
+        rustix::fs::fallocate(
+            &file,
+            rustix::fs::FallocateFlags::empty(),
+            0,
+            options.ballast_bytes,
+        )?;
+        Ok(())
+    });
+    if let Err(error) = made {
+        tracing::warn!(%error, "cannot lay in ballast");
+    }
+}
+
+/// Reads the signing key, or makes it.
+pub(super) fn key(data: &Path) -> Result<HeadKey, OpenError> {
+    let path = data.join(KEY_FILE);
+    let read = files::read_optional(&path).map_err(OpenError::medium("read", &path))?;
+    let key = match read {
+        Some(document) => {
+            HeadKey::from_pkcs8(&document).map_err(|_| OpenError::Format { path: path.clone() })?
+        }
+        None => {
+            let (key, document) = HeadKey::generate().map_err(|error| OpenError::Start {
+                what: "the signing key",
+                message: error.to_string(),
+            })?;
+            files::replace(&path, &document, files::PRIVATE)
+                .map_err(OpenError::medium("write", &path))?;
+            key
+        }
+    };
+    let public = data.join(PUBLIC_KEY_FILE);
+    if !public.exists() {
+        let text = format!("{}\n", hex::encode(key.public_key()));
+        files::replace(&public, text.as_bytes(), files::SHARED)
+            .map_err(OpenError::medium("write", &public))?;
+    }
+    Ok(key)
+}
+
+/// Reads which life of a store this is, or begins one.
+///
+/// A journal without it is a restore that was not finished.
+pub(super) fn incarnation(places: &Places) -> Result<Uuid, OpenError> {
+    if let Some(incarnation) = read_incarnation(&places.data)? {
+        return Ok(incarnation);
+    }
+    let segments = segment::list(&places.journal);
+    if !segments.map_err(OpenError::medium("list", &places.journal))?.is_empty() {
+        return Err(OpenError::Format { path: places.data.join(STORE_FILE) });
+    }
+    begin_incarnation(&places.data)
+}
+
+/// Reads which life of a store this is; `None` for a new one.
+pub(super) fn read_incarnation(data: &Path) -> Result<Option<Uuid>, OpenError> {
+    let path = data.join(STORE_FILE);
+    let read = files::read_optional(&path).map_err(OpenError::medium("read", &path))?;
+    let Some(text) = read else { return Ok(None) };
+    let text = String::from_utf8(text).unwrap_or_default();
+    let mut lines = text.lines();
+    let is_ours = lines.next() == Some(STORE_FORMAT);
+    let incarnation = lines.next().and_then(|line| line.strip_prefix("incarnation "));
+    match incarnation.and_then(|incarnation| incarnation.parse().ok()) {
+        Some(incarnation) if is_ours => Ok(Some(incarnation)),
+        _ => Err(OpenError::Format { path }),
+    }
+}
+
+/// Begins a new life of a store.
+pub(super) fn begin_incarnation(data: &Path) -> Result<Uuid, OpenError> {
+    let path = data.join(STORE_FILE);
+    let incarnation = uuid::Builder::from_random_bytes(random()?).into_uuid();
+    let text = format!("{STORE_FORMAT}\nincarnation {incarnation}\n");
+    files::replace(&path, text.as_bytes(), files::SHARED)
+        .map_err(OpenError::medium("write", &path))?;
+    Ok(incarnation)
+}
+
+/// The journal's seed, or a new one, never 0, for a new journal.
+pub(super) fn seed(found: u32) -> Result<u32, OpenError> {
+    if found == 0 { random().map(|bytes| u32::from_be_bytes(bytes) | 1) } else { Ok(found) }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], OpenError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| OpenError::Start {
+        what: "the random source",
+        message: "it gives nothing".to_owned(),
+    })?;
+    Ok(bytes)
+}
+
+/// Reads the signed heads; one that is not ours is damage.
+pub(super) fn read_heads(
+    places: &Places,
+    public_key: &[u8],
+    is_new: bool,
+) -> Result<Vec<(PathBuf, SignedTreeHead)>, OpenError> {
+    let mut heads = Vec::new();
+    for path in [&places.head, &places.outer_head] {
+        let read = files::read_optional(path).map_err(OpenError::medium("read", path))?;
+        let Some(note) = read else {
+            if !is_new {
+                tracing::warn!(path = %path.display(), "a signed head is missing");
+            }
+            continue;
+        };
+        heads.push((path.clone(), own_head(path, note, public_key)?));
+    }
+    Ok(heads)
+}
+
+/// Reads a signed head that must be of the store with this key.
+pub(super) fn own_head(
+    path: &Path,
+    note: Vec<u8>,
+    public_key: &[u8],
+) -> Result<SignedTreeHead, OpenError> {
+    let note = String::from_utf8(note).unwrap_or_default();
+    let head = head::from_note(&note, public_key).ok_or_else(|| Damage {
+        kind: DamageKind::Head,
+        file: path.to_owned(),
+        offset: 0,
+        first_commit: 1,
+        last_commit: None,
+        sequences: Vec::new(),
+    })?;
+    Ok(head)
+}
+
