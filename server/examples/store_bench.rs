@@ -18,6 +18,9 @@ use pointsman_server::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use pointsman_server::store::{CommitError, Expectation, Store, Transaction, Write};
 use uuid::Uuid;
 
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
     Instant::now()

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ring::rand::SystemRandom;
+use tokio::sync::oneshot;
 
 use super::group::{Former, Group, Ledger, Pending};
 use super::heads::HeadSignal;
@@ -26,14 +27,14 @@ use super::syncer::{Job, SyncDone};
 use super::view::{Layer, View};
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::store::journal::Position;
-use crate::store::{Direction, KeyRange, MAX_SCAN, ReadError, Scan, Versioned};
+use crate::store::{
+    CommitError, Committed, Direction, KeyRange, MAX_SCAN, ReadError, Scan, Versioned,
+};
 
 /// How many records are applied to sled between two looks at the inbox.
 const APPLY_SLICE: usize = 32;
 /// The most synced records that sled may lack before new groups wait for it.
-const MAX_UNAPPLIED: usize = 256 * 1024;
-/// The most bytes of them.
-const MAX_UNAPPLIED_BYTES: usize = 128 * 1024 * 1024;
+const MAX_UNAPPLIED: usize = 64 * 1024;
 /// How long an idle store waits before it lets sled write what it holds back.
 const IDLE_FLUSH: Duration = Duration::from_secs(1);
 /// How long to wait for a message when there is nothing else to do.
@@ -48,7 +49,8 @@ struct Applying {
     commit: u64,
     /// The last key applied.
     cursor: Option<Bytes>,
-    bytes: usize,
+    /// How many records are still to be applied.
+    left: usize,
 }
 
 /// What the storage thread owns.
@@ -64,7 +66,6 @@ pub(super) struct Storage {
     ledger: Ledger,
     /// Synced, visible, not in sled.
     gathered: Layer,
-    gathered_bytes: usize,
     applying: Option<Applying>,
     in_flight: Option<Group>,
     spare: Vec<u8>,
@@ -106,7 +107,6 @@ impl Storage {
             random: SystemRandom::new(),
             ledger,
             gathered: Layer::new(),
-            gathered_bytes: 0,
             applying: None,
             in_flight: None,
             spare: Vec::new(),
@@ -159,10 +159,11 @@ impl Storage {
     }
 
     fn is_behind(&self) -> bool {
-        let applying = self.applying.as_ref();
-        let records = self.gathered.len() + applying.map_or(0, |applying| applying.layer.len());
-        let bytes = self.gathered_bytes + applying.map_or(0, |applying| applying.bytes);
-        records > MAX_UNAPPLIED || bytes > MAX_UNAPPLIED_BYTES
+        self.unapplied() > MAX_UNAPPLIED
+    }
+
+    fn unapplied(&self) -> usize {
+        self.gathered.len() + self.applying.as_ref().map_or(0, |applying| applying.left)
     }
 
     // === groups ===
@@ -252,10 +253,9 @@ impl Storage {
     fn gather(&mut self, layer: Layer) {
         for (key, slot) in layer {
             self.shared.records.insert(key.clone(), slot.to_versioned());
-            self.gathered_bytes += key.len() + slot.value.as_ref().map_or(0, Bytes::len);
             self.gathered.insert(key, slot);
         }
-        self.note_unapplied();
+        self.shared.counters.unapplied.set(self.unapplied() as u64);
     }
 
     // === sled ===
@@ -263,12 +263,9 @@ impl Storage {
     /// Applies a slice to sled; answers whether there was anything to apply.
     fn apply_slice(&mut self) -> Result<bool, StoreFailure> {
         if self.applying.is_none() && !self.gathered.is_empty() {
-            self.applying = Some(Applying {
-                layer: std::mem::take(&mut self.gathered),
-                commit: self.shared.now().commit,
-                cursor: None,
-                bytes: std::mem::take(&mut self.gathered_bytes),
-            });
+            let layer = std::mem::take(&mut self.gathered);
+            let (left, commit) = (layer.len(), self.shared.now().commit);
+            self.applying = Some(Applying { layer, commit, cursor: None, left });
         }
         let Some(applying) = &mut self.applying else { return Ok(false) };
         let from = match &applying.cursor {
@@ -278,6 +275,7 @@ impl Storage {
         let mut rest = applying.layer.range((from, Bound::Unbounded));
         let slice: Vec<_> = rest.by_ref().take(APPLY_SLICE).collect();
         let last = slice.last().map(|(key, _)| (*key).clone());
+        applying.left = applying.left.saturating_sub(slice.len());
         let is_complete = rest.next().is_none();
         let applied = is_complete.then_some(applying.commit);
         self.projection.apply(slice.into_iter(), applied)?;
@@ -285,14 +283,9 @@ impl Storage {
         applying.cursor = last;
         if is_complete {
             self.applying = None;
-            self.note_unapplied();
         }
+        self.shared.counters.unapplied.set(self.unapplied() as u64);
         Ok(true)
-    }
-
-    fn note_unapplied(&self) {
-        let applying = self.applying.as_ref().map_or(0, |applying| applying.layer.len());
-        self.shared.counters.unapplied.set((self.gathered.len() + applying) as u64);
     }
 
     /// Whether everything synced is in sled, as after an orderly end.
@@ -372,10 +365,7 @@ impl Storage {
     }
 }
 
-type Answers = Vec<(
-    tokio::sync::oneshot::Sender<Result<super::super::Committed, super::super::CommitError>>,
-    super::super::Committed,
-)>;
+type Answers = Vec<(oneshot::Sender<Result<Committed, CommitError>>, Committed)>;
 
 /// Parts what is published from who is answered.
 fn split(commits: Vec<Pending>, start: Position, total: usize) -> (Vec<PublishedCommit>, Answers) {
