@@ -44,7 +44,9 @@ impl HeadKey {
 
     /// Reads a key from its PKCS #8 form.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self, KeyError> {
-        Ed25519KeyPair::from_pkcs8(document).map(|pair| Self { pair }).map_err(|_| KeyError)
+        Ed25519KeyPair::from_pkcs8(document)
+            .map(|pair| Self { pair })
+            .map_err(|_| KeyError)
     }
 
     /// The public half.
@@ -88,11 +90,20 @@ pub fn from_note(note: &str, public_key: &[u8]) -> Option<SignedTreeHead> {
     let time = lines.next()?.strip_prefix("time ")?.parse().ok()?;
     let time = Timestamp::from_micros(time);
     let prefix = format!("\u{2014} {ORIGIN} ");
-    let encoded = signatures.lines().find_map(|line| line.strip_prefix(prefix.as_str()))?;
+    let encoded = signatures
+        .lines()
+        .find_map(|line| line.strip_prefix(prefix.as_str()))?;
     let signature = STANDARD.decode(encoded).ok()?;
     let (hash, signature) = signature.split_at_checked(KEY_HASH_LENGTH)?;
     let (public_key, signature) = (public_key.to_vec(), signature.to_vec());
-    let head = SignedTreeHead { size, root, commit, time, public_key, signature };
+    let head = SignedTreeHead {
+        size,
+        root,
+        commit,
+        time,
+        public_key,
+        signature,
+    };
     (hash == key_hash(&head.public_key) && verify(&head)).then_some(head)
 }
 
@@ -106,7 +117,10 @@ pub fn verify(head: &SignedTreeHead) -> bool {
 
 fn signed_text(size: u64, root: &Digest, commit: u64, time: Timestamp) -> String {
     let root = STANDARD.encode(root.as_bytes());
-    format!("{ORIGIN}\n{size}\n{root}\ncommit {commit}\ntime {}\n", time.as_micros())
+    format!(
+        "{ORIGIN}\n{size}\n{root}\ncommit {commit}\ntime {}\n",
+        time.as_micros()
+    )
 }
 
 fn key_hash(public_key: &[u8]) -> [u8; KEY_HASH_LENGTH] {
@@ -133,7 +147,9 @@ mod tests {
         for at in 0..note.len() {
             let mut bytes = note.clone().into_bytes();
             bytes[at] ^= 1;
-            let Ok(changed) = String::from_utf8(bytes) else { continue };
+            let Ok(changed) = String::from_utf8(bytes) else {
+                continue;
+            };
             // The final newline is not part of what a note must have.
             if at + 1 < note.len() {
                 assert_eq!(from_note(&changed, key.public_key()), None, "byte {at}");

@@ -5,9 +5,9 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::store::damage::OpenError;
+use crate::store::files;
 use crate::store::journal::{Position, segment};
 use crate::store::packs::{self, PackEnd, sealed};
-use crate::store::files;
 
 /// Makes sure that a directory exists and is empty.
 pub(super) fn empty_dir(dir: &Path) -> Result<(), OpenError> {
@@ -15,7 +15,9 @@ pub(super) fn empty_dir(dir: &Path) -> Result<(), OpenError> {
     let mut entries = std::fs::read_dir(dir).map_err(OpenError::medium("list", dir))?;
     match entries.next() {
         None => Ok(()),
-        Some(_) => Err(OpenError::NotEmpty { path: dir.to_owned() }),
+        Some(_) => Err(OpenError::NotEmpty {
+            path: dir.to_owned(),
+        }),
     }
 }
 
@@ -25,7 +27,11 @@ pub(super) fn journal(from: &Path, into: &Path, end: Position) -> Result<u64, Op
     let mut bytes = 0;
     for number in 1..=end.segment {
         let (source, target) = (segment::path(from, number), segment::path(into, number));
-        let limit = if number == end.segment { end.offset } else { u64::MAX };
+        let limit = if number == end.segment {
+            end.offset
+        } else {
+            u64::MAX
+        };
         bytes += file(&source, &target, limit).map_err(OpenError::medium("copy", &source))?;
     }
     files::sync_dir(into).map_err(OpenError::medium("sync", into))?;
@@ -38,7 +44,11 @@ pub(super) fn packs(from: &Path, into: &Path, end: PackEnd) -> Result<u64, OpenE
     let mut bytes = 0;
     for number in 1..=end.pack {
         let (source, target) = (packs::path(from, number), packs::path(into, number));
-        let limit = if number == end.pack { end.offset } else { u64::MAX };
+        let limit = if number == end.pack {
+            end.offset
+        } else {
+            u64::MAX
+        };
         bytes += file(&source, &target, limit).map_err(OpenError::medium("copy", &source))?;
         let index = sealed::path(from, number);
         if number < end.pack && index.exists() {

@@ -33,7 +33,12 @@ pub struct RestoreReport {
 /// be absent or empty.
 pub fn restore(from: &Path, into: &Path) -> Result<RestoreReport, OpenError> {
     copy::empty_dir(into)?;
-    let Verified { report, head, journal, last_commit } = verify_all(from)?;
+    let Verified {
+        report,
+        head,
+        journal,
+        last_commit,
+    } = verify_all(from)?;
     let head = head.ok_or_else(|| Damage {
         kind: DamageKind::Head,
         file: from.join("head"),
@@ -65,9 +70,16 @@ pub fn restore(from: &Path, into: &Path) -> Result<RestoreReport, OpenError> {
 fn packs_end(from: &Path) -> Result<PackEnd, OpenError> {
     let dir = from.join("packs");
     let found = packs::list(&dir).map_err(OpenError::medium("list", &dir))?;
-    let Some((pack, path)) = found.last() else { return Ok(PackEnd::default()) };
-    let length = std::fs::metadata(path).map_err(OpenError::medium("read", path))?.len();
-    Ok(PackEnd { pack: *pack, offset: length })
+    let Some((pack, path)) = found.last() else {
+        return Ok(PackEnd::default());
+    };
+    let length = std::fs::metadata(path)
+        .map_err(OpenError::medium("read", path))?
+        .len();
+    Ok(PackEnd {
+        pack: *pack,
+        offset: length,
+    })
 }
 
 /// Keeps what the former life said of itself and signed.
