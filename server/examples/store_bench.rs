@@ -29,25 +29,16 @@ fn now() -> Instant {
 fn transaction(number: u64) -> Transaction {
     let key = |kind: &str| Bytes::from(format!("acme/{kind}/{number:020}"));
     let value = Bytes::from(vec![number as u8; 220]);
-    let write = |kind: &str| Write {
-        key: key(kind),
-        value: Some(value.clone()),
-    };
+    let write = |kind: &str| Write { key: key(kind), value: Some(value.clone()) };
     let bytes = Bytes::from(vec![7; 200]);
     let id = Uuid::from_u128(u128::from(number));
     let payload = PayloadDraft::new(id, [1; 16], bytes, None);
     let payloads: Vec<_> = payload.into_iter().collect();
-    let commitments = payloads
-        .iter()
-        .map(|payload| payload.reference.commitment)
-        .collect();
+    let commitments = payloads.iter().map(|payload| payload.reference.commitment).collect();
     Transaction {
         tenant: "acme".to_owned(),
         principal: "agent:bench".to_owned(),
-        expectations: vec![Expectation::Key {
-            key: key("action"),
-            version: None,
-        }],
+        expectations: vec![Expectation::Key { key: key("action"), version: None }],
         writes: vec![write("action"), write("run"), write("queue")],
         events: vec![Event {
             kind: EventKind::ActionEscalated,
@@ -77,10 +68,7 @@ async fn caller(
 
 fn percentile(sorted: &[u64], share: f64) -> u64 {
     let at = (sorted.len() as f64 * share) as usize;
-    sorted
-        .get(at.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(0)
+    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -88,9 +76,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let callers: usize = arguments.next().map_or(Ok(64), |text| text.parse())?;
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
-    let dir = arguments
-        .next()
-        .map_or_else(|| std::env::temp_dir().join("store_bench"), PathBuf::from);
+    let dir =
+        arguments.next().map_or_else(|| std::env::temp_dir().join("store_bench"), PathBuf::from);
     let epoch = now();
     let clock = Arc::new(move || Timestamp::from_micros(epoch.elapsed().as_micros() as i64));
     let mut options = EmbeddedOptions::new(dir.join("data"), clock);
@@ -107,11 +94,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = now();
         let tasks: Vec<_> = (0..callers)
             .map(|_| {
-                tokio::spawn(caller(
-                    Arc::clone(&store),
-                    Arc::clone(&numbers),
-                    Arc::clone(&is_over),
-                ))
+                tokio::spawn(caller(Arc::clone(&store), Arc::clone(&numbers), Arc::clone(&is_over)))
             })
             .collect();
         tokio::time::sleep(Duration::from_secs(seconds)).await;

@@ -60,17 +60,8 @@ impl Ahead {
     pub(crate) fn new(dir: &Path, bytes: u64) -> Self {
         // A file that an earlier life left behind is of no use.
         let _ = std::fs::remove_file(dir.join(SPARE_FILE));
-        let state = if bytes == 0 {
-            State::GivenUp
-        } else {
-            State::Idle
-        };
-        Self {
-            dir: dir.to_owned(),
-            bytes,
-            written: 0,
-            state,
-        }
+        let state = if bytes == 0 { State::GivenUp } else { State::Idle };
+        Self { dir: dir.to_owned(), bytes, written: 0, state }
     }
 
     /// Notes that so much was written, and begins a spare file if it is time.
@@ -125,18 +116,11 @@ impl Ahead {
 
 fn zeros(path: PathBuf, bytes: u64) -> io::Result<Spare> {
     let mut open = OpenOptions::new();
-    let mut file = open
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)?;
+    let mut file = open.read(true).write(true).create(true).truncate(true).open(&path)?;
     let zeros = vec![0; STEP_BYTES];
     let mut left = bytes;
     while left > 0 {
-        let step = zeros
-            .get(..STEP_BYTES.min(left as usize))
-            .unwrap_or_default();
+        let step = zeros.get(..STEP_BYTES.min(left as usize)).unwrap_or_default();
         file.write_all(step)?;
         file.sync_data()?;
         left -= step.len() as u64;

@@ -82,30 +82,15 @@ pub struct Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            file,
-            offset,
-            first_commit,
-            last_commit,
-            sequences,
-        } = self;
-        write!(
-            f,
-            "{} at byte {offset}: {kind}; concerned: commit {first_commit}",
-            file.display()
-        )?;
+        let Self { kind, file, offset, first_commit, last_commit, sequences } = self;
+        write!(f, "{} at byte {offset}: {kind}; concerned: commit {first_commit}", file.display())?;
         match last_commit {
             Some(last) if last > first_commit => write!(f, " to {last}")?,
             Some(_) => {}
             None => write!(f, " and perhaps later ones")?,
         }
         for gap in sequences {
-            write!(
-                f,
-                ", sequence {} to {} of tenant `{}`",
-                gap.first, gap.last, gap.tenant
-            )?;
+            write!(f, ", sequence {} to {} of tenant `{}`", gap.first, gap.last, gap.tenant)?;
         }
         Ok(())
     }
@@ -161,11 +146,7 @@ impl OpenError {
         what: &'static str,
         path: &'a Path,
     ) -> impl FnOnce(io::Error) -> Self + 'a {
-        move |error| Self::Medium {
-            what,
-            path: path.to_owned(),
-            message: error.to_string(),
-        }
+        move |error| Self::Medium { what, path: path.to_owned(), message: error.to_string() }
     }
 }
 

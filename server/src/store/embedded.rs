@@ -72,15 +72,7 @@ impl EmbeddedStore {
     pub fn open(options: EmbeddedOptions) -> Result<(Self, OpenReport), OpenError> {
         let (shared, inbox, threads, report) = lifecycle::start(options)?;
         let waiting_reads = Semaphore::new(MAX_WAITING_READS);
-        Ok((
-            Self {
-                shared,
-                inbox,
-                waiting_reads,
-                threads,
-            },
-            report,
-        ))
+        Ok((Self { shared, inbox, waiting_reads, threads }, report))
     }
 
     /// Waits until the store has failed for good. The process should then exit:
@@ -88,10 +80,7 @@ impl EmbeddedStore {
     pub async fn failure(&self) -> StoreFailure {
         let mut failure = self.shared.failure.subscribe();
         let failed = failure.wait_for(Option::is_some).await;
-        failed
-            .ok()
-            .and_then(|failed| failed.clone())
-            .unwrap_or(StoreFailure::Closed)
+        failed.ok().and_then(|failed| failed.clone()).unwrap_or(StoreFailure::Closed)
     }
 
     /// Counters since the store was opened.
@@ -104,11 +93,7 @@ impl EmbeddedStore {
         &self,
         question: impl FnOnce(oneshot::Sender<Result<T, ReadError>>) -> Ask + Send,
     ) -> Result<T, ReadError> {
-        let _permit = self
-            .waiting_reads
-            .acquire()
-            .await
-            .map_err(|_| ReadError::Stopped)?;
+        let _permit = self.waiting_reads.acquire().await.map_err(|_| ReadError::Stopped)?;
         let (sender, receiver) = oneshot::channel();
         self.inbox.ask(question(sender));
         receiver.await.unwrap_or(Err(ReadError::Stopped))
@@ -140,23 +125,13 @@ impl Store for EmbeddedStore {
         direction: Direction,
         limit: usize,
     ) -> Result<Scan, ReadError> {
-        self.ask(|answer| Ask::Scan {
-            range,
-            direction,
-            limit,
-            answer,
-        })
-        .await
+        self.ask(|answer| Ask::Scan { range, direction, limit, answer }).await
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
         let weight = check_limits(&transaction)?;
         let (answer, receiver) = oneshot::channel();
-        self.inbox.commit(Commit {
-            transaction,
-            weight,
-            answer,
-        })?;
+        self.inbox.commit(Commit { transaction, weight, answer })?;
         // The storage thread answers, or it died with the commit in hand.
         receiver.await.unwrap_or(Err(CommitError::Unknown))
     }
@@ -215,15 +190,7 @@ impl Store for EmbeddedStore {
 /// Checks a transaction against the limits of the store; answers its bytes.
 fn check_limits(transaction: &Transaction) -> Result<usize, CommitError> {
     let within = |what, actual, limit| {
-        if actual > limit {
-            Err(CommitError::TooLarge {
-                what,
-                actual,
-                limit,
-            })
-        } else {
-            Ok(actual)
-        }
+        if actual > limit { Err(CommitError::TooLarge { what, actual, limit }) } else { Ok(actual) }
     };
     within("writes", transaction.writes.len(), MAX_WRITES)?;
     within("events", transaction.events.len(), MAX_WRITES)?;
@@ -232,23 +199,15 @@ fn check_limits(transaction: &Transaction) -> Result<usize, CommitError> {
         let record = write.key.len() + write.value.as_ref().map_or(0, Bytes::len);
         bytes += within("bytes in one record", record, MAX_RECORD_BYTES)?;
     }
-    let payloads = transaction
-        .payloads
-        .iter()
-        .map(|payload| payload.bytes.len())
-        .sum();
+    let payloads = transaction.payloads.iter().map(|payload| payload.bytes.len()).sum();
     Ok(bytes + within("bytes of payload", payloads, MAX_PAYLOAD_BYTES)?)
 }
 
 fn payload_error(reference: PayloadRef, error: &PayloadError) -> ReadError {
     match error {
         PayloadError::Missing => ReadError::NoPayload { id: reference.id },
-        PayloadError::Damaged => ReadError::Damaged {
-            what: format!("payload {}", reference.id),
-        },
-        PayloadError::Io(error) => ReadError::Medium {
-            message: error.to_string(),
-        },
+        PayloadError::Damaged => ReadError::Damaged { what: format!("payload {}", reference.id) },
+        PayloadError::Io(error) => ReadError::Medium { message: error.to_string() },
     }
 }
 

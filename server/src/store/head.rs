@@ -44,9 +44,7 @@ impl HeadKey {
 
     /// Reads a key from its PKCS #8 form.
     pub fn from_pkcs8(document: &[u8]) -> Result<Self, KeyError> {
-        Ed25519KeyPair::from_pkcs8(document)
-            .map(|pair| Self { pair })
-            .map_err(|_| KeyError)
+        Ed25519KeyPair::from_pkcs8(document).map(|pair| Self { pair }).map_err(|_| KeyError)
     }
 
     /// The public half.
@@ -90,20 +88,11 @@ pub fn from_note(note: &str, public_key: &[u8]) -> Option<SignedTreeHead> {
     let time = lines.next()?.strip_prefix("time ")?.parse().ok()?;
     let time = Timestamp::from_micros(time);
     let prefix = format!("\u{2014} {ORIGIN} ");
-    let encoded = signatures
-        .lines()
-        .find_map(|line| line.strip_prefix(prefix.as_str()))?;
+    let encoded = signatures.lines().find_map(|line| line.strip_prefix(prefix.as_str()))?;
     let signature = STANDARD.decode(encoded).ok()?;
     let (hash, signature) = signature.split_at_checked(KEY_HASH_LENGTH)?;
     let (public_key, signature) = (public_key.to_vec(), signature.to_vec());
-    let head = SignedTreeHead {
-        size,
-        root,
-        commit,
-        time,
-        public_key,
-        signature,
-    };
+    let head = SignedTreeHead { size, root, commit, time, public_key, signature };
     (hash == key_hash(&head.public_key) && verify(&head)).then_some(head)
 }
 
@@ -117,10 +106,7 @@ pub fn verify(head: &SignedTreeHead) -> bool {
 
 fn signed_text(size: u64, root: &Digest, commit: u64, time: Timestamp) -> String {
     let root = STANDARD.encode(root.as_bytes());
-    format!(
-        "{ORIGIN}\n{size}\n{root}\ncommit {commit}\ntime {}\n",
-        time.as_micros()
-    )
+    format!("{ORIGIN}\n{size}\n{root}\ncommit {commit}\ntime {}\n", time.as_micros())
 }
 
 fn key_hash(public_key: &[u8]) -> [u8; KEY_HASH_LENGTH] {

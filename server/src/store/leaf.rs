@@ -53,12 +53,7 @@ pub struct LeafContext<'a> {
 
 /// Writes the leaf of an event to the end of `out`.
 pub fn encode(context: &LeafContext<'_>, event: &Event, out: &mut Vec<u8>) {
-    let Event {
-        kind,
-        subjects,
-        action_digest,
-        payloads,
-    } = event;
+    let Event { kind, subjects, action_digest, payloads } = event;
     field(out, LEAF_VERSION);
     field(out, context.tenant.as_bytes());
     field(out, &context.sequence.to_be_bytes());
@@ -67,12 +62,7 @@ pub fn encode(context: &LeafContext<'_>, event: &Event, out: &mut Vec<u8>) {
     field(out, context.principal.as_bytes());
     field(out, kind.name().as_bytes());
     subjects_field(out, subjects);
-    field(
-        out,
-        action_digest
-            .as_ref()
-            .map_or(&[], |digest| digest.as_bytes()),
-    );
+    field(out, action_digest.as_ref().map_or(&[], |digest| digest.as_bytes()));
     length(out, payloads.len() * 32);
     for commitment in payloads {
         out.extend_from_slice(commitment.as_bytes());
@@ -92,14 +82,7 @@ pub fn writes_digest(salt: &[u8; WRITES_SALT_LENGTH], writes: &[Write]) -> Diges
 
 /// A subject that is added to [`Subjects`] is added here too, at the end.
 fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
-    let Subjects {
-        run,
-        action,
-        escalation,
-        checkpoint,
-        grant,
-        token,
-    } = subjects;
+    let Subjects { run, action, escalation, checkpoint, grant, token } = subjects;
     let named: [(&str, Option<&[u8; 16]>); 6] = [
         ("run", run.as_ref().map(|id| id.as_bytes())),
         ("action", action.as_ref().map(|id| id.as_bytes())),
@@ -108,15 +91,8 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         ("grant", grant.as_ref().map(|id| id.as_bytes())),
         ("token", token.as_ref().map(|id| id.as_bytes())),
     ];
-    let present = || {
-        named
-            .iter()
-            .filter_map(|(name, id)| id.map(|id| (*name, id)))
-    };
-    length(
-        out,
-        present().map(|(name, id)| 16 + name.len() + id.len()).sum(),
-    );
+    let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
+    length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());
     for (name, id) in present() {
         field(out, name.as_bytes());
         field(out, id);

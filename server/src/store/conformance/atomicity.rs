@@ -20,54 +20,32 @@ pub(crate) async fn a_conflict_has_no_effect(fixture: &dyn Fixture) {
     };
     assert_eq!(store.commit(transaction).await, Err(CommitError::Conflict));
     let after = store.info().await.unwrap();
-    assert_eq!(
-        (after.commit, after.entries),
-        (before.commit, before.entries)
-    );
+    assert_eq!((after.commit, after.entries), (before.commit, before.entries));
     assert_eq!(text_of(&*store, "a").await.unwrap(), "1");
     for key in ["b", "c"] {
         assert_eq!(text_of(&*store, key).await, None);
     }
     assert!(store.payload(&reference).await.is_err());
-    assert_eq!(
-        store
-            .tail(TailFrom::Commit(before.commit), 10)
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(store.tail(TailFrom::Commit(before.commit), 10).await.unwrap(), []);
     assert_eq!(store.sequence("acme").await.unwrap(), 1);
 }
 
 pub(crate) async fn limits_refuse_without_effect(fixture: &dyn Fixture) {
     let store = fixture.open().await;
-    let writes = (0..=MAX_WRITES)
-        .map(|n| mk_write(&n.to_string(), ""))
-        .collect();
+    let writes = (0..=MAX_WRITES).map(|n| mk_write(&n.to_string(), "")).collect();
     let too_many = Transaction { writes, ..mk_tx() };
     let too_long = mk_put("k", &"v".repeat(MAX_RECORD_BYTES));
     let payloads = vec![mk_payload(1, vec![0; MAX_PAYLOAD_BYTES + 1], None)];
-    let too_heavy = Transaction {
-        payloads,
-        ..mk_tx()
-    };
+    let too_heavy = Transaction { payloads, ..mk_tx() };
     for transaction in [too_many, too_long, too_heavy] {
         let refused = store.commit(transaction).await;
-        assert!(
-            matches!(refused, Err(CommitError::TooLarge { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(CommitError::TooLarge { .. })), "{refused:?}");
     }
     assert_eq!(store.info().await.unwrap().commit, 0);
     let longest = "v".repeat(MAX_RECORD_BYTES - 1);
     store.commit(mk_put("k", &longest)).await.unwrap();
-    let writes = (0..MAX_WRITES)
-        .map(|n| mk_write(&n.to_string(), "v"))
-        .collect();
-    store
-        .commit(Transaction { writes, ..mk_tx() })
-        .await
-        .unwrap();
+    let writes = (0..MAX_WRITES).map(|n| mk_write(&n.to_string(), "v")).collect();
+    store.commit(Transaction { writes, ..mk_tx() }).await.unwrap();
     store.close().await;
     let store = fixture.open().await;
     assert_eq!(text_of(&*store, "k").await.unwrap(), longest);
@@ -80,20 +58,14 @@ pub(crate) async fn commits_are_dense_and_times_never_run_back(fixture: &dyn Fix
     assert_eq!((last.commit, last.sequence), (1, 0));
     for _ in 0..20 {
         let next = store.commit(mk_put("k", "v")).await.unwrap();
-        assert_eq!(
-            (next.commit, next.sequence),
-            (last.commit + 1, last.sequence + 1)
-        );
+        assert_eq!((next.commit, next.sequence), (last.commit + 1, last.sequence + 1));
         assert!(next.time >= last.time);
         last = next;
     }
     store.close().await;
     let store = fixture.open().await;
     let next = store.commit(mk_put("k", "v")).await.unwrap();
-    assert_eq!(
-        (next.commit, next.sequence),
-        (last.commit + 1, last.sequence + 1)
-    );
+    assert_eq!((next.commit, next.sequence), (last.commit + 1, last.sequence + 1));
     assert!(next.time >= last.time);
 }
 
@@ -102,10 +74,7 @@ pub(crate) async fn a_closed_store_takes_nothing(fixture: &dyn Fixture) {
     store.commit(mk_put("a", "1")).await.unwrap();
     store.close().await;
     store.close().await;
-    assert_eq!(
-        store.commit(mk_put("b", "1")).await,
-        Err(CommitError::Stopped)
-    );
+    assert_eq!(store.commit(mk_put("b", "1")).await, Err(CommitError::Stopped));
     let store = fixture.open().await;
     assert_eq!(text_of(&*store, "a").await.unwrap(), "1");
     assert_eq!(text_of(&*store, "b").await, None);
@@ -119,14 +88,8 @@ pub(crate) async fn tree_heads_are_signed_and_grow(fixture: &dyn Fixture) {
     let one = store.tree_head().await.unwrap();
     assert!(one.size == 1 && one.commit == 1 && head::verify(&one));
     assert_ne!(one.root, empty.root);
-    assert_eq!(
-        head::from_note(&head::to_note(&one), &one.public_key),
-        Some(one.clone())
-    );
+    assert_eq!(head::from_note(&head::to_note(&one), &one.public_key), Some(one.clone()));
     store.close().await;
     let again = fixture.open().await.tree_head().await.unwrap();
-    assert_eq!(
-        (again.size, again.root, again.public_key),
-        (1, one.root, one.public_key)
-    );
+    assert_eq!((again.size, again.root, again.public_key), (1, one.root, one.public_key));
 }

@@ -12,9 +12,9 @@ const WRITERS: usize = 64;
 async fn increment(store: &dyn Store) {
     loop {
         let found = store.read(b"counter").await.unwrap();
-        let value: u64 = found.as_ref().map_or(0, |found| {
-            std::str::from_utf8(&found.value).unwrap().parse().unwrap()
-        });
+        let value: u64 = found
+            .as_ref()
+            .map_or(0, |found| std::str::from_utf8(&found.value).unwrap().parse().unwrap());
         let version = found.map(|found| found.version);
         let transaction = Transaction {
             expectations: vec![mk_expected("counter", version)],
@@ -46,10 +46,7 @@ pub(crate) async fn increments_with_retry_lose_nothing(fixture: &dyn Fixture) {
         }));
     }
     join(tasks).await;
-    assert_eq!(
-        text_of(&*store, "counter").await.unwrap(),
-        (WRITERS * 4).to_string()
-    );
+    assert_eq!(text_of(&*store, "counter").await.unwrap(), (WRITERS * 4).to_string());
     assert_eq!(store.info().await.unwrap().commit, WRITERS as u64 * 4);
 }
 
@@ -94,10 +91,7 @@ pub(crate) async fn sequences_are_dense_per_tenant(fixture: &dyn Fixture) {
     }
     join(tasks).await;
     for tenant in ["tenant0", "tenant1", "tenant2"] {
-        let from = TailFrom::Sequence {
-            tenant: tenant.to_owned(),
-            after: 0,
-        };
+        let from = TailFrom::Sequence { tenant: tenant.to_owned(), after: 0 };
         let mut seen = BTreeSet::new();
         for record in store.tail(from, 1_000).await.unwrap() {
             for (sequence, _) in (record.first_sequence..).zip(&record.events) {

@@ -19,52 +19,28 @@ pub(crate) fn mk_tx() -> Transaction {
 
 /// A transaction that puts one key and has one event.
 pub(crate) fn mk_put(key: &str, value: &str) -> Transaction {
-    Transaction {
-        writes: vec![mk_write(key, value)],
-        events: vec![mk_event()],
-        ..mk_tx()
-    }
+    Transaction { writes: vec![mk_write(key, value)], events: vec![mk_event()], ..mk_tx() }
 }
 
 pub(crate) fn mk_write(key: &str, value: &str) -> Write {
-    Write {
-        key: mk_bytes(key),
-        value: Some(mk_bytes(value)),
-    }
+    Write { key: mk_bytes(key), value: Some(mk_bytes(value)) }
 }
 
 pub(crate) fn mk_removal(key: &str) -> Write {
-    Write {
-        key: mk_bytes(key),
-        value: None,
-    }
+    Write { key: mk_bytes(key), value: None }
 }
 
 pub(crate) fn mk_event() -> Event {
-    let subjects = Subjects {
-        run: Some(RunId::new(Uuid::from_u128(7))),
-        ..Subjects::default()
-    };
-    Event {
-        kind: EventKind::RunStarted,
-        subjects,
-        action_digest: None,
-        payloads: Vec::new(),
-    }
+    let subjects = Subjects { run: Some(RunId::new(Uuid::from_u128(7))), ..Subjects::default() };
+    Event { kind: EventKind::RunStarted, subjects, action_digest: None, payloads: Vec::new() }
 }
 
 pub(crate) fn mk_range(start: &str, end: &str) -> KeyRange {
-    KeyRange {
-        start: mk_bytes(start),
-        end: mk_bytes(end),
-    }
+    KeyRange { start: mk_bytes(start), end: mk_bytes(end) }
 }
 
 pub(crate) fn mk_expected(key: &str, version: Option<Version>) -> Expectation {
-    Expectation::Key {
-        key: mk_bytes(key),
-        version,
-    }
+    Expectation::Key { key: mk_bytes(key), version }
 }
 
 pub(crate) fn mk_bytes(text: &str) -> Bytes {
@@ -77,13 +53,7 @@ pub(crate) fn mk_payload(
     bytes: impl Into<Bytes>,
     run: Option<RunId>,
 ) -> PayloadDraft {
-    PayloadDraft::new(
-        Uuid::from_u128(number),
-        [number as u8; 16],
-        bytes.into(),
-        run,
-    )
-    .unwrap()
+    PayloadDraft::new(Uuid::from_u128(number), [number as u8; 16], bytes.into(), run).unwrap()
 }
 
 /// Bytes that look random and follow from a seed.
@@ -107,9 +77,5 @@ pub(crate) async fn text_of(store: &dyn Store, key: &str) -> Option<String> {
 
 /// The version of a key.
 pub(crate) async fn version_of(store: &dyn Store, key: &str) -> Option<Version> {
-    store
-        .read(key.as_bytes())
-        .await
-        .unwrap()
-        .map(|found| found.version)
+    store.read(key.as_bytes()).await.unwrap().map(|found| found.version)
 }

@@ -17,10 +17,7 @@ async fn mk_history(store: &dyn Store) {
 }
 
 async fn of_acme(store: &dyn Store, after: u64, limit: usize) -> Vec<CommitRecord> {
-    let from = TailFrom::Sequence {
-        tenant: "acme".to_owned(),
-        after,
-    };
+    let from = TailFrom::Sequence { tenant: "acme".to_owned(), after };
     store.tail(from, limit).await.unwrap()
 }
 
@@ -46,10 +43,7 @@ pub(crate) async fn replays_one_tenant_from_a_sequence(fixture: &dyn Fixture) {
     let store = fixture.open().await;
     mk_history(&*store).await;
     let all = of_acme(&*store, 0, 100).await;
-    assert!(
-        all.iter()
-            .all(|record| record.tenant == "acme" && !record.events.is_empty())
-    );
+    assert!(all.iter().all(|record| record.tenant == "acme" && !record.events.is_empty()));
     let last = store.sequence("acme").await.unwrap();
     for after in 0..=last + 1 {
         let found = of_acme(&*store, after, 100).await;
@@ -61,10 +55,7 @@ pub(crate) async fn replays_one_tenant_from_a_sequence(fixture: &dyn Fixture) {
         assert_eq!(found, wanted, "after {after}");
     }
     assert_eq!(of_acme(&*store, 0, 2).await, all[..2]);
-    let nobody = TailFrom::Sequence {
-        tenant: "nobody".to_owned(),
-        after: 0,
-    };
+    let nobody = TailFrom::Sequence { tenant: "nobody".to_owned(), after: 0 };
     assert_eq!(store.tail(nobody, 9).await.unwrap(), []);
 }
 
@@ -78,14 +69,8 @@ pub(crate) async fn replays_the_same_after_opening_again(fixture: &dyn Fixture) 
     assert_eq!(store.tail(TailFrom::Commit(0), 100).await.unwrap(), all);
     assert_eq!(of_acme(&*store, 3, 100).await, acme);
     store.commit(mk_put("new", "v")).await.unwrap();
-    assert_eq!(
-        store.tail(TailFrom::Commit(0), 100).await.unwrap().len(),
-        13
-    );
-    assert_eq!(
-        store.tail(TailFrom::Commit(11), 100).await.unwrap().len(),
-        2
-    );
+    assert_eq!(store.tail(TailFrom::Commit(0), 100).await.unwrap().len(), 13);
+    assert_eq!(store.tail(TailFrom::Commit(11), 100).await.unwrap().len(), 2);
     assert_eq!(of_acme(&*store, 3, 100).await.len(), acme.len() + 1);
 }
 
@@ -103,10 +88,7 @@ pub(crate) async fn the_doorbell_rings(fixture: &dyn Fixture) {
 pub(crate) async fn a_commit_without_events_takes_no_sequence(fixture: &dyn Fixture) {
     let store = fixture.open().await;
     store.commit(mk_put("a", "1")).await.unwrap();
-    let silent = Transaction {
-        events: Vec::new(),
-        ..mk_put("b", "1")
-    };
+    let silent = Transaction { events: Vec::new(), ..mk_put("b", "1") };
     assert_eq!(store.commit(silent).await.unwrap().sequence, 1);
     assert_eq!(store.commit(mk_put("c", "1")).await.unwrap().sequence, 2);
     let all = store.tail(TailFrom::Commit(0), 9).await.unwrap();

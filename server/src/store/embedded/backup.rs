@@ -16,20 +16,12 @@ use crate::store::{BackupReport, ReadError, files, head};
 
 /// Writes a backup into an empty or absent directory.
 pub(super) fn write(shared: &Shared, into: &Path) -> Result<BackupReport, ReadError> {
-    write_all(shared, into).map_err(|error| ReadError::Medium {
-        message: error.to_string(),
-    })
+    write_all(shared, into).map_err(|error| ReadError::Medium { message: error.to_string() })
 }
 
 fn write_all(shared: &Shared, into: &Path) -> Result<BackupReport, OpenError> {
     copy::empty_dir(into)?;
-    let Published {
-        commit,
-        time,
-        frontier,
-        journal,
-        packs,
-    } = shared.now();
+    let Published { commit, time, frontier, journal, packs } = shared.now();
     let entries = frontier.size();
     // Payloads first: whatever the journal refers to is then there.
     let mut bytes = copy::packs(&shared.places.packs, &into.join("packs"), packs)?;
@@ -45,9 +37,5 @@ fn write_all(shared: &Shared, into: &Path) -> Result<BackupReport, OpenError> {
     let written: io::Result<()> =
         files::replace(&path, head::to_note(&head).as_bytes(), files::SHARED);
     written.map_err(OpenError::medium("write", &path))?;
-    Ok(BackupReport {
-        commit,
-        entries,
-        bytes,
-    })
+    Ok(BackupReport { commit, entries, bytes })
 }

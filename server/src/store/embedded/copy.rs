@@ -15,9 +15,7 @@ pub(super) fn empty_dir(dir: &Path) -> Result<(), OpenError> {
     let mut entries = std::fs::read_dir(dir).map_err(OpenError::medium("list", dir))?;
     match entries.next() {
         None => Ok(()),
-        Some(_) => Err(OpenError::NotEmpty {
-            path: dir.to_owned(),
-        }),
+        Some(_) => Err(OpenError::NotEmpty { path: dir.to_owned() }),
     }
 }
 
@@ -27,11 +25,7 @@ pub(super) fn journal(from: &Path, into: &Path, end: Position) -> Result<u64, Op
     let mut bytes = 0;
     for number in 1..=end.segment {
         let (source, target) = (segment::path(from, number), segment::path(into, number));
-        let limit = if number == end.segment {
-            end.offset
-        } else {
-            u64::MAX
-        };
+        let limit = if number == end.segment { end.offset } else { u64::MAX };
         bytes += file(&source, &target, limit).map_err(OpenError::medium("copy", &source))?;
     }
     files::sync_dir(into).map_err(OpenError::medium("sync", into))?;
@@ -44,11 +38,7 @@ pub(super) fn packs(from: &Path, into: &Path, end: PackEnd) -> Result<u64, OpenE
     let mut bytes = 0;
     for number in 1..=end.pack {
         let (source, target) = (packs::path(from, number), packs::path(into, number));
-        let limit = if number == end.pack {
-            end.offset
-        } else {
-            u64::MAX
-        };
+        let limit = if number == end.pack { end.offset } else { u64::MAX };
         bytes += file(&source, &target, limit).map_err(OpenError::medium("copy", &source))?;
         let index = sealed::path(from, number);
         if number < end.pack && index.exists() {

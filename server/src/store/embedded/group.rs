@@ -72,17 +72,9 @@ impl Former<'_> {
         commits: Vec<Commit>,
         frames: Vec<u8>,
     ) -> Result<Group, ProjectionError> {
-        let mut group = Group {
-            frames,
-            ..Group::default()
-        };
+        let mut group = Group { frames, ..Group::default() };
         let first = self.ledger.commit + 1;
-        for Commit {
-            transaction,
-            answer,
-            ..
-        } in commits
-        {
+        for Commit { transaction, answer, .. } in commits {
             match self.admit(&transaction, &group)? {
                 Ok(()) => self.number(transaction, answer, first, &mut group),
                 Err(refusal) => {
@@ -105,18 +97,13 @@ impl Former<'_> {
         let mut layers = Vec::with_capacity(self.below.len() + 1);
         layers.push(&group.layer);
         layers.extend_from_slice(self.below);
-        let view = View {
-            layers: &layers,
-            projection: self.projection,
-        };
+        let view = View { layers: &layers, projection: self.projection };
         for expectation in &transaction.expectations {
             let holds = match expectation {
                 Expectation::Key { key, version } => self.version(&view, key)? == *version,
-                Expectation::Range {
-                    range,
-                    rows,
-                    complete,
-                } => range_holds(&view, range, rows, *complete)?,
+                Expectation::Range { range, rows, complete } => {
+                    range_holds(&view, range, rows, *complete)?
+                }
             };
             if !holds {
                 return Ok(Err(CommitError::Conflict));
@@ -145,15 +132,8 @@ impl Former<'_> {
         first_of_group: u64,
         group: &mut Group,
     ) {
-        let Transaction {
-            tenant,
-            principal,
-            request_id,
-            writes,
-            events,
-            payloads,
-            ..
-        } = transaction;
+        let Transaction { tenant, principal, request_id, writes, events, payloads, .. } =
+            transaction;
         let mut salt = [0; WRITES_SALT_LENGTH];
         if self.random.fill(&mut salt).is_err() {
             let _ = answer.send(Err(CommitError::Stopped));
@@ -177,27 +157,15 @@ impl Former<'_> {
         if frame.encode(self.seed, &mut group.frames).is_err() {
             group.frames.truncate(offset);
             let limit = crate::store::journal::frame::MAX_BODY_BYTES;
-            let refusal = CommitError::TooLarge {
-                what: "bytes in all",
-                actual: limit,
-                limit,
-            };
+            let refusal = CommitError::TooLarge { what: "bytes in all", actual: limit, limit };
             let _ = answer.send(Err(refusal));
             return;
         }
         self.enter(&frame, group);
         group.payloads.extend(payloads);
-        let committed = Committed {
-            commit: frame.commit,
-            sequence: frame.last_sequence(),
-            time: frame.time,
-        };
-        group.commits.push(Pending {
-            record: frame.into_record(),
-            committed,
-            answer,
-            offset,
-        });
+        let committed =
+            Committed { commit: frame.commit, sequence: frame.last_sequence(), time: frame.time };
+        group.commits.push(Pending { record: frame.into_record(), committed, answer, offset });
     }
 
     /// Advances the ledger and the group's layer.
@@ -208,17 +176,12 @@ impl Former<'_> {
         if let Some(sequence) = self.ledger.sequences.get_mut(&frame.tenant) {
             *sequence = frame.last_sequence();
         } else {
-            self.ledger
-                .sequences
-                .insert(frame.tenant.clone(), frame.last_sequence());
+            self.ledger.sequences.insert(frame.tenant.clone(), frame.last_sequence());
         }
         (self.ledger.commit, self.ledger.time) = (frame.commit, frame.time);
         let version = Version(frame.commit);
         for write in &frame.writes {
-            let slot = Slot {
-                value: write.value.clone(),
-                version,
-            };
+            let slot = Slot { value: write.value.clone(), version };
             group.layer.insert(write.key.clone(), slot);
         }
     }
@@ -232,15 +195,11 @@ fn range_holds(
     complete: bool,
 ) -> Result<bool, ProjectionError> {
     let mut found = view.range(range, Direction::Ascending);
-    let compared = rows
-        .iter()
-        .try_for_each(|(key, version)| match found.next() {
-            Some(Ok((now, row))) if now == *key && row.version == *version => {
-                ControlFlow::Continue(())
-            }
-            Some(Err(error)) => ControlFlow::Break(Err(error)),
-            _ => ControlFlow::Break(Ok(false)),
-        });
+    let compared = rows.iter().try_for_each(|(key, version)| match found.next() {
+        Some(Ok((now, row))) if now == *key && row.version == *version => ControlFlow::Continue(()),
+        Some(Err(error)) => ControlFlow::Break(Err(error)),
+        _ => ControlFlow::Break(Ok(false)),
+    });
     if let ControlFlow::Break(answer) = compared {
         return answer;
     }

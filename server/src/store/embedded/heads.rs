@@ -41,20 +41,14 @@ impl HeadSignal {
     /// Notes how many entries are durable.
     pub(super) fn entries(&self, entries: u64) {
         if entries.saturating_sub(self.written.load(Ordering::Relaxed)) >= EVERY_ENTRIES {
-            self.wish
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_due = true;
+            self.wish.lock().unwrap_or_else(PoisonError::into_inner).is_due = true;
             self.due.notify_one();
         }
     }
 
     /// Ends the head thread.
     pub(super) fn end(&self) {
-        self.wish
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_over = true;
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
         self.due.notify_one();
     }
 
@@ -74,10 +68,7 @@ impl HeadSignal {
     fn rest(&self) {
         let wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = Duration::from_secs(1) / MAX_PER_SECOND;
-        drop(
-            self.due
-                .wait_timeout_while(wish, pause, |wish| !wish.is_over),
-        );
+        drop(self.due.wait_timeout_while(wish, pause, |wish| !wish.is_over));
     }
 }
 
@@ -118,10 +109,7 @@ pub(super) fn write_counted(shared: &Shared, signal: &HeadSignal, head: &SignedT
 
 /// Starts the signal with what recovery has found.
 pub(super) fn signal(entries: u64) -> Arc<HeadSignal> {
-    Arc::new(HeadSignal {
-        written: AtomicU64::new(entries),
-        ..HeadSignal::default()
-    })
+    Arc::new(HeadSignal { written: AtomicU64::new(entries), ..HeadSignal::default() })
 }
 
 fn write(shared: &Shared, head: &SignedTreeHead) -> io::Result<()> {

@@ -116,13 +116,8 @@ pub(super) fn incarnation(places: &Places) -> Result<Uuid, OpenError> {
         return Ok(incarnation);
     }
     let segments = segment::list(&places.journal);
-    if !segments
-        .map_err(OpenError::medium("list", &places.journal))?
-        .is_empty()
-    {
-        return Err(OpenError::Format {
-            path: places.data.join(STORE_FILE),
-        });
+    if !segments.map_err(OpenError::medium("list", &places.journal))?.is_empty() {
+        return Err(OpenError::Format { path: places.data.join(STORE_FILE) });
     }
     begin_incarnation(&places.data)
 }
@@ -135,9 +130,7 @@ pub(super) fn read_incarnation(data: &Path) -> Result<Option<Uuid>, OpenError> {
     let text = String::from_utf8(text).unwrap_or_default();
     let mut lines = text.lines();
     let is_ours = lines.next() == Some(STORE_FORMAT);
-    let incarnation = lines
-        .next()
-        .and_then(|line| line.strip_prefix("incarnation "));
+    let incarnation = lines.next().and_then(|line| line.strip_prefix("incarnation "));
     match incarnation.and_then(|incarnation| incarnation.parse().ok()) {
         Some(incarnation) if is_ours => Ok(Some(incarnation)),
         _ => Err(OpenError::Format { path }),
@@ -156,21 +149,15 @@ pub(super) fn begin_incarnation(data: &Path) -> Result<Uuid, OpenError> {
 
 /// The journal's seed, or a new one, never 0, for a new journal.
 pub(super) fn seed(found: u32) -> Result<u32, OpenError> {
-    if found == 0 {
-        random().map(|bytes| u32::from_be_bytes(bytes) | 1)
-    } else {
-        Ok(found)
-    }
+    if found == 0 { random().map(|bytes| u32::from_be_bytes(bytes) | 1) } else { Ok(found) }
 }
 
 fn random<const N: usize>() -> Result<[u8; N], OpenError> {
     let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| OpenError::Start {
-            what: "the random source",
-            message: "it gives nothing".to_owned(),
-        })?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| OpenError::Start {
+        what: "the random source",
+        message: "it gives nothing".to_owned(),
+    })?;
     Ok(bytes)
 }
 

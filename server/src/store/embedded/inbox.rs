@@ -42,17 +42,9 @@ pub(super) struct Commit {
 /// A question that only the storage thread can answer.
 pub(super) enum Ask {
     /// Reads a key.
-    Read {
-        key: Bytes,
-        answer: Answer<Option<Versioned>>,
-    },
+    Read { key: Bytes, answer: Answer<Option<Versioned>> },
     /// Reads a range.
-    Scan {
-        range: KeyRange,
-        direction: Direction,
-        limit: usize,
-        answer: Answer<Scan>,
-    },
+    Scan { range: KeyRange, direction: Direction, limit: usize, answer: Answer<Scan> },
     /// Digests the whole state.
     StateDigest { answer: Answer<Digest> },
 }
@@ -164,13 +156,8 @@ impl Inbox {
     pub(super) fn stop(&self) {
         let mut queues = self.lock();
         queues.phase = Phase::Stopped;
-        let queues = std::mem::replace(
-            &mut *queues,
-            Queues {
-                phase: Phase::Stopped,
-                ..Queues::default()
-            },
-        );
+        let queues =
+            std::mem::replace(&mut *queues, Queues { phase: Phase::Stopped, ..Queues::default() });
         for commit in queues.exempt.into_iter().chain(queues.normal) {
             let _ = commit.answer.send(Err(CommitError::Stopped));
         }
@@ -192,17 +179,8 @@ impl Inbox {
             queues.is_waiting = false;
         }
         let done = queues.done.take();
-        let commits = if wants_group {
-            queues.take_group()
-        } else {
-            Vec::new()
-        };
-        Taken {
-            phase: queues.phase,
-            done,
-            commits,
-            asks: std::mem::take(&mut queues.asks),
-        }
+        let commits = if wants_group { queues.take_group() } else { Vec::new() };
+        Taken { phase: queues.phase, done, commits, asks: std::mem::take(&mut queues.asks) }
     }
 
     /// How many commits wait.

@@ -35,11 +35,7 @@ pub(super) struct Threads {
 impl Threads {
     /// Waits until all threads have ended.
     pub(super) fn join(&self) {
-        let storage = self
-            .storage
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let storage = self.storage.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Its panic was caught and reported where it happened.
         let _ = storage.map(JoinHandle::join);
     }
@@ -63,14 +59,9 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     identity::make_ballast(&places, &options);
     let seed = identity::seed(scanned.seed)?;
     let is_ahead = options.makes_ahead;
-    let journal = JournalWriter::open(
-        &places.journal,
-        scanned.end,
-        seed,
-        options.segment_bytes,
-        is_ahead,
-    )
-    .map_err(OpenError::medium("open", &places.journal))?;
+    let journal =
+        JournalWriter::open(&places.journal, scanned.end, seed, options.segment_bytes, is_ahead)
+            .map_err(OpenError::medium("open", &places.journal))?;
     let packer = PackWriter::open(Arc::clone(&packs), options.pack_bytes, is_ahead);
     let ledger = Ledger {
         commit: scanned.last_commit,
@@ -98,24 +89,8 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     });
     let mut threads = spawn_writers(&inbox, options, journal, packer, groups)?;
     threads.push(spawn_heads(&shared, &signal)?);
-    let storage = spawn_storage(
-        &shared,
-        &inbox,
-        storage,
-        Helpers {
-            threads,
-            signal,
-            lock,
-        },
-    )?;
-    Ok((
-        shared,
-        inbox,
-        Threads {
-            storage: Mutex::new(Some(storage)),
-        },
-        report,
-    ))
+    let storage = spawn_storage(&shared, &inbox, storage, Helpers { threads, signal, lock })?;
+    Ok((shared, inbox, Threads { storage: Mutex::new(Some(storage)) }, report))
 }
 
 /// The state that the threads share, as recovery has found it.
@@ -163,11 +138,7 @@ fn spawn_writers(
     let (to_packer, payloads) = sync_channel(1);
     let (done, packs_done) = sync_channel(1);
     let packs_end = packs.end();
-    let packer = Packer {
-        packs,
-        faults: options.faults.clone(),
-        done,
-    };
+    let packer = Packer { packs, faults: options.faults.clone(), done };
     let syncer = Syncer {
         journal,
         packs: to_packer,
@@ -187,10 +158,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
-        .map_err(|error| OpenError::Start {
-            what: "a thread",
-            message: error.to_string(),
-        })
+        .map_err(|error| OpenError::Start { what: "a thread", message: error.to_string() })
 }
 
 fn spawn_heads(
@@ -226,11 +194,7 @@ fn spawn_storage(
         // Dropping it lets go of sled, of the journal thread and of whoever
         // still waits.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(storage)));
-        let Helpers {
-            threads,
-            signal,
-            lock,
-        } = helpers;
+        let Helpers { threads, signal, lock } = helpers;
         signal.end();
         for thread in threads {
             let _ = thread.join();

@@ -91,9 +91,7 @@ impl Projection {
         &self,
         range: &KeyRange,
     ) -> impl DoubleEndedIterator<Item = Result<(Bytes, Versioned), ProjectionError>> + use<> {
-        self.db
-            .range(data_key(&range.start)..data_key(&range.end))
-            .map(decode_row)
+        self.db.range(data_key(&range.start)..data_key(&range.end)).map(decode_row)
     }
 
     /// Reads everything.
@@ -153,10 +151,7 @@ impl Projection {
             return Err(ProjectionError::Foreign);
         }
         let applied = self.db.get(APPLIED_KEY)?.ok_or(ProjectionError::Garbled)?;
-        let applied = applied
-            .as_ref()
-            .try_into()
-            .map_err(|_| ProjectionError::Garbled)?;
+        let applied = applied.as_ref().try_into().map_err(|_| ProjectionError::Garbled)?;
         for row in self.all() {
             row?;
         }
@@ -172,14 +167,10 @@ fn data_key(key: &[u8]) -> Vec<u8> {
 }
 
 fn decode(stored: &[u8]) -> Result<Versioned, ProjectionError> {
-    let (version, value) = stored
-        .split_first_chunk::<VERSION_LENGTH>()
-        .ok_or(ProjectionError::Garbled)?;
+    let (version, value) =
+        stored.split_first_chunk::<VERSION_LENGTH>().ok_or(ProjectionError::Garbled)?;
     let version = Version(u64::from_be_bytes(*version));
-    Ok(Versioned {
-        value: Bytes::copy_from_slice(value),
-        version,
-    })
+    Ok(Versioned { value: Bytes::copy_from_slice(value), version })
 }
 
 fn decode_row(

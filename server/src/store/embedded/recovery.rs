@@ -98,13 +98,9 @@ pub(super) fn check_heads(
         let entries = scanned.frontier.size();
         let root = scanned.roots.iter().find(|root| root.size == head.size);
         let (kind, first_commit) = match root {
-            _ if entries < head.size || scanned.last_commit < head.commit => (
-                DamageKind::Shorter {
-                    entries,
-                    signed: head.size,
-                },
-                scanned.last_commit + 1,
-            ),
+            _ if entries < head.size || scanned.last_commit < head.commit => {
+                (DamageKind::Shorter { entries, signed: head.size }, scanned.last_commit + 1)
+            }
             Some(root) if root.root == head.root => continue,
             _ => (DamageKind::Root { signed: head.size }, 1),
         };
@@ -159,11 +155,7 @@ fn first_without_payload(
 fn cut_from(places: &Places, at: Position) -> Result<u64, OpenError> {
     let mut cut = 0;
     let dir = &places.journal;
-    for (number, path) in segment::list(dir)
-        .map_err(OpenError::medium("list", dir))?
-        .iter()
-        .rev()
-    {
+    for (number, path) in segment::list(dir).map_err(OpenError::medium("list", dir))?.iter().rev() {
         if *number < at.segment {
             break;
         }
@@ -210,10 +202,9 @@ pub(super) fn projection(
     let (projection, replayed) = open_and_replay(places, cache_bytes, incarnation, scanned)
         .map_err(|again| match again {
             Replay::Journal(error) => error,
-            Replay::Projection(error) => OpenError::Start {
-                what: "sled",
-                message: error.to_string(),
-            },
+            Replay::Projection(error) => {
+                OpenError::Start { what: "sled", message: error.to_string() }
+            }
         })?;
     report.replayed = replayed;
     Ok(projection)
@@ -238,19 +229,12 @@ fn open_and_replay(
         .map_err(Replay::Projection)?;
     let journal = scanned.last_commit;
     if applied > journal {
-        return Err(Replay::Projection(ProjectionError::Ahead {
-            applied,
-            journal,
-        }));
+        return Err(Replay::Projection(ProjectionError::Ahead { applied, journal }));
     }
-    let replayed = catch_unwind(AssertUnwindSafe(|| {
-        replay(places, &projection, applied, scanned)
-    }));
+    let replayed = catch_unwind(AssertUnwindSafe(|| replay(places, &projection, applied, scanned)));
     replayed
         .unwrap_or_else(|_| {
-            Err(Replay::Projection(ProjectionError::Sled(
-                "it panicked".to_owned(),
-            )))
+            Err(Replay::Projection(ProjectionError::Sled("it panicked".to_owned())))
         })
         .map(|()| (projection, journal - applied))
 }
@@ -265,18 +249,13 @@ fn replay(
     if applied >= scanned.last_commit {
         return Ok(());
     }
-    let beginning = Position {
-        segment: 1,
-        offset: HEADER_LENGTH as u64,
-    };
+    let beginning = Position { segment: 1, offset: HEADER_LENGTH as u64 };
     let from = scanned.index.place_of(applied + 1).unwrap_or(beginning);
     let mut layer = Layer::new();
     let mut failed = None;
     let mut apply = |layer: &mut Layer, commit| {
         let batch = std::mem::take(layer);
-        projection
-            .apply(batch.iter(), Some(commit))
-            .keep_first(&mut failed)
+        projection.apply(batch.iter(), Some(commit)).keep_first(&mut failed)
     };
     let read = reader::read_from(&places.journal, from, scanned.end, &mut |frame: Frame| {
         if frame.commit <= applied {
@@ -284,13 +263,7 @@ fn replay(
         }
         let (commit, version) = (frame.commit, Version(frame.commit));
         for write in frame.writes {
-            layer.insert(
-                write.key,
-                Slot {
-                    value: write.value,
-                    version,
-                },
-            );
+            layer.insert(write.key, Slot { value: write.value, version });
         }
         layer.len() < REPLAY_BATCH || apply(&mut layer, commit)
     });

@@ -33,12 +33,7 @@ pub struct RestoreReport {
 /// be absent or empty.
 pub fn restore(from: &Path, into: &Path) -> Result<RestoreReport, OpenError> {
     copy::empty_dir(into)?;
-    let Verified {
-        report,
-        head,
-        journal,
-        last_commit,
-    } = verify_all(from)?;
+    let Verified { report, head, journal, last_commit } = verify_all(from)?;
     let head = head.ok_or_else(|| Damage {
         kind: DamageKind::Head,
         file: from.join("head"),
@@ -73,13 +68,8 @@ fn packs_end(from: &Path) -> Result<PackEnd, OpenError> {
     let Some((pack, path)) = found.last() else {
         return Ok(PackEnd::default());
     };
-    let length = std::fs::metadata(path)
-        .map_err(OpenError::medium("read", path))?
-        .len();
-    Ok(PackEnd {
-        pack: *pack,
-        offset: length,
-    })
+    let length = std::fs::metadata(path).map_err(OpenError::medium("read", path))?.len();
+    Ok(PackEnd { pack: *pack, offset: length })
 }
 
 /// Keeps what the former life said of itself and signed.

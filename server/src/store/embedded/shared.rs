@@ -163,11 +163,8 @@ impl Shared {
 
     /// Remembers a payload that was just stored.
     pub(super) fn keep_payload(&self, payload: &PayloadDraft) {
-        let PayloadDraft {
-            reference, bytes, ..
-        } = payload;
-        self.payloads
-            .insert(reference.id, (*reference, bytes.clone()));
+        let PayloadDraft { reference, bytes, .. } = payload;
+        self.payloads.insert(reference.id, (*reference, bytes.clone()));
     }
 
     /// Makes a synced group visible: history first, then the doorbell.
@@ -175,10 +172,7 @@ impl Shared {
         let commit = now.commit;
         {
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            let mut sequences = self
-                .sequences
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut sequences = self.sequences.write().unwrap_or_else(PoisonError::into_inner);
             let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
             for PublishedCommit { record, at, bytes } in commits {
                 let events = record.events.len() as u64;
@@ -194,38 +188,26 @@ impl Shared {
                 }
                 ring.push(record, bytes);
             }
-            *self
-                .published
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = now;
+            *self.published.lock().unwrap_or_else(PoisonError::into_inner) = now;
         }
         self.doorbell.send_replace(commit);
     }
 
     /// The newest durable moment.
     pub(super) fn now(&self) -> Published {
-        self.published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A tenant's newest sequence.
     pub(super) fn sequence(&self, tenant: &str) -> u64 {
-        let sequences = self
-            .sequences
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sequences = self.sequences.read().unwrap_or_else(PoisonError::into_inner);
         sequences.get(tenant).copied().unwrap_or(0)
     }
 
     /// Signs the head of what is durable.
     pub(super) fn tree_head(&self) -> SignedTreeHead {
-        let Published {
-            commit, frontier, ..
-        } = self.now();
-        self.key
-            .sign(frontier.size(), frontier.root(), commit, (self.clock)())
+        let Published { commit, frontier, .. } = self.now();
+        self.key.sign(frontier.size(), frontier.root(), commit, (self.clock)())
     }
 
     /// What the store is and how far it is.

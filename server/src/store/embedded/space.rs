@@ -33,11 +33,7 @@ pub struct Watermarks {
 
 impl Default for Watermarks {
     fn default() -> Self {
-        Self {
-            intake_bytes: 512 * MIB,
-            intake_percent: 10,
-            normal_bytes: 256 * MIB,
-        }
+        Self { intake_bytes: 512 * MIB, intake_percent: 10, normal_bytes: 256 * MIB }
     }
 }
 
@@ -53,10 +49,7 @@ impl Watermarks {
             CommitLane::Exempt => 0,
         };
         if space.free < watermark_bytes {
-            return Err(CommitError::DiskFull {
-                free_bytes: space.free,
-                watermark_bytes,
-            });
+            return Err(CommitError::DiskFull { free_bytes: space.free, watermark_bytes });
         }
         Ok(())
     }

@@ -88,9 +88,7 @@ impl Counters {
         self.commits.add(commits);
         self.sync_micros.add(sync_micros);
         self.sync_micros_max.at_least(sync_micros);
-        let bucket = STATS_GROUP_BUCKETS
-            .iter()
-            .position(|bound| commits <= *bound);
+        let bucket = STATS_GROUP_BUCKETS.iter().position(|bound| commits <= *bound);
         let bucket = bucket.unwrap_or(STATS_GROUP_BUCKETS.len());
         if let Some(count) = self.group_sizes.get(bucket) {
             count.add(1);

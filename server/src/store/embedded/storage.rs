@@ -87,25 +87,15 @@ pub(super) struct StorageParts {
 
 impl From<ProjectionError> for StoreFailure {
     fn from(error: ProjectionError) -> Self {
-        Self::Projection {
-            message: error.to_string(),
-        }
+        Self::Projection { message: error.to_string() }
     }
 }
 
 impl Storage {
     /// Makes the storage thread's state.
     pub(super) fn new(parts: StorageParts) -> Self {
-        let StorageParts {
-            shared,
-            inbox,
-            projection,
-            jobs,
-            heads,
-            watermarks,
-            seed,
-            ledger,
-        } = parts;
+        let StorageParts { shared, inbox, projection, jobs, heads, watermarks, seed, ledger } =
+            parts;
         Self {
             shared,
             inbox,
@@ -129,12 +119,8 @@ impl Storage {
     pub(super) fn run(&mut self) -> Result<(), StoreFailure> {
         loop {
             let wants_group = self.in_flight.is_none() && !self.is_behind();
-            let Taken {
-                phase,
-                done,
-                commits,
-                asks,
-            } = self.inbox.take(wants_group, self.phase, self.patience());
+            let Taken { phase, done, commits, asks } =
+                self.inbox.take(wants_group, self.phase, self.patience());
             self.phase = phase;
             let was_idle = done.is_none() && commits.is_empty() && asks.is_empty();
             if let Some(done) = done {
@@ -206,14 +192,8 @@ impl Storage {
         let payloads = std::mem::take(&mut group.payloads);
         self.in_flight = Some(group);
         self.jobs
-            .send(Job {
-                first_commit,
-                frames,
-                payloads,
-            })
-            .map_err(|_| StoreFailure::Journal {
-                message: "the journal thread is gone".to_owned(),
-            })
+            .send(Job { first_commit, frames, payloads })
+            .map_err(|_| StoreFailure::Journal { message: "the journal thread is gone".to_owned() })
     }
 
     fn refuse_for_space(&self, mut commits: Vec<Commit>) -> Vec<Commit> {
@@ -221,9 +201,7 @@ impl Storage {
             return commits;
         };
         let refused = commits.extract_if(.., |commit| {
-            self.watermarks
-                .check(commit.transaction.lane, space)
-                .is_err()
+            self.watermarks.check(commit.transaction.lane, space).is_err()
         });
         for commit in refused {
             let refusal = self.watermarks.check(commit.transaction.lane, space);
@@ -237,24 +215,15 @@ impl Storage {
 
     /// Makes a synced group visible, then answers its callers.
     fn publish(&mut self, done: SyncDone) -> Result<(), StoreFailure> {
-        let SyncDone {
-            result,
-            mut job,
-            micros,
-        } = done;
+        let SyncDone { result, mut job, micros } = done;
         let Some(group) = self.in_flight.take() else {
             return Ok(());
         };
         let synced = result.map_err(|error| {
             for pending in &group.commits {
-                tracing::error!(
-                    commit = pending.committed.commit,
-                    "a commit may not be durable"
-                );
+                tracing::error!(commit = pending.committed.commit, "a commit may not be durable");
             }
-            StoreFailure::Journal {
-                message: error.to_string(),
-            }
+            StoreFailure::Journal { message: error.to_string() }
         })?;
         let counters = &self.shared.counters;
         counters.group(group.commits.len() as u64, micros);
@@ -300,12 +269,7 @@ impl Storage {
         if self.applying.is_none() && !self.gathered.is_empty() {
             let layer = std::mem::take(&mut self.gathered);
             let (left, commit) = (layer.len(), self.shared.now().commit);
-            self.applying = Some(Applying {
-                layer,
-                commit,
-                cursor: None,
-                left,
-            });
+            self.applying = Some(Applying { layer, commit, cursor: None, left });
         }
         let Some(applying) = &mut self.applying else {
             return Ok(false);
@@ -353,12 +317,7 @@ impl Storage {
                 let found = self.read(key)?;
                 let _ = answer.send(Ok(found));
             }
-            Ask::Scan {
-                range,
-                direction,
-                limit,
-                answer,
-            } => {
+            Ask::Scan { range, direction, limit, answer } => {
                 let found = self.scan(&range, direction, limit)?;
                 let _ = answer.send(Ok(found));
             }
@@ -377,10 +336,7 @@ impl Storage {
 
     fn read(&self, key: Bytes) -> Result<Option<Versioned>, StoreFailure> {
         let layers = self.layers();
-        let view = View {
-            layers: &layers,
-            projection: &self.projection,
-        };
+        let view = View { layers: &layers, projection: &self.projection };
         let found = view.get(&key)?;
         self.shared.records.insert(key, found.clone());
         Ok(found)
@@ -393,36 +349,23 @@ impl Storage {
         limit: usize,
     ) -> Result<Scan, StoreFailure> {
         let layers = self.layers();
-        let view = View {
-            layers: &layers,
-            projection: &self.projection,
-        };
+        let view = View { layers: &layers, projection: &self.projection };
         let mut found = view.range(range, direction);
         let mut rows = Vec::new();
         for row in found.by_ref().take(limit.min(MAX_SCAN)) {
             rows.push(row?);
         }
         let has_more = found.next().transpose()?.is_some();
-        Ok(Scan {
-            rows,
-            has_more,
-            commit: self.shared.now().commit,
-        })
+        Ok(Scan { rows, has_more, commit: self.shared.now().commit })
     }
 
     fn state_digest(&self) -> Result<Digest, ProjectionError> {
         let layers = self.layers();
-        let view = View {
-            layers: &layers,
-            projection: &self.projection,
-        };
+        let view = View { layers: &layers, projection: &self.projection };
         let mut hasher = FieldHasher::new(STATE_TAG);
         for row in view.all() {
             let (key, found) = row?;
-            hasher
-                .field(&key)
-                .field(&found.version.0.to_be_bytes())
-                .field(&found.value);
+            hasher.field(&key).field(&found.version.0.to_be_bytes()).field(&found.value);
         }
         Ok(hasher.finish())
     }
@@ -432,38 +375,20 @@ type Answers = Vec<(oneshot::Sender<Result<Committed, CommitError>>, Committed)>
 
 /// Parts what is published from who is answered.
 fn split(commits: Vec<Pending>, start: Position, total: usize) -> (Vec<PublishedCommit>, Answers) {
-    let ends: Vec<usize> = commits
-        .iter()
-        .skip(1)
-        .map(|pending| pending.offset)
-        .chain([total])
-        .collect();
+    let ends: Vec<usize> =
+        commits.iter().skip(1).map(|pending| pending.offset).chain([total]).collect();
     commits
         .into_iter()
         .zip(ends)
         .map(|(pending, end)| {
-            let Pending {
-                record,
-                committed,
-                answer,
-                offset,
-            } = pending;
-            let at = Position {
-                offset: start.offset + offset as u64,
-                ..start
-            };
-            let published = PublishedCommit {
-                record: Arc::new(record),
-                at,
-                bytes: end - offset,
-            };
+            let Pending { record, committed, answer, offset } = pending;
+            let at = Position { offset: start.offset + offset as u64, ..start };
+            let published = PublishedCommit { record: Arc::new(record), at, bytes: end - offset };
             (published, (answer, committed))
         })
         .unzip()
 }
 
 fn damaged(error: ProjectionError) -> ReadError {
-    ReadError::Damaged {
-        what: error.to_string(),
-    }
+    ReadError::Damaged { what: error.to_string() }
 }

@@ -94,11 +94,7 @@ impl Syncer {
             let result = self.sync(&mut job);
             let has_failed = result.is_err();
             let micros = (self.clock)().since(start).as_micros().max(0) as u64;
-            self.inbox.done(SyncDone {
-                result,
-                job,
-                micros,
-            });
+            self.inbox.done(SyncDone { result, job, micros });
             if has_failed {
                 return;
             }
@@ -109,25 +105,16 @@ impl Syncer {
         let has_payloads = !job.payloads.is_empty();
         if has_payloads {
             let payloads = std::mem::take(&mut job.payloads);
-            self.packs
-                .send(payloads)
-                .map_err(|_| io::ErrorKind::BrokenPipe)?;
+            self.packs.send(payloads).map_err(|_| io::ErrorKind::BrokenPipe)?;
         }
         let written = self.write(job);
         if has_payloads {
-            let done = self
-                .packs_done
-                .recv()
-                .map_err(|_| io::ErrorKind::BrokenPipe)?;
+            let done = self.packs_done.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
             job.payloads = done.payloads;
             self.packs_end = done.result?;
         }
         let (start, end) = written?;
-        Ok(Synced {
-            start,
-            end,
-            packs: self.packs_end,
-        })
+        Ok(Synced { start, end, packs: self.packs_end })
     }
 
     fn write(&mut self, job: &Job) -> io::Result<(Position, Position)> {

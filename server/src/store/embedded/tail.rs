@@ -9,10 +9,7 @@ use crate::store::journal::segment::HEADER_LENGTH;
 use crate::store::{CommitRecord, MAX_TAIL, ReadError, TailFrom};
 
 /// The very first place of a journal.
-const BEGINNING: Position = Position {
-    segment: 1,
-    offset: HEADER_LENGTH as u64,
-};
+const BEGINNING: Position = Position { segment: 1, offset: HEADER_LENGTH as u64 };
 
 /// Replays at most `limit` commits.
 pub(super) async fn read(
@@ -75,12 +72,7 @@ fn from_memory(
         .map(|(record, _)| Arc::clone(record))
         .collect();
     drop(ring);
-    Some(
-        wanted
-            .iter()
-            .map(|record| CommitRecord::clone(record))
-            .collect(),
-    )
+    Some(wanted.iter().map(|record| CommitRecord::clone(record)).collect())
 }
 
 fn from_journal(
@@ -106,12 +98,10 @@ fn from_journal(
         records.len() < limit
     })
     .map_err(|error| match error {
-        JournalReadError::Io(error) => ReadError::Medium {
-            message: error.to_string(),
-        },
-        damaged @ JournalReadError::Damaged { .. } => ReadError::Damaged {
-            what: damaged.to_string(),
-        },
+        JournalReadError::Io(error) => ReadError::Medium { message: error.to_string() },
+        damaged @ JournalReadError::Damaged { .. } => {
+            ReadError::Damaged { what: damaged.to_string() }
+        }
     })?;
     Ok(records)
 }

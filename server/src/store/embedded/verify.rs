@@ -53,9 +53,7 @@ pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
         false => None,
     };
     if identity::read_incarnation(dir)?.is_none() {
-        return Err(OpenError::Format {
-            path: dir.to_owned(),
-        });
+        return Err(OpenError::Format { path: dir.to_owned() });
     }
     let heads = heads(dir)?;
     let packs = Packs::open(dir.join("packs"), TornEnd::Keep)?;
@@ -70,10 +68,7 @@ pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
         },
     )?;
     recovery::check_heads(&scanned, &heads)?;
-    let head = heads
-        .into_iter()
-        .map(|(_, head)| head)
-        .max_by_key(|head| head.size);
+    let head = heads.into_iter().map(|(_, head)| head).max_by_key(|head| head.size);
     let report = VerifyReport {
         commits: scanned.last_commit,
         entries: scanned.frontier.size(),
@@ -82,12 +77,7 @@ pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
         signed_entries: head.as_ref().map(|head| head.size),
         has_torn_tail: scanned.torn.is_some(),
     };
-    Ok(Verified {
-        report,
-        head,
-        journal: scanned.end,
-        last_commit: scanned.last_commit,
-    })
+    Ok(Verified { report, head, journal: scanned.end, last_commit: scanned.last_commit })
 }
 
 fn check_payloads(

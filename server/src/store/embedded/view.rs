@@ -54,10 +54,7 @@ impl<'a> View<'a> {
     /// Reads a range, in a direction.
     pub(super) fn range(&self, range: &KeyRange, direction: Direction) -> Merge<'a> {
         if range.start >= range.end {
-            return Merge {
-                sources: Vec::new(),
-                direction,
-            };
+            return Merge { sources: Vec::new(), direction };
         }
         let mut sources: Vec<Source<'a>> = Vec::with_capacity(self.layers.len() + 1);
         for layer in self.layers {
@@ -65,10 +62,7 @@ impl<'a> View<'a> {
             let rows = rows.map(|(key, slot)| Ok((key.clone(), slot.clone())));
             sources.push(Source::new(rows, direction));
         }
-        sources.push(Source::new(
-            self.projection.range(range).map(below),
-            direction,
-        ));
+        sources.push(Source::new(self.projection.range(range).map(below), direction));
         Merge { sources, direction }
     }
 
@@ -77,9 +71,7 @@ impl<'a> View<'a> {
         let direction = Direction::Ascending;
         let mut sources: Vec<Source<'a>> = Vec::with_capacity(self.layers.len() + 1);
         for layer in self.layers {
-            let rows = layer
-                .iter()
-                .map(|(key, slot)| Ok((key.clone(), slot.clone())));
+            let rows = layer.iter().map(|(key, slot)| Ok((key.clone(), slot.clone())));
             sources.push(Source::new(rows, direction));
         }
         sources.push(Source::new(self.projection.all().map(below), direction));
@@ -88,15 +80,7 @@ impl<'a> View<'a> {
 }
 
 fn below(row: Result<(Bytes, Versioned), ProjectionError>) -> Row {
-    row.map(|(key, found)| {
-        (
-            key,
-            Slot {
-                value: Some(found.value),
-                version: found.version,
-            },
-        )
-    })
+    row.map(|(key, found)| (key, Slot { value: Some(found.value), version: found.version }))
 }
 
 /// One layer's rows, one of them looked at ahead.

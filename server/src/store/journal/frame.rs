@@ -109,11 +109,7 @@ impl Frame {
         let length = (length as u32).to_be_bytes();
         let body = out.get(start + HEADER_LENGTH..).unwrap_or_default();
         let crc = checksum(seed, length, body).to_be_bytes();
-        for (place, byte) in out
-            .iter_mut()
-            .skip(start + 4)
-            .zip(length.iter().chain(&crc))
-        {
+        for (place, byte) in out.iter_mut().skip(start + 4).zip(length.iter().chain(&crc)) {
             *place = *byte;
         }
         Ok(())
@@ -123,21 +119,19 @@ impl Frame {
     pub(crate) fn leaf_hashes(&self) -> impl Iterator<Item = Digest> + '_ {
         let writes = leaf::writes_digest(&self.salt, &self.writes);
         let mut bytes = Vec::with_capacity(512);
-        (self.first_sequence..)
-            .zip(&self.events)
-            .map(move |(sequence, event)| {
-                let context = LeafContext {
-                    tenant: &self.tenant,
-                    sequence,
-                    commit: self.commit,
-                    time: self.time,
-                    principal: &self.principal,
-                    writes,
-                };
-                bytes.clear();
-                leaf::encode(&context, event, &mut bytes);
-                leaf_hash(&bytes)
-            })
+        (self.first_sequence..).zip(&self.events).map(move |(sequence, event)| {
+            let context = LeafContext {
+                tenant: &self.tenant,
+                sequence,
+                commit: self.commit,
+                time: self.time,
+                principal: &self.principal,
+                writes,
+            };
+            bytes.clear();
+            leaf::encode(&context, event, &mut bytes);
+            leaf_hash(&bytes)
+        })
     }
 
     /// The tenant's sequence after the frame.
@@ -226,10 +220,7 @@ mod writes_form {
         let bytes = |buffer: ByteBuf| Bytes::from(buffer.into_vec());
         Ok(pairs
             .into_iter()
-            .map(|(key, value)| Write {
-                key: bytes(key),
-                value: value.map(bytes),
-            })
+            .map(|(key, value)| Write { key: bytes(key), value: value.map(bytes) })
             .collect())
     }
 }

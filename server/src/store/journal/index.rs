@@ -24,12 +24,7 @@ struct Sparse<T> {
 
 impl<T: Copy> Sparse<T> {
     fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            stride: 1,
-            seen: 0,
-            entries: Vec::new(),
-        }
+        Self { capacity, stride: 1, seen: 0, entries: Vec::new() }
     }
 
     fn push(&mut self, key: u64, value: T) {
@@ -50,9 +45,7 @@ impl<T: Copy> Sparse<T> {
     /// The value of the greatest kept key that is not above `key`.
     fn floor(&self, key: u64) -> Option<T> {
         let after = self.entries.partition_point(|(kept, _)| *kept <= key);
-        self.entries
-            .get(after.checked_sub(1)?)
-            .map(|(_, value)| *value)
+        self.entries.get(after.checked_sub(1)?).map(|(_, value)| *value)
     }
 }
 
@@ -65,10 +58,7 @@ pub(crate) struct JournalIndex {
 
 impl Default for JournalIndex {
     fn default() -> Self {
-        Self {
-            commits: Sparse::new(COMMIT_CAPACITY),
-            tenants: HashMap::new(),
-        }
+        Self { commits: Sparse::new(COMMIT_CAPACITY), tenants: HashMap::new() }
     }
 }
 

@@ -42,23 +42,12 @@ pub(crate) fn read_from(
         let mut header = [0; segment::HEADER_LENGTH];
         file.read_exact_at(&mut header, 0)?;
         let damaged = |offset, reason| JournalReadError::Damaged {
-            at: Position {
-                segment: number,
-                offset,
-            },
+            at: Position { segment: number, offset },
             reason,
         };
         let header = Header::decode(&header).ok_or_else(|| damaged(0, frame::FrameError::Magic))?;
-        let until = if number == end.segment {
-            end.offset
-        } else {
-            file.metadata()?.len()
-        };
-        let mut window = Window {
-            file,
-            start: 0,
-            bytes: Vec::new(),
-        };
+        let until = if number == end.segment { end.offset } else { file.metadata()?.len() };
+        let mut window = Window { file, start: 0, bytes: Vec::new() };
         while offset < until {
             let (frame, length) = match window.frame(offset, until, header.seed)? {
                 Ok(found) => found,

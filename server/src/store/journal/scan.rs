@@ -83,12 +83,7 @@ pub(crate) struct Wishes<'a> {
 /// Reads and checks every segment in a directory.
 pub(crate) fn scan(dir: &Path, wishes: Wishes<'_>) -> Result<Scanned, OpenError> {
     let segments = segment::list(dir).map_err(OpenError::medium("list", dir))?;
-    let mut scan = Scan {
-        wishes,
-        segments,
-        state: Scanned::default(),
-        group: 0,
-    };
+    let mut scan = Scan { wishes, segments, state: Scanned::default(), group: 0 };
     scan.note_roots();
     for place in 0..scan.segments.len() {
         if scan.segment(place)? {
@@ -121,19 +116,13 @@ impl Scan<'_> {
             let is_newest = place + 1 == self.segments.len() && number == expected;
             if is_newest && header.is_none() && bytes.len() <= HEADER_LENGTH {
                 self.state.torn = Some(FrameError::Short);
-                self.state.end = Position {
-                    segment: number,
-                    offset: 0,
-                };
+                self.state.end = Position { segment: number, offset: 0 };
                 return Ok(true);
             }
             return Err(self.damaged(place, 0, DamageKind::Segment { expected }));
         };
         self.state.seed = header.seed;
-        self.state.end = Position {
-            segment: number,
-            offset: HEADER_LENGTH as u64,
-        };
+        self.state.end = Position { segment: number, offset: HEADER_LENGTH as u64 };
         self.frames(place, header.seed, &bytes)
     }
 
@@ -170,10 +159,7 @@ impl Scan<'_> {
         if is_next {
             return Ok(());
         }
-        let kind = DamageKind::Order {
-            expected,
-            found: frame.commit,
-        };
+        let kind = DamageKind::Order { expected, found: frame.commit };
         Err(self.damaged(place, state.end.offset as usize, kind))
     }
 
@@ -184,11 +170,7 @@ impl Scan<'_> {
             self.state.tail.clear();
         }
         let payloads = frame.payloads.clone();
-        self.state.tail.push(TailCommit {
-            commit: frame.commit,
-            at,
-            payloads,
-        });
+        self.state.tail.push(TailCommit { commit: frame.commit, at, payloads });
         self.state.index.note(frame, at);
         for leaf in frame.leaf_hashes() {
             self.state.frontier.append(leaf);
@@ -197,9 +179,7 @@ impl Scan<'_> {
         if let Some(sequence) = self.state.tenants.get_mut(&frame.tenant) {
             *sequence = frame.last_sequence();
         } else {
-            self.state
-                .tenants
-                .insert(frame.tenant.clone(), frame.last_sequence());
+            self.state.tenants.insert(frame.tenant.clone(), frame.last_sequence());
         }
         (self.state.last_commit, self.state.last_time) = (frame.commit, frame.time);
         self.state.end.offset = end;
@@ -212,10 +192,7 @@ impl Scan<'_> {
     fn note_roots(&mut self) {
         let size = self.state.frontier.size();
         if self.wishes.sizes.contains(&size) {
-            self.state.roots.push(RootAt {
-                size,
-                root: self.state.frontier.root(),
-            });
+            self.state.roots.push(RootAt { size, root: self.state.frontier.root() });
         }
     }
 
@@ -232,9 +209,7 @@ impl Scan<'_> {
             self.state.torn = Some(reason);
             return Ok(true);
         }
-        let kind = DamageKind::Frame {
-            reason: reason.to_string(),
-        };
+        let kind = DamageKind::Frame { reason: reason.to_string() };
         Err(self.damaged(place, offset, kind))
     }
 
@@ -251,11 +226,7 @@ impl Scan<'_> {
         };
         let following = self.following(place, beyond).unwrap_or_default();
         let first_commit = self.state.last_commit + 1;
-        let file = self
-            .segments
-            .get(place)
-            .map(|(_, path)| path.clone())
-            .unwrap_or_default();
+        let file = self.segments.get(place).map(|(_, path)| path.clone()).unwrap_or_default();
         Damage {
             kind,
             file,

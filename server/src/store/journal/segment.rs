@@ -42,21 +42,14 @@ impl Header {
     /// Reads a header; `None` if it is not one.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let covered = bytes.get(..HEADER_LENGTH - 4)?;
-        let crc = bytes
-            .get(HEADER_LENGTH - 4..HEADER_LENGTH)?
-            .try_into()
-            .ok()?;
+        let crc = bytes.get(HEADER_LENGTH - 4..HEADER_LENGTH)?.try_into().ok()?;
         if !covered.starts_with(&MAGIC) || crc32c::crc32c(covered) != u32::from_be_bytes(crc) {
             return None;
         }
         let number = u64::from_be_bytes(covered.get(8..16)?.try_into().ok()?);
         let first_commit = u64::from_be_bytes(covered.get(16..24)?.try_into().ok()?);
         let seed = u32::from_be_bytes(covered.get(24..28)?.try_into().ok()?);
-        Some(Self {
-            number,
-            first_commit,
-            seed,
-        })
+        Some(Self { number, first_commit, seed })
     }
 }
 

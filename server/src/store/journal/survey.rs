@@ -22,12 +22,7 @@ impl Broken {
     /// The last commit before the first sound one that is newer than what
     /// was read already.
     pub(super) fn first_commit_from(&self, expected: u64) -> Option<u64> {
-        let next = self
-            .commits
-            .iter()
-            .copied()
-            .filter(|commit| *commit > expected)
-            .min()?;
+        let next = self.commits.iter().copied().filter(|commit| *commit > expected).min()?;
         Some(next - 1)
     }
 
@@ -38,11 +33,7 @@ impl Broken {
             .filter_map(|(tenant, next)| {
                 let first = read.get(tenant).copied().unwrap_or(0) + 1;
                 let tenant = tenant.clone();
-                (*next > first).then(|| SequenceGap {
-                    tenant,
-                    first,
-                    last: next - 1,
-                })
+                (*next > first).then(|| SequenceGap { tenant, first, last: next - 1 })
             })
             .collect()
     }
@@ -50,10 +41,7 @@ impl Broken {
     fn note(&mut self, frame: Frame) {
         self.newest_group = self.newest_group.max(Some(frame.group));
         self.commits.push(frame.commit);
-        let sequence = self
-            .sequences
-            .entry(frame.tenant)
-            .or_insert(frame.first_sequence);
+        let sequence = self.sequences.entry(frame.tenant).or_insert(frame.first_sequence);
         *sequence = frame.first_sequence.min(*sequence);
     }
 }
@@ -92,8 +80,5 @@ fn sound_frames(seed: u32, bytes: &[u8], from: usize, broken: &mut Broken) {
 /// How far the next bytes are that could begin a frame.
 fn next_magic(bytes: &[u8]) -> Option<usize> {
     let later = bytes.get(1..)?;
-    later
-        .windows(frame::MAGIC.len())
-        .position(|window| window == frame::MAGIC)
-        .map(|at| at + 1)
+    later.windows(frame::MAGIC.len()).position(|window| window == frame::MAGIC).map(|at| at + 1)
 }

@@ -35,23 +35,11 @@ impl JournalWriter {
     ) -> io::Result<Self> {
         let file = match at.segment {
             0 => None,
-            number => Some(
-                OpenOptions::new()
-                    .write(true)
-                    .open(segment::path(dir, number))?,
-            ),
+            number => Some(OpenOptions::new().write(true).open(segment::path(dir, number))?),
         };
         let ahead = Ahead::new(dir, if is_ahead { rotate_bytes } else { 0 });
         let dir = dir.to_owned();
-        Ok(Self {
-            dir,
-            rotate_bytes,
-            at,
-            seed,
-            file,
-            zeroed_until: 0,
-            ahead,
-        })
+        Ok(Self { dir, rotate_bytes, at, seed, file, zeroed_until: 0, ahead })
     }
 
     /// Writes a group of frames, without syncing it; answers where it begins
@@ -91,12 +79,7 @@ impl JournalWriter {
         }
         let number = self.at.segment + 1;
         let path = segment::path(&self.dir, number);
-        let header = Header {
-            number,
-            first_commit,
-            seed: self.seed,
-        }
-        .encode();
+        let header = Header { number, first_commit, seed: self.seed }.encode();
         let file = match self.ahead.take() {
             Some(spare) => {
                 self.zeroed_until = spare.bytes;
@@ -104,20 +87,14 @@ impl JournalWriter {
             }
             None => {
                 self.zeroed_until = 0;
-                let file = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .open(&path)?;
+                let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
                 file.write_all_at(&header, 0)?;
                 file.sync_data()?;
                 files::sync_dir(&self.dir)?;
                 file
             }
         };
-        self.at = Position {
-            segment: number,
-            offset: HEADER_LENGTH as u64,
-        };
+        self.at = Position { segment: number, offset: HEADER_LENGTH as u64 };
         self.file = Some(file);
         Ok(())
     }

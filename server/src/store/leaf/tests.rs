@@ -67,13 +67,7 @@ fn a_leaf_is_these_bytes() {
 #[test]
 fn the_digest_of_writes_tells_removed_from_empty() {
     let write = |value: Option<&'static str>| {
-        writes_digest(
-            &[9; 16],
-            &[Write {
-                key: Bytes::from("k"),
-                value: value.map(Bytes::from),
-            }],
-        )
+        writes_digest(&[9; 16], &[Write { key: Bytes::from("k"), value: value.map(Bytes::from) }])
     };
     assert_ne!(write(None), write(Some("")));
     assert_ne!(write(Some("")), writes_digest(&[9; 16], &[]));

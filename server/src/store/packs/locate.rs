@@ -65,11 +65,7 @@ impl Packs {
         let is_right = header.id == reference.id
             && bytes.len() == reference.size as usize
             && commitment(&header.salt, &bytes) == reference.commitment;
-        if is_right {
-            Ok(bytes.into())
-        } else {
-            Err(PayloadError::Damaged)
-        }
+        if is_right { Ok(bytes.into()) } else { Err(PayloadError::Damaged) }
     }
 
     fn assemble(&self, list: &[u8], size: u32) -> Result<Vec<u8>, PayloadError> {
@@ -93,11 +89,7 @@ impl Packs {
         }
         let at = self.find(entry.id)?.ok_or(PayloadError::Damaged)?;
         let (header, body) = self.record(at)?;
-        if is_chunk(&header) {
-            Ok(body)
-        } else {
-            Err(PayloadError::Damaged)
-        }
+        if is_chunk(&header) { Ok(body) } else { Err(PayloadError::Damaged) }
     }
 
     /// Newest first: what is asked for was mostly written lately.
@@ -132,18 +124,13 @@ impl Packs {
 
     fn read_at(&self, at: Location, bytes: &mut [u8]) -> Result<(), PayloadError> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let active = known
-            .active
-            .as_ref()
-            .filter(|active| active.number == at.pack);
+        let active = known.active.as_ref().filter(|active| active.number == at.pack);
         if let Some(active) = active {
             let file = Arc::clone(&active.file);
             drop(known);
             return read_exact(&file, at, bytes);
         }
-        let place = usize::try_from(at.pack)
-            .unwrap_or(usize::MAX)
-            .checked_sub(1);
+        let place = usize::try_from(at.pack).unwrap_or(usize::MAX).checked_sub(1);
         let sealed = place.and_then(|place| known.sealed.get(place)).cloned();
         drop(known);
         let sealed = sealed.ok_or(PayloadError::Missing)?;
@@ -152,9 +139,8 @@ impl Packs {
 }
 
 fn read_exact(file: &File, at: Location, bytes: &mut [u8]) -> Result<(), PayloadError> {
-    file.read_exact_at(bytes, at.offset)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => PayloadError::Damaged,
-            _ => error.into(),
-        })
+    file.read_exact_at(bytes, at.offset).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => PayloadError::Damaged,
+        _ => error.into(),
+    })
 }

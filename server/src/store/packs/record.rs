@@ -133,15 +133,8 @@ impl ChunkEntry {
         entries
             .map(|entry| {
                 let offset = u64::from_be_bytes(entry.get(20..28)?.try_into().ok()?);
-                let at = Location {
-                    pack: number(entry, 16)?,
-                    offset,
-                    length: number(entry, 28)?,
-                };
-                Some(Self {
-                    id: Uuid::from_slice(entry.get(..16)?).ok()?,
-                    at,
-                })
+                let at = Location { pack: number(entry, 16)?, offset, length: number(entry, 28)? };
+                Some(Self { id: Uuid::from_slice(entry.get(..16)?).ok()?, at })
             })
             .collect()
     }

@@ -52,49 +52,28 @@ impl Packs {
             };
             opened.map_err(OpenError::medium("open", path))?;
         }
-        Ok(Self {
-            dir,
-            known: RwLock::new(known),
-        })
+        Ok(Self { dir, known: RwLock::new(known) })
     }
 }
 
 fn active(number: u32, path: &Path, torn: TornEnd) -> io::Result<ActivePack> {
     let bytes = std::fs::read(path)?;
     let scan = scan(number, &bytes);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(torn == TornEnd::Cut)
-        .open(path)?;
-    let beyond = usize::try_from(scan.end)
-        .ok()
-        .and_then(|end| bytes.get(end..));
+    let file = OpenOptions::new().read(true).write(torn == TornEnd::Cut).open(path)?;
+    let beyond = usize::try_from(scan.end).ok().and_then(|end| bytes.get(end..));
     let beyond = beyond.unwrap_or_default();
     if torn == TornEnd::Cut && !beyond.is_empty() {
         if beyond.iter().any(|byte| *byte != 0) {
-            tracing::warn!(
-                pack = number,
-                end = scan.end,
-                "cutting the torn end of a payload pack"
-            );
+            tracing::warn!(pack = number, end = scan.end, "cutting the torn end of a payload pack");
         }
         file.set_len(scan.end)?;
         file.sync_all()?;
     }
     if scan.damaged > 0 {
-        tracing::warn!(
-            pack = number,
-            damaged = scan.damaged,
-            "a payload pack has damaged records"
-        );
+        tracing::warn!(pack = number, damaged = scan.damaged, "a payload pack has damaged records");
     }
     let records = scan.records.into_iter().collect();
-    Ok(ActivePack {
-        number,
-        file: Arc::new(file),
-        records,
-        opened_at: scan.end,
-    })
+    Ok(ActivePack { number, file: Arc::new(file), records, opened_at: scan.end })
 }
 
 fn sealed_pack(dir: &Path, number: u32, path: &Path) -> io::Result<SealedPack> {
@@ -103,12 +82,7 @@ fn sealed_pack(dir: &Path, number: u32, path: &Path) -> io::Result<SealedPack> {
     }
     tracing::warn!(pack = number, "rebuilding the index of a payload pack");
     let scan = scan(number, &std::fs::read(path)?);
-    sealed::write(
-        dir,
-        number,
-        File::open(path)?.metadata()?.len(),
-        scan.records,
-    )?;
+    sealed::write(dir, number, File::open(path)?.metadata()?.len(), scan.records)?;
     SealedPack::open(dir, number)?.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
@@ -121,17 +95,10 @@ pub(crate) fn scan(pack: u32, bytes: &[u8]) -> PackScan {
     while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
         let header = Header::decode(rest);
         let body = header.and_then(|header| {
-            Some((
-                header,
-                rest.get(HEADER_LENGTH..HEADER_LENGTH + header.length as usize)?,
-            ))
+            Some((header, rest.get(HEADER_LENGTH..HEADER_LENGTH + header.length as usize)?))
         });
         if let Some((header, body)) = body {
-            let at = Location {
-                pack,
-                offset: offset as u64,
-                length: header.length,
-            };
+            let at = Location { pack, offset: offset as u64, length: header.length };
             offset += HEADER_LENGTH + body.len();
             if crc32c::crc32c(body) == header.body_crc {
                 found.records.push((header.id, at));
@@ -143,11 +110,9 @@ pub(crate) fn scan(pack: u32, bytes: &[u8]) -> PackScan {
             continue;
         }
         pending_damage += 1;
-        let next = rest.get(1..).and_then(|later| {
-            later
-                .windows(MAGIC.len())
-                .position(|window| window == MAGIC)
-        });
+        let next = rest
+            .get(1..)
+            .and_then(|later| later.windows(MAGIC.len()).position(|window| window == MAGIC));
         match next {
             Some(distance) => offset += distance + 1,
             None => break,

@@ -44,23 +44,13 @@ impl SealedPack {
         };
         let index = File::open(path(dir, number))?;
         let payloads = payload_range(&bytes);
-        Ok(Some(Self {
-            number,
-            index,
-            count,
-            payloads,
-            pack,
-        }))
+        Ok(Some(Self { number, index, count, payloads, pack }))
     }
 
     /// Finds a record by binary search.
     pub(crate) fn find(&self, id: Uuid) -> io::Result<Option<Location>> {
         let is_chunk = id.as_bytes().starts_with(&ID_PREFIX);
-        if !is_chunk
-            && self
-                .payloads
-                .is_none_or(|(least, most)| id < least || id > most)
-        {
+        if !is_chunk && self.payloads.is_none_or(|(least, most)| id < least || id > most) {
             return Ok(None);
         }
         let (mut low, mut high) = (0, self.count);
@@ -141,12 +131,5 @@ fn decode_entry(pack: u32, entry: &[u8]) -> Option<(Uuid, Location)> {
     let id = Uuid::from_slice(entry.get(..16)?).ok()?;
     let offset = u64::from_be_bytes(entry.get(16..24)?.try_into().ok()?);
     let length = u32::from_be_bytes(entry.get(24..28)?.try_into().ok()?);
-    Some((
-        id,
-        Location {
-            pack,
-            offset,
-            length,
-        },
-    ))
+    Some((id, Location { pack, offset, length }))
 }

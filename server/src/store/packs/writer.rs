@@ -39,16 +39,10 @@ impl PackWriter {
     pub(crate) fn open(packs: Arc<Packs>, seal_bytes: u64, is_ahead: bool) -> Self {
         let (file, end) = {
             let known = packs.known.read().unwrap_or_else(PoisonError::into_inner);
-            known
-                .active
-                .as_ref()
-                .map_or((None, PackEnd::default()), |active| {
-                    let end = PackEnd {
-                        pack: active.number,
-                        offset: active.opened_at,
-                    };
-                    (Some(Arc::clone(&active.file)), end)
-                })
+            known.active.as_ref().map_or((None, PackEnd::default()), |active| {
+                let end = PackEnd { pack: active.number, offset: active.opened_at };
+                (Some(Arc::clone(&active.file)), end)
+            })
         };
         Self {
             ahead: Ahead::new(&packs.dir, if is_ahead { seal_bytes } else { 0 }),
@@ -98,11 +92,7 @@ impl PackWriter {
         if let Some(file) = &self.file {
             file.sync_data()?;
         }
-        let mut known = self
-            .packs
-            .known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.packs.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(active) = &mut known.active {
             active.records.extend(self.staged.drain(..));
         }
@@ -110,12 +100,7 @@ impl PackWriter {
     }
 
     fn stage(&mut self, payload: &PayloadDraft) {
-        let PayloadDraft {
-            reference,
-            salt,
-            bytes,
-            dedup_scope,
-        } = payload;
+        let PayloadDraft { reference, salt, bytes, dedup_scope } = payload;
         let size = reference.size;
         match dedup_scope.filter(|_| bytes.len() > CHUNKED_ABOVE_BYTES) {
             Some(run) => {
@@ -150,20 +135,9 @@ impl PackWriter {
         body: &[u8],
     ) -> Location {
         let length = body.len() as u32;
-        let header = Header {
-            kind,
-            length,
-            body_crc: crc32c::crc32c(body),
-            id,
-            salt,
-            size,
-        };
+        let header = Header { kind, length, body_crc: crc32c::crc32c(body), id, salt, size };
         let offset = self.end.offset + self.buffer.len() as u64;
-        let at = Location {
-            pack: self.end.pack,
-            offset,
-            length,
-        };
+        let at = Location { pack: self.end.pack, offset, length };
         self.buffer.reserve(HEADER_LENGTH + body.len());
         self.buffer.extend_from_slice(&header.encode());
         self.buffer.extend_from_slice(body);
@@ -192,25 +166,13 @@ impl PackWriter {
         };
         let file = Arc::new(file);
         let records = HashMap::new();
-        let next = ActivePack {
-            number,
-            file: Arc::clone(&file),
-            records,
-            opened_at: 0,
-        };
-        let mut known = self
-            .packs
-            .known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let next = ActivePack { number, file: Arc::clone(&file), records, opened_at: 0 };
+        let mut known = self.packs.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sealed.extend(sealed.map(Arc::new));
         known.active = Some(next);
         drop(known);
         self.file = Some(file);
-        self.end = PackEnd {
-            pack: number,
-            offset: 0,
-        };
+        self.end = PackEnd { pack: number, offset: 0 };
         Ok(())
     }
 
@@ -224,17 +186,9 @@ impl PackWriter {
         }
         file.sync_data()?;
         let records = {
-            let known = self
-                .packs
-                .known
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let known = self.packs.known.read().unwrap_or_else(PoisonError::into_inner);
             let records = known.active.as_ref().map(|active| active.records.iter());
-            records
-                .into_iter()
-                .flatten()
-                .map(|(id, at)| (*id, *at))
-                .collect()
+            records.into_iter().flatten().map(|(id, at)| (*id, *at)).collect()
         };
         sealed::write(dir, self.end.pack, self.end.offset, records)?;
         SealedPack::open(dir, self.end.pack)

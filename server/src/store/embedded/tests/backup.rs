@@ -25,10 +25,7 @@ async fn a_backup_under_load_restores_to_a_prefix() {
             n += 1;
             let payloads = vec![mk_payload(u128::from(n), mk_noise(n, 300), None)];
             let put = mk_put(&format!("k{}", n % 50), &n.to_string());
-            writer
-                .commit(Transaction { payloads, ..put })
-                .await
-                .unwrap();
+            writer.commit(Transaction { payloads, ..put }).await.unwrap();
         }
     });
     for round in 0..3 {
@@ -36,10 +33,7 @@ async fn a_backup_under_load_restores_to_a_prefix() {
         let report = store.backup(&copy).await.unwrap();
         assert!(report.commit >= 100 && report.bytes > 0);
         let verified = verify(&copy).unwrap();
-        assert_eq!(
-            (verified.commits, verified.entries),
-            (report.commit, report.entries)
-        );
+        assert_eq!((verified.commits, verified.entries), (report.commit, report.entries));
         assert_eq!(verified.signed_entries, Some(report.entries));
         assert_eq!(verified.payloads, report.commit);
         let restored = place.data.with_extension(format!("restored{round}"));
@@ -75,33 +69,19 @@ async fn a_damaged_backup_is_not_restored() {
     let (place, copy) = mk_backup().await;
     let into = place.data.with_extension("restored");
     let segment = copy.join("journal/0000000001.log");
-    for path in [
-        segment.clone(),
-        copy.join("packs/0001.pack"),
-        copy.join("head"),
-    ] {
+    for path in [segment.clone(), copy.join("packs/0001.pack"), copy.join("head")] {
         let sound = fs::read(&path).unwrap();
         change(&path, |bytes| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
         });
-        assert!(
-            matches!(restore(&copy, &into), Err(OpenError::Damaged(_))),
-            "{}",
-            path.display()
-        );
+        assert!(matches!(restore(&copy, &into), Err(OpenError::Damaged(_))), "{}", path.display());
         fs::write(path, sound).unwrap();
     }
     change(&segment, |bytes| bytes.truncate(bytes.len() - 1));
     match verify(&copy) {
         Err(OpenError::Damaged(damage)) => {
-            assert_eq!(
-                damage.kind,
-                DamageKind::Shorter {
-                    entries: 29,
-                    signed: 30
-                }
-            );
+            assert_eq!(damage.kind, DamageKind::Shorter { entries: 29, signed: 30 });
         }
         other => panic!("{other:?}"),
     }
@@ -111,12 +91,7 @@ async fn a_damaged_backup_is_not_restored() {
 async fn a_restore_overwrites_nothing_and_sets_the_old_head_aside() {
     let (place, copy) = mk_backup().await;
     let refused = restore(&copy, &place.data);
-    assert_eq!(
-        refused,
-        Err(OpenError::NotEmpty {
-            path: place.data.clone()
-        })
-    );
+    assert_eq!(refused, Err(OpenError::NotEmpty { path: place.data.clone() }));
     fs::remove_dir_all(&place.data).unwrap();
     let report = restore(&copy, &place.data).unwrap();
     assert!(report.former_head.is_some_and(|aside| aside.exists()));

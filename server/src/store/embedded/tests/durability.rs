@@ -79,14 +79,7 @@ async fn stops_go_before_everything_that_waits() {
     for n in 0..40 {
         let (store, lane) = (Arc::clone(&store), CommitLane::Normal);
         tasks.push(tokio::spawn(async move {
-            commit(
-                &store,
-                Transaction {
-                    lane,
-                    ..mk_put(&format!("k{n}"), "v")
-                },
-            )
-            .await
+            commit(&store, Transaction { lane, ..mk_put(&format!("k{n}"), "v") }).await
         }));
         if n == 0 {
             gate.reached().await;
@@ -97,14 +90,7 @@ async fn stops_go_before_everything_that_waits() {
     }
     let stopper = Arc::clone(&store);
     let stop = tokio::spawn(async move {
-        commit(
-            &stopper,
-            Transaction {
-                lane: CommitLane::Exempt,
-                ..mk_put("stop", "v")
-            },
-        )
-        .await
+        commit(&stopper, Transaction { lane: CommitLane::Exempt, ..mk_put("stop", "v") }).await
     });
     while store.stats().queue_depth < 40 {
         tokio::task::yield_now().await;
@@ -124,17 +110,9 @@ async fn a_nearly_full_disk_refuses_by_lane_and_recovers() {
     let free = Arc::new(AtomicU64::new(1_000));
     let mut options = place.options();
     let probe = Arc::clone(&free);
-    options.free_space = Arc::new(move |_| {
-        Ok(Space {
-            free: probe.load(Ordering::SeqCst),
-            total: 10_000,
-        })
-    });
-    options.watermarks = Watermarks {
-        intake_bytes: 100,
-        intake_percent: 5,
-        normal_bytes: 50,
-    };
+    options.free_space =
+        Arc::new(move |_| Ok(Space { free: probe.load(Ordering::SeqCst), total: 10_000 }));
+    options.watermarks = Watermarks { intake_bytes: 100, intake_percent: 5, normal_bytes: 50 };
     let store = Arc::new(EmbeddedStore::open(options).unwrap().0);
     for (free_bytes, intake, normal) in [
         (500, true, true),
@@ -150,24 +128,11 @@ async fn a_nearly_full_disk_refuses_by_lane_and_recovers() {
             (CommitLane::Normal, normal, 50),
             (CommitLane::Exempt, true, 0),
         ] {
-            let answer = commit(
-                &store,
-                Transaction {
-                    lane,
-                    ..mk_put("k", "v")
-                },
-            )
-            .await;
+            let answer = commit(&store, Transaction { lane, ..mk_put("k", "v") }).await;
             if is_taken {
                 assert!(answer.is_ok(), "{lane:?} at {free_bytes}");
             } else {
-                assert_eq!(
-                    answer,
-                    Err(CommitError::DiskFull {
-                        free_bytes,
-                        watermark_bytes
-                    })
-                );
+                assert_eq!(answer, Err(CommitError::DiskFull { free_bytes, watermark_bytes }));
             }
         }
     }
@@ -182,12 +147,7 @@ async fn the_ballast_is_given_up_on_a_full_disk() {
     drop(EmbeddedStore::open(options.clone()).unwrap());
     let ballast = place.data.join("ballast");
     assert_eq!(std::fs::metadata(&ballast).unwrap().len(), 4_096);
-    options.free_space = Arc::new(|_| {
-        Ok(Space {
-            free: 100,
-            total: 1_000_000,
-        })
-    });
+    options.free_space = Arc::new(|_| Ok(Space { free: 100, total: 1_000_000 }));
     let (_, report) = EmbeddedStore::open(options).unwrap();
     assert!(report.ballast_released && !ballast.exists());
 }

@@ -16,10 +16,7 @@ async fn a_failed_write_or_sync_stops_the_store_for_good() {
     for broken in [WritePayloads, SyncPayloads, WriteFrames, SyncFrames] {
         let place = mk_place();
         let mut options = place.options();
-        let (is_broken, attempts) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-        );
+        let (is_broken, attempts) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (switch, count) = (Arc::clone(&is_broken), Arc::clone(&attempts));
         options.faults = Some(Arc::new(move |point| {
             if point != broken || !switch.load(Ordering::SeqCst) {
@@ -32,29 +29,15 @@ async fn a_failed_write_or_sync_stops_the_store_for_good() {
         store.commit(mk_put("before", "1")).await.unwrap();
         is_broken.store(true, Ordering::SeqCst);
         let payloads = vec![mk_payload(1, "x", None)];
-        let refused = store
-            .commit(Transaction {
-                payloads,
-                ..mk_put("during", "1")
-            })
-            .await;
+        let refused = store.commit(Transaction { payloads, ..mk_put("during", "1") }).await;
         assert_eq!(refused, Err(CommitError::Unknown));
         let failure = store.failure().await;
-        assert_eq!(
-            failure,
-            StoreFailure::Journal {
-                message: "the disk is gone".to_owned()
-            }
-        );
+        assert_eq!(failure, StoreFailure::Journal { message: "the disk is gone".to_owned() });
         is_broken.store(false, Ordering::SeqCst);
         let refused = store.commit(mk_put("after", "1")).await;
         assert_eq!(refused, Err(CommitError::Stopped));
         assert_eq!(store.read(b"during").await, Err(ReadError::Stopped));
-        assert_eq!(
-            attempts.load(Ordering::SeqCst),
-            1,
-            "a sync is never tried again"
-        );
+        assert_eq!(attempts.load(Ordering::SeqCst), 1, "a sync is never tried again");
         store.close().await;
         drop(store);
         let (store, _) = place.open();
@@ -72,24 +55,15 @@ async fn a_panic_of_the_storage_thread_stops_the_store() {
     let (switch, clock) = (Arc::clone(&is_broken), Arc::clone(&options.clock));
     options.clock = Arc::new(move || -> Timestamp {
         let is_storage = std::thread::current().name() == Some("store-storage");
-        assert!(
-            !(is_storage && switch.load(Ordering::SeqCst)),
-            "the clock is broken"
-        );
+        assert!(!(is_storage && switch.load(Ordering::SeqCst)), "the clock is broken");
         clock()
     });
     let (store, _) = EmbeddedStore::open(options).unwrap();
     store.commit(mk_put("before", "1")).await.unwrap();
     is_broken.store(true, Ordering::SeqCst);
-    assert_eq!(
-        store.commit(mk_put("during", "1")).await,
-        Err(CommitError::Unknown)
-    );
+    assert_eq!(store.commit(mk_put("during", "1")).await, Err(CommitError::Unknown));
     assert_eq!(store.failure().await, StoreFailure::Panicked);
-    assert_eq!(
-        store.commit(mk_put("after", "1")).await,
-        Err(CommitError::Stopped)
-    );
+    assert_eq!(store.commit(mk_put("after", "1")).await, Err(CommitError::Stopped));
     drop(store);
     let (store, _) = place.open();
     assert_eq!(text_of(&store, "before").await.unwrap(), "1");

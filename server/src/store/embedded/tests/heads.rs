@@ -25,10 +25,7 @@ async fn closing_writes_the_head_beside_and_outside() {
     assert_eq!(inner, fs::read_to_string(place.outer_head()).unwrap());
     assert!(inner.starts_with("pointsman/journal\n3\n"), "{inner}");
     let report = verify(&place.data).unwrap();
-    assert_eq!(
-        (report.commits, report.entries, report.signed_entries),
-        (3, 3, Some(3))
-    );
+    assert_eq!((report.commits, report.entries, report.signed_entries), (3, 3, Some(3)));
 }
 
 #[tokio::test]
@@ -36,17 +33,12 @@ async fn many_entries_bring_a_head_without_closing() {
     let place = mk_place();
     let (store, _) = place.open();
     for _ in 0..3 {
-        let transaction = crate::store::Transaction {
-            events: vec![mk_event(); 400],
-            ..mk_put("k", "v")
-        };
+        let transaction =
+            crate::store::Transaction { events: vec![mk_event(); 400], ..mk_put("k", "v") };
         store.commit(transaction).await.unwrap();
     }
     let wanted = "pointsman/journal\n1200\n";
-    while !fs::read_to_string(place.outer_head())
-        .unwrap()
-        .starts_with(wanted)
-    {
+    while !fs::read_to_string(place.outer_head()).unwrap().starts_with(wanted) {
         tokio::task::yield_now().await;
     }
 }
@@ -60,13 +52,7 @@ async fn a_journal_shorter_than_its_head_is_refused() {
         }
         change(&place.segment(1), |bytes| bytes.truncate(bytes.len() - 1));
         let damage = damage_of(EmbeddedStore::open(place.options()));
-        assert_eq!(
-            damage.kind,
-            DamageKind::Shorter {
-                entries: 4,
-                signed: 5
-            }
-        );
+        assert_eq!(damage.kind, DamageKind::Shorter { entries: 4, signed: 5 });
         assert_eq!((damage.first_commit, damage.last_commit), (5, Some(5)));
     }
 }
@@ -78,10 +64,7 @@ async fn a_wiped_store_is_refused_while_its_head_stands_outside() {
     let damage = damage_of(EmbeddedStore::open(place.options()));
     assert_eq!((damage.first_commit, damage.last_commit), (1, Some(5)));
     fs::remove_dir_all(&place.data).unwrap();
-    assert_eq!(
-        damage_of(EmbeddedStore::open(place.options())).kind,
-        DamageKind::Head
-    );
+    assert_eq!(damage_of(EmbeddedStore::open(place.options())).kind, DamageKind::Head);
 }
 
 #[tokio::test]
@@ -92,19 +75,13 @@ async fn another_history_is_refused() {
     let damage = damage_of(EmbeddedStore::open(place.options()));
     assert_eq!(damage.kind, DamageKind::Root { signed: 5 });
     fs::copy(other.outer_head(), place.outer_head()).unwrap();
-    assert_eq!(
-        damage_of(EmbeddedStore::open(place.options())).kind,
-        DamageKind::Head
-    );
+    assert_eq!(damage_of(EmbeddedStore::open(place.options())).kind, DamageKind::Head);
 }
 
 #[tokio::test]
 async fn the_private_key_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = mk_closed(1).await;
-    let mode = fs::metadata(place.data.join("key"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(place.data.join("key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

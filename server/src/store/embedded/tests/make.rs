@@ -20,11 +20,7 @@ pub(super) struct Place {
 pub(super) fn mk_place() -> Place {
     let guard = tempfile::tempdir().unwrap();
     let data = guard.path().join("data");
-    Place {
-        _guard: guard,
-        data,
-        ticks: Arc::new(AtomicI64::new(1_700_000_000_000_000)),
-    }
+    Place { _guard: guard, data, ticks: Arc::new(AtomicI64::new(1_700_000_000_000_000)) }
 }
 
 impl Place {
@@ -38,17 +34,8 @@ impl Place {
         EmbeddedOptions {
             ballast_bytes: 0,
             sled_cache_bytes: 8 * 1024 * 1024,
-            watermarks: Watermarks {
-                intake_bytes: 0,
-                intake_percent: 0,
-                normal_bytes: 0,
-            },
-            free_space: Arc::new(|_| {
-                Ok(Space {
-                    free: 1 << 40,
-                    total: 1 << 41,
-                })
-            }),
+            watermarks: Watermarks { intake_bytes: 0, intake_percent: 0, normal_bytes: 0 },
+            free_space: Arc::new(|_| Ok(Space { free: 1 << 40, total: 1 << 41 })),
             ..EmbeddedOptions::new(data, clock)
         }
     }

@@ -20,13 +20,7 @@ async fn stored_bytes(run_of: impl Fn(u64) -> Option<RunId>) -> u64 {
         let payload = mk_payload(u128::from(n) + 1, state.clone(), run_of(n));
         let reference = payload.reference;
         let payloads = vec![payload];
-        store
-            .commit(Transaction {
-                payloads,
-                ..mk_tx()
-            })
-            .await
-            .unwrap();
+        store.commit(Transaction { payloads, ..mk_tx() }).await.unwrap();
         assert_eq!(store.shared.packs.read(&reference).unwrap(), state);
     }
     fs::metadata(place.pack(1)).unwrap().len()

@@ -49,9 +49,7 @@ async fn an_emptied_projection_is_rebuilt() {
 #[tokio::test]
 async fn a_truncated_projection_is_rebuilt() {
     let halve = |sled: &Path| {
-        change(&sled.join("db"), |bytes| {
-            bytes.truncate(bytes.len() / 2 + 13)
-        });
+        change(&sled.join("db"), |bytes| bytes.truncate(bytes.len() / 2 + 13));
     };
     rebuilds(halve, false).await;
 }
@@ -64,9 +62,7 @@ async fn a_garbled_projection_is_rebuilt() {
                 change(&sled.join("db"), |bytes| {
                     let noise = mk_noise(seed, 600);
                     for place in noise.chunks(3) {
-                        let at = place
-                            .iter()
-                            .fold(0, |at, byte| at << 8 | usize::from(*byte));
+                        let at = place.iter().fold(0, |at, byte| at << 8 | usize::from(*byte));
                         let length = bytes.len();
                         bytes[at % length] ^= 0xff;
                     }
@@ -105,14 +101,9 @@ async fn a_torn_tail_is_cut_and_what_was_before_it_stays() {
         let (store, _) = place.open();
         mk_history(&store, 20).await;
         let before = store.state_digest().await.unwrap();
-        store
-            .commit(mk_put("torn", &"v".repeat(200)))
-            .await
-            .unwrap();
+        store.commit(mk_put("torn", &"v".repeat(200))).await.unwrap();
         drop(store);
-        change(&place.segment(1), |bytes| {
-            bytes.truncate(bytes.len() - lost)
-        });
+        change(&place.segment(1), |bytes| bytes.truncate(bytes.len() - lost));
         let (store, report) = place.open();
         assert_eq!(report.commit, 20);
         assert!(report.cut_bytes > 0);
@@ -141,11 +132,7 @@ async fn damage_before_the_tail_is_refused_and_nothing_is_changed() {
     assert!(matches!(damage.kind, DamageKind::Frame { .. }));
     let commit = damage.first_commit;
     assert_eq!(damage.last_commit, Some(commit));
-    let gap = SequenceGap {
-        tenant: "acme".to_owned(),
-        first: commit,
-        last: commit,
-    };
+    let gap = SequenceGap { tenant: "acme".to_owned(), first: commit, last: commit };
     assert_eq!(damage.sequences, [gap]);
     assert_eq!(fs::read(place.segment(1)).unwrap(), before);
 }
@@ -157,13 +144,7 @@ async fn a_tail_commit_without_its_payload_was_never_answered_and_is_cut() {
     mk_history(&store, 5).await;
     let before = store.state_digest().await.unwrap();
     let payloads = vec![mk_payload(99, mk_noise(99, 3_000), None)];
-    store
-        .commit(Transaction {
-            payloads,
-            ..mk_put("lost", "1")
-        })
-        .await
-        .unwrap();
+    store.commit(Transaction { payloads, ..mk_put("lost", "1") }).await.unwrap();
     drop(store);
     change(&place.pack(1), |bytes| bytes.truncate(bytes.len() - 1_000));
     let (store, report) = place.open();
@@ -194,10 +175,7 @@ async fn a_payload_lost_long_ago_does_not_keep_the_store_shut() {
     let (store, _) = place.open();
     let first = mk_payload(1, mk_noise(0, 200), None).reference;
     let refused = store.payload(&first).await;
-    assert!(matches!(
-        refused,
-        Err(ReadError::NoPayload { .. } | ReadError::Damaged { .. })
-    ));
+    assert!(matches!(refused, Err(ReadError::NoPayload { .. } | ReadError::Damaged { .. })));
 }
 
 #[tokio::test]
@@ -226,17 +204,11 @@ async fn history_in_many_segments_and_packs_is_read_back() {
     let (store, report) = EmbeddedStore::open(options).unwrap();
     assert_eq!(report.commit, 300);
     assert_eq!(store.tail(TailFrom::Commit(0), 1_000).await.unwrap(), all);
-    let from = TailFrom::Sequence {
-        tenant: "beta".to_owned(),
-        after: 60,
-    };
+    let from = TailFrom::Sequence { tenant: "beta".to_owned(), after: 60 };
     assert_eq!(store.tail(from, 1_000).await.unwrap().len(), 15);
     assert_eq!(store.state_digest().await.unwrap(), digest);
     for n in 0..300 {
         let payload = mk_payload(u128::from(n) + 1_u128, mk_noise(n, 200), None);
-        assert_eq!(
-            store.payload(&payload.reference).await.unwrap(),
-            payload.bytes
-        );
+        assert_eq!(store.payload(&payload.reference).await.unwrap(), payload.bytes);
     }
 }

@@ -33,22 +33,13 @@ fn mk_frame() -> Frame {
         leaf_index: 9,
         events: vec![Event {
             kind: EventKind::RunStarted,
-            subjects: Subjects {
-                run: Some(RunId::new(Uuid::from_u128(1))),
-                ..Subjects::default()
-            },
+            subjects: Subjects { run: Some(RunId::new(Uuid::from_u128(1))), ..Subjects::default() },
             action_digest: Some(Digest::new([0xaa; 32])),
             payloads: vec![Digest::new([0xbb; 32])],
         }],
         writes: vec![
-            Write {
-                key: Bytes::from("a"),
-                value: Some(Bytes::from("1")),
-            },
-            Write {
-                key: Bytes::from("b"),
-                value: None,
-            },
+            Write { key: Bytes::from("a"), value: Some(Bytes::from("1")) },
+            Write { key: Bytes::from("b"), value: None },
         ],
         salt: [3; WRITES_SALT_LENGTH],
         payloads: vec![PayloadRef {
@@ -94,11 +85,7 @@ fn names_of_a_newer_version_are_skipped() {
         #[serde(flatten)]
         frame: Frame,
     }
-    let body = rmp_serde::to_vec_named(&Newer {
-        z: "new",
-        frame: mk_frame(),
-    })
-    .unwrap();
+    let body = rmp_serde::to_vec_named(&Newer { z: "new", frame: mk_frame() }).unwrap();
     assert_eq!(rmp_serde::from_slice::<Frame>(&body).unwrap(), mk_frame());
 }
 

@@ -32,10 +32,7 @@ fn mk_frame(commit: u64, group: u64) -> Frame {
         first_sequence: commit * 2 - 1,
         leaf_index: commit * 2 - 2,
         events: vec![mk_event(), mk_event()],
-        writes: vec![Write {
-            key: Bytes::from("k"),
-            value: Some(Bytes::from(vec![1; 40])),
-        }],
+        writes: vec![Write { key: Bytes::from("k"), value: Some(Bytes::from(vec![1; 40])) }],
         salt: [9; 16],
         payloads: Vec::new(),
     }
@@ -67,19 +64,12 @@ fn mk_journal(groups: &[u64], rotate_bytes: u64) -> Written {
             mk_frame(commit, group).encode(SEED, &mut bytes).unwrap();
         }
         let (start, after) = writer.append(group, &bytes).unwrap();
-        places.extend(offsets.into_iter().map(|o| Position {
-            offset: start.offset + o,
-            ..start
-        }));
+        places.extend(offsets.into_iter().map(|o| Position { offset: start.offset + o, ..start }));
         end = after;
     }
     writer.sync().unwrap();
     places.push(end);
-    Written {
-        _guard: guard,
-        dir,
-        places,
-    }
+    Written { _guard: guard, dir, places }
 }
 
 impl Written {
@@ -99,14 +89,7 @@ impl Written {
     }
 
     fn scan_with(&self, sizes: &[u64]) -> Result<Scanned, OpenError> {
-        scan(
-            &self.dir,
-            Wishes {
-                sizes,
-                visit: &mut |_| Ok(()),
-                progress: &|_| {},
-            },
-        )
+        scan(&self.dir, Wishes { sizes, visit: &mut |_| Ok(()), progress: &|_| {} })
     }
 
     fn damage(&self) -> Damage {
@@ -118,11 +101,7 @@ impl Written {
 }
 
 fn mk_gap(first: u64, last: u64) -> Vec<SequenceGap> {
-    vec![SequenceGap {
-        tenant: "acme".to_owned(),
-        first,
-        last,
-    }]
+    vec![SequenceGap { tenant: "acme".to_owned(), first, last }]
 }
 
 #[test]
@@ -151,19 +130,11 @@ fn a_tail_torn_at_any_byte_is_cut_at_the_frame_before() {
     for length in start..end {
         written.change(1, |bytes| *bytes = whole[..length as usize].to_vec());
         let scanned = written.scan().unwrap();
-        assert_eq!(
-            (scanned.last_commit, scanned.end),
-            (2, written.places[2]),
-            "at {length}"
-        );
+        assert_eq!((scanned.last_commit, scanned.end), (2, written.places[2]), "at {length}");
         assert_eq!(scanned.torn.is_some(), length > start);
         // What was not written may also read as zeros.
         written.change(1, |bytes| bytes.resize(whole.len(), 0));
-        assert_eq!(
-            written.scan().unwrap().end,
-            written.places[2],
-            "zeros from {length}"
-        );
+        assert_eq!(written.scan().unwrap().end, written.places[2], "zeros from {length}");
     }
 }
 
@@ -174,16 +145,8 @@ fn a_bit_flipped_before_the_tail_is_refused_by_commit_and_sequence() {
     for at in start as usize..end as usize {
         written.change(1, |bytes| bytes[at] ^= 4);
         let damage = written.damage();
-        assert_eq!(
-            (damage.first_commit, damage.last_commit),
-            (2, Some(2)),
-            "byte {at}"
-        );
-        assert_eq!(
-            (damage.offset, damage.sequences),
-            (start, mk_gap(3, 4)),
-            "byte {at}"
-        );
+        assert_eq!((damage.first_commit, damage.last_commit), (2, Some(2)), "byte {at}");
+        assert_eq!((damage.offset, damage.sequences), (start, mk_gap(3, 4)), "byte {at}");
         written.change(1, |bytes| bytes[at] ^= 4);
     }
     assert_eq!(written.scan().unwrap().last_commit, 4);
@@ -192,17 +155,13 @@ fn a_bit_flipped_before_the_tail_is_refused_by_commit_and_sequence() {
 #[test]
 fn a_hole_in_the_newest_group_is_its_torn_end() {
     let written = mk_journal(&[2, 3], u64::MAX);
-    written.change(1, |bytes| {
-        bytes[written.places[3].offset as usize + 20] ^= 1
-    });
+    written.change(1, |bytes| bytes[written.places[3].offset as usize + 20] ^= 1);
     let scanned = written.scan().unwrap();
     assert_eq!((scanned.last_commit, scanned.end), (3, written.places[3]));
     assert!(scanned.torn.is_some());
     // In an older group the same hole is damage.
     let written = mk_journal(&[2, 3, 1], u64::MAX);
-    written.change(1, |bytes| {
-        bytes[written.places[3].offset as usize + 20] ^= 1
-    });
+    written.change(1, |bytes| bytes[written.places[3].offset as usize + 20] ^= 1);
     assert_eq!(written.damage().sequences, mk_gap(7, 8));
 }
 
@@ -213,10 +172,7 @@ fn a_missing_segment_is_refused() {
         fs::remove_file(written.segment(missing)).unwrap();
         let damage = written.damage();
         assert_eq!(damage.kind, DamageKind::Segment { expected: missing });
-        assert_eq!(
-            (damage.first_commit, damage.last_commit),
-            (missing, Some(missing))
-        );
+        assert_eq!((damage.first_commit, damage.last_commit), (missing, Some(missing)));
         assert_eq!(damage.sequences, mk_gap(missing * 2 - 1, missing * 2));
     }
 }
@@ -226,10 +182,7 @@ fn a_doubled_segment_is_refused() {
     let written = mk_journal(&[1, 1, 1], 100);
     fs::copy(written.segment(2), written.segment(3)).unwrap();
     let damage = written.damage();
-    assert_eq!(
-        (damage.kind, damage.first_commit),
-        (DamageKind::Segment { expected: 3 }, 3)
-    );
+    assert_eq!((damage.kind, damage.first_commit), (DamageKind::Segment { expected: 3 }, 3));
     let written = mk_journal(&[1, 1, 1], 100);
     fs::copy(written.segment(2), written.segment(4)).unwrap();
     assert_eq!(written.damage().kind, DamageKind::Segment { expected: 4 });
@@ -243,10 +196,7 @@ fn swapped_segments_are_refused() {
     fs::rename(written.segment(3), written.segment(2)).unwrap();
     fs::rename(aside, written.segment(3)).unwrap();
     let damage = written.damage();
-    assert_eq!(
-        (damage.kind, damage.first_commit),
-        (DamageKind::Segment { expected: 2 }, 2)
-    );
+    assert_eq!((damage.kind, damage.first_commit), (DamageKind::Segment { expected: 2 }, 2));
 }
 
 #[test]
@@ -258,19 +208,10 @@ fn a_frame_in_the_wrong_place_is_refused() {
         bytes.splice(second..second, moved);
     });
     let damage = written.damage();
-    assert_eq!(
-        damage.kind,
-        DamageKind::Order {
-            expected: 2,
-            found: 3
-        }
-    );
+    assert_eq!(damage.kind, DamageKind::Order { expected: 2, found: 3 });
     assert_eq!((damage.first_commit, damage.offset), (2, second as u64));
     let message = OpenError::from(damage).to_string();
-    assert!(
-        message.contains("commit 2") && message.contains("0000000001.log"),
-        "{message}"
-    );
+    assert!(message.contains("commit 2") && message.contains("0000000001.log"), "{message}");
 }
 
 #[test]
@@ -280,13 +221,7 @@ fn a_segment_that_was_just_begun_may_be_torn() {
         fs::write(written.segment(3), vec![0; length]).unwrap();
         let scanned = written.scan().unwrap();
         assert_eq!(scanned.last_commit, 2);
-        assert_eq!(
-            scanned.end,
-            Position {
-                segment: 3,
-                offset: 0
-            }
-        );
+        assert_eq!(scanned.end, Position { segment: 3, offset: 0 });
     }
     fs::write(written.segment(3), vec![0; 500]).unwrap();
     assert_eq!(written.damage().kind, DamageKind::Segment { expected: 3 });
