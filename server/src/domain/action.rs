@@ -62,6 +62,19 @@ pub enum ActionEvent {
     OutcomeOverdue,
 }
 
+impl ActionEvent {
+    /// The events, for tables and tests.
+    pub const ALL: [Self; 7] = [
+        Self::Approved,
+        Self::Refused,
+        Self::Cancelled,
+        Self::Redeemed,
+        Self::Executed,
+        Self::Failed,
+        Self::OutcomeOverdue,
+    ];
+}
+
 impl ActionState {
     /// The states, for tables and tests.
     pub const ALL: [Self; 9] = [
@@ -314,3 +327,6 @@ impl Action {
         former.redeem_time.is_none().then_some(former.id)
     }
 }
+
+#[cfg(test)]
+mod tests;

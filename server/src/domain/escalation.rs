@@ -305,3 +305,6 @@ impl Escalation {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

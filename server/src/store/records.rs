@@ -105,3 +105,6 @@ pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, ReadError> {
     }
     Ok(record)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Golden bytes of every record: what a released version wrote stays readable.
+//!
+//! A new format version gets a file of its own beside the old ones, which stay.
+//! `GOLDEN_WRITE=1` writes a file that is missing, and only then.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::action::{ActionState, Decision, DecisionEffect, Grant, Outcome, OutcomeStatus};
+use crate::domain::checkpoint::CredentialRef;
+use crate::domain::digest::sha256;
+use crate::domain::escalation::{
+    Claim, EscalationState, Question, Resolution, ResolutionKind, ResumeMode, SeverityTier,
+};
+use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, WaitId};
+use crate::domain::principal::Role;
+use crate::domain::run::RunState;
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
+}
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_800_000_000_000_000 + seconds * 1_000_000)
+}
+
+fn payload(number: u128) -> PayloadRef {
+    PayloadRef { id: id(number), commitment: sha256(b"payload"), size: 7 }
+}
+
+fn run() -> Run {
+    Run {
+        id: RunId::new(id(1)),
+        agent: "claims".to_owned(),
+        on_behalf_of: Some("anna".to_owned()),
+        parent: Some(RunId::new(id(2))),
+        hop_count: 1,
+        state: RunState::Succeeded,
+        goal: Some(payload(3)),
+        create_time: time(0),
+        finish_time: Some(time(1)),
+        revision: 2,
+    }
+}
+
+fn action() -> Action {
+    Action {
+        id: ActionId::new(id(4)),
+        run: RunId::new(id(1)),
+        agent: "claims".to_owned(),
+        state: ActionState::ExecutionUnknown,
+        tool: "refund".to_owned(),
+        digest: sha256(b"action"),
+        content: payload(5),
+        decision: Decision {
+            effect: DecisionEffect::Escalate,
+            rule: Some("refund-over-500".to_owned()),
+            policy_revision: PolicyRevisionId::new(id(6)),
+            matched: vec!["refund-over-500".to_owned()],
+        },
+        confidence: Some(0.5),
+        escalation: Some(EscalationId::new(id(7))),
+        modified_from: Some(ActionId::new(id(8))),
+        grant: Some(Grant {
+            id: GrantId::new(id(9)),
+            expire_time: time(2),
+            approval_valid_until: time(3),
+            epoch: 1,
+            redeem_time: Some(time(4)),
+            outcome_due_time: Some(time(5)),
+        }),
+        revoked_grants: vec![GrantId::new(id(10))],
+        outcome: Some(Outcome {
+            status: OutcomeStatus::Failed,
+            result: Some(payload(11)),
+            report_time: time(6),
+        }),
+        create_time: time(7),
+        update_time: time(8),
+    }
+}
+
+fn escalation() -> Escalation {
+    Escalation {
+        id: EscalationId::new(id(7)),
+        state: EscalationState::Resolved,
+        question: Question::ApproveAction,
+        run: RunId::new(id(1)),
+        action: ActionId::new(id(4)),
+        tool: "refund".to_owned(),
+        checkpoint: Some(CheckpointId::new(id(12))),
+        wait: WaitId::new(id(13)),
+        resume_mode: ResumeMode::Detached,
+        agent: "claims".to_owned(),
+        on_behalf_of: None,
+        lane: "money".to_owned(),
+        severity: SeverityTier::Critical,
+        rule: None,
+        policy_revision: PolicyRevisionId::new(id(6)),
+        briefing: payload(14),
+        action_digest: sha256(b"action"),
+        claim: Some(Claim { holder: "alice".to_owned(), epoch: 3, expire_time: time(9) }),
+        resolution: Some(Resolution {
+            kind: ResolutionKind::Modified,
+            reviewer: "alice".to_owned(),
+            resolve_time: time(10),
+            reason_code: Some("wrong_amount".to_owned()),
+            content: Some(payload(15)),
+            action: Some(ActionId::new(id(8))),
+        }),
+        due_time: time(11),
+        expire_time: time(12),
+        create_time: time(13),
+        update_time: time(14),
+        is_overdue: true,
+        close_time: Some(time(15)),
+        revision: 4,
+    }
+}
+
+/// Encodes a record and checks that it reads back as itself.
+fn bytes_of<R: Record + PartialEq + std::fmt::Debug>(record: &R) -> (String, String) {
+    let bytes = encode(record).unwrap();
+    assert_eq!(decode::<R>(&bytes).unwrap(), *record);
+    (R::NAME.to_owned(), hex::encode(bytes))
+}
+
+fn others() -> Vec<(String, String)> {
+    vec![
+        bytes_of(&ActionContent {
+            tool_schema_version: "2".to_owned(),
+            target: "acct-7".to_owned(),
+            arguments: Bytes::from_static(br#"{"amount":600}"#),
+            preconditions: Bytes::from_static(b"v7"),
+            reasoning: "because".to_owned(),
+            tool_call_id: "call_1".to_owned(),
+            decision_reason: "over 500".to_owned(),
+        }),
+        bytes_of(&Checkpoint {
+            id: CheckpointId::new(id(12)),
+            run: RunId::new(id(1)),
+            agent: "claims".to_owned(),
+            parent: None,
+            action: ActionId::new(id(4)),
+            content: payload(16),
+            create_time: time(16),
+        }),
+        bytes_of(&CheckpointContent {
+            schema_version: "test/1".to_owned(),
+            credentials: vec![CredentialRef {
+                name: "api".to_owned(),
+                reference: "vault:api".to_owned(),
+            }],
+            state: b"state".to_vec(),
+        }),
+        bytes_of(&Briefing {
+            headline: "Refund 600".to_owned(),
+            target: "acct-7".to_owned(),
+            why: "over 500".to_owned(),
+            if_silent: "cancelled".to_owned(),
+        }),
+        bytes_of(&ResolutionContent { note: "too much".to_owned(), response: b"no".to_vec() }),
+        bytes_of(&Resumption {
+            escalation: EscalationId::new(id(7)),
+            run: RunId::new(id(1)),
+            agent: "claims".to_owned(),
+            proposed_action: ActionId::new(id(4)),
+            action: None,
+            checkpoint: None,
+            epoch: 2,
+            lease_expire_time: time(17),
+            close_time: None,
+            create_time: time(18),
+        }),
+        bytes_of(&Token {
+            id: TokenId::new(id(17)),
+            principal: "alice".to_owned(),
+            roles: vec![Role::Reviewer, Role::Admin],
+            secret_digest: sha256(b"secret"),
+            create_time: time(19),
+            expire_time: None,
+            revoke_time: Some(time(20)),
+        }),
+        bytes_of(&SecretRecord { tenant: "default".to_owned(), token: TokenId::new(id(17)) }),
+        bytes_of(&PolicyRecord {
+            id: PolicyRevisionId::new(id(6)),
+            digest: sha256(b"version: 1"),
+            document: payload(18),
+            create_time: time(21),
+        }),
+        bytes_of(&RequestRecord {
+            digest: sha256(b"request"),
+            results: vec![id(4)],
+            time: time(22),
+        }),
+    ]
+}
+
+#[test]
+fn records_have_the_bytes_that_were_released() {
+    let mut now: BTreeMap<String, String> = others().into_iter().collect();
+    now.extend([bytes_of(&run()), bytes_of(&action()), bytes_of(&escalation())]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/records-v1.txt");
+    let lines: String = now.iter().map(|(name, hex)| format!("{name}: {hex}\n")).collect();
+    if std::env::var_os("GOLDEN_WRITE").is_some() && !path.exists() {
+        std::fs::write(&path, &lines).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), lines);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_garbage_is_damage() {
+    let newer = rmp_serde::to_vec_named(&(Run::VERSION + 1, run())).unwrap();
+    let refused = decode::<Run>(&newer).unwrap_err().to_string();
+    assert!(refused.contains("format 2 is newer than this server's 1"), "{refused}");
+    assert!(decode::<Run>(b"\xff\xff").is_err());
+}
