@@ -3,6 +3,7 @@
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod http;
 pub mod rpc;
 pub mod store;
 pub mod telemetry;

@@ -4,9 +4,35 @@
 //! the services parse ids, enums and durations, call the engine, and convert
 //! what it answers. Rpc never touches the store.
 
+mod actions;
+mod admin;
 pub mod auth;
+mod caller;
+mod checkpoints;
+mod convert;
+pub mod dispatch;
 pub mod door;
+mod escalations;
 mod foreign;
+pub mod health;
 pub mod limits;
 pub mod methods;
+mod runs;
 mod status;
+pub mod streams;
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use streams::Streams;
+
+/// What the services share.
+#[derive(Clone)]
+pub struct Shared {
+    /// What they translate for.
+    pub engine: Engine,
+    /// What guards their streams.
+    pub streams: Arc<Streams<Engine>>,
+    /// Whether the server runs with ready-made tokens.
+    pub is_dev: bool,
+}

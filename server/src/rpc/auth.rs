@@ -9,6 +9,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::domain::error::Error;
+use crate::domain::principal::Principal;
+use crate::engine::Engine;
 
 /// The scheme of the `authorization` header, compared without case.
 const SCHEME: &str = "bearer";
@@ -27,6 +29,18 @@ pub trait Authenticate: Send + Sync + 'static {
 
     /// The principal's tenant, for traces.
     fn tenant(principal: &Self::Principal) -> &str;
+}
+
+impl Authenticate for Engine {
+    type Principal = Principal;
+
+    async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
+        Self::authenticate(self, secret).await
+    }
+
+    fn tenant(principal: &Principal) -> &str {
+        &principal.tenant
+    }
 }
 
 /// The secret in `authorization: Bearer …`.

@@ -60,7 +60,6 @@ impl Methods {
             }
         }
         all.push((format!("/{HEALTH}/Check"), Access::Open, false));
-        all.push((format!("/{HEALTH}/List"), Access::Open, false));
         all.push((format!("/{HEALTH}/Watch"), Access::Open, true));
         if with_reflection {
             all.extend(
@@ -126,7 +125,6 @@ mod tests {
             open,
             [
                 "/grpc.health.v1.Health/Check",
-                "/grpc.health.v1.Health/List",
                 "/grpc.health.v1.Health/Watch"
             ]
         );

@@ -3,6 +3,8 @@
 //! Spans of calls are made at level `debug` under the target [`CALLS`]: with
 //! the default filter and without an endpoint they cost one load each.
 
+use std::fmt::Display;
+
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::TracerProvider as _;
@@ -71,6 +73,25 @@ pub fn adopt_parent(span: &tracing::Span, headers: &HeaderMap) {
         // Fails only where nothing is exported, and then it does not matter.
         let _ = span.set_parent(parent);
     }
+}
+
+/// Notes in the call's span which run it is about.
+pub fn run(id: &impl Display) {
+    note("run_id", id);
+}
+
+/// Notes in the call's span which action it is about.
+pub fn action(id: &impl Display) {
+    note("action_id", id);
+}
+
+/// Notes in the call's span which escalation it is about.
+pub fn escalation(id: &impl Display) {
+    note("escalation_id", id);
+}
+
+fn note(field: &str, id: &impl Display) {
+    tracing::Span::current().record(field, tracing::field::display(id));
 }
 
 // === impl Telemetry ===

@@ -1,0 +1,129 @@
+//! All services behind one tower service, chosen by the path's first part.
+//!
+//! A match on the name, not a router: this lies on the hot path, and the door
+//! has already refused what is not here.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use pointsman_api::v1::action_service_server::ActionServiceServer;
+use pointsman_api::v1::admin_service_server::AdminServiceServer;
+use pointsman_api::v1::checkpoint_service_server::CheckpointServiceServer;
+use pointsman_api::v1::escalation_service_server::EscalationServiceServer;
+use pointsman_api::v1::run_service_server::RunServiceServer;
+use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tower::{Service, ServiceExt as _};
+
+use super::Shared;
+use super::actions::Actions;
+use super::admin::Admin;
+use super::checkpoints::Checkpoints;
+use super::escalations::Escalations;
+use super::foreign;
+use super::health::HealthService;
+use super::limits::{MAX_DECODED_BYTES, MAX_ENCODED_BYTES};
+use super::runs::Runs;
+use crate::telemetry::health::Health;
+
+/// Every service of the server; clones share them.
+#[derive(Clone)]
+pub struct Dispatch(Arc<Services>);
+
+struct Services {
+    runs: RunServiceServer<Runs>,
+    actions: ActionServiceServer<Actions>,
+    escalations: EscalationServiceServer<Escalations>,
+    checkpoints: CheckpointServiceServer<Checkpoints>,
+    admin: AdminServiceServer<Admin>,
+    health: HealthServer<HealthService>,
+    reflection: Option<Routes>,
+}
+
+/// Sets the limits that every service has alike.
+macro_rules! limited {
+    ($server:ty, $service:expr) => {
+        <$server>::new($service)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(MAX_DECODED_BYTES)
+            .max_encoding_message_size(MAX_ENCODED_BYTES)
+    };
+}
+
+// === impl Dispatch ===
+
+impl Dispatch {
+    /// Builds the services; reflection tells anybody the whole API and is for
+    /// development.
+    pub fn new(shared: &Shared, health: Health) -> Result<Self, tonic_reflection::server::Error> {
+        let engine = &shared.engine;
+        let reflection = if shared.is_dev { Some(reflection()?) } else { None };
+        Ok(Self(Arc::new(Services {
+            runs: limited!(RunServiceServer<_>, Runs(engine.clone())),
+            actions: limited!(ActionServiceServer<_>, Actions(engine.clone())),
+            escalations: limited!(EscalationServiceServer<_>, Escalations(shared.clone())),
+            checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(engine.clone())),
+            admin: limited!(AdminServiceServer<_>, Admin(shared.clone())),
+            health: limited!(HealthServer<_>, HealthService::new(health)),
+            reflection,
+        })))
+    }
+}
+
+impl<B> Service<Request<B>> for Dispatch
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let services = &self.0;
+        match service_of(request.uri().path()) {
+            ActionServiceServer::<Actions>::NAME => services.actions.clone().call(request),
+            EscalationServiceServer::<Escalations>::NAME => {
+                services.escalations.clone().call(request)
+            }
+            CheckpointServiceServer::<Checkpoints>::NAME => {
+                services.checkpoints.clone().call(request)
+            }
+            RunServiceServer::<Runs>::NAME => services.runs.clone().call(request),
+            AdminServiceServer::<Admin>::NAME => services.admin.clone().call(request),
+            HealthServer::<HealthService>::NAME => services.health.clone().call(request),
+            _ => match services.reflection.clone() {
+                Some(reflection) => Box::pin(reflection.oneshot(request)),
+                None => {
+                    let refusal = foreign::unimplemented(request.uri().path()).into_http();
+                    Box::pin(std::future::ready(Ok(refusal)))
+                }
+            },
+        }
+    }
+}
+
+fn service_of(path: &str) -> &str {
+    path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or_default()
+}
+
+/// Both versions of the reflection service, for old and new tools.
+fn reflection() -> Result<Routes, tonic_reflection::server::Error> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pointsman_api::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(Routes::new(builder().build_v1()?).add_service(builder().build_v1alpha()?))
+}

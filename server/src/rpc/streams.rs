@@ -1,0 +1,114 @@
+//! What every server stream has to keep: its place, its token, its age.
+//!
+//! A stream ends with OK when it is old, with `TOKEN_INVALID` soon after its
+//! token stopped counting, and with `STOPPING` when the server stops. It is
+//! pulled by its reader: nothing is buffered here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::stream::{Stream, poll_fn};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::auth::Authenticate;
+use super::limits::{self, Gauge};
+use crate::domain::error::{Effect, Error};
+
+/// A guarded stream of messages.
+pub type Guarded<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Guards the streams of a server.
+pub struct Streams<A> {
+    authenticator: A,
+    open: Arc<Gauge>,
+    stopping: CancellationToken,
+    count: AtomicU32,
+}
+
+// === impl Streams ===
+
+impl<A: Authenticate + Clone> Streams<A> {
+    /// Lets as many streams be open as `open` has places, until `stopping`.
+    pub const fn new(authenticator: A, open: Arc<Gauge>, stopping: CancellationToken) -> Self {
+        Self { authenticator, open, stopping, count: AtomicU32::new(0) }
+    }
+
+    /// How many are open now.
+    pub const fn open(&self) -> &Arc<Gauge> {
+        &self.open
+    }
+
+    /// Guards a stream that the holder of `secret` opened.
+    pub fn guard<T, S>(&self, secret: &str, stream: S) -> Result<Guarded<T>, Error>
+    where
+        S: Stream<Item = Result<T, Status>> + Send + 'static,
+    {
+        let limit = self.open.limit();
+        let place = self.open.enter().ok_or(Error::TooManyWatches { limit })?;
+        let age = spread(limits::STREAM_MAX_AGE, self.count.fetch_add(1, Ordering::Relaxed));
+        let mut end = Box::pin(end_of(
+            self.authenticator.clone(),
+            secret.to_owned(),
+            self.stopping.clone(),
+            age,
+        ));
+        let mut stream = Box::pin(stream);
+        let mut place = Some(place);
+        // The end is asked first: a stream that always has more must end, too.
+        Ok(Box::pin(poll_fn(move |context| {
+            if place.is_none() {
+                return Poll::Ready(None);
+            }
+            let next = match end.as_mut().poll(context) {
+                Poll::Ready(reason) => {
+                    place = None;
+                    return Poll::Ready(reason.map(|error| Err(Status::from(error))));
+                }
+                Poll::Pending => stream.as_mut().poll_next(context),
+            };
+            if matches!(next, Poll::Ready(None | Some(Err(_)))) {
+                place = None;
+            }
+            next
+        })))
+    }
+}
+
+/// Waits until a stream has to end; without a reason it ends well.
+async fn end_of<A: Authenticate>(
+    authenticator: A,
+    secret: String,
+    stopping: CancellationToken,
+    age: Duration,
+) -> Option<Error> {
+    let token_ends = async {
+        loop {
+            tokio::time::sleep(limits::TOKEN_RECHECK).await;
+            match authenticator.authenticate(&secret).await {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        }
+    };
+    tokio::select! {
+        () = stopping.cancelled() => Some(Error::Stopping { effect: Effect::None }),
+        error = token_ends => Some(error),
+        () = tokio::time::sleep(age) => None,
+    }
+}
+
+/// Moves an age by up to a tenth either way, so that streams that were opened
+/// together do not end together. Steps by the golden ratio, which spreads any
+/// number of them evenly.
+fn spread(age: Duration, count: u32) -> Duration {
+    let step = f64::from(count) * 0.618_033_988_749_894_9;
+    age.mul_f64(0.9 + 0.2 * step.fract())
+}
+
+#[cfg(test)]
+mod tests;

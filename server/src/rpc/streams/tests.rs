@@ -1,0 +1,75 @@
+//! Streams end when they must, and give their place back.
+
+use std::sync::atomic::AtomicBool;
+
+use futures::stream;
+use futures::{StreamExt as _, TryStreamExt as _};
+use tonic::Code;
+
+use super::*;
+
+/// Every token counts until it does not.
+#[derive(Clone)]
+struct Revocable(Arc<AtomicBool>);
+
+impl Authenticate for Revocable {
+    type Principal = ();
+
+    async fn authenticate(&self, _: &str) -> Result<(), Error> {
+        if self.0.load(Ordering::Relaxed) { Ok(()) } else { Err(Error::TokenInvalid) }
+    }
+
+    fn tenant((): &()) -> &'static str {
+        "default"
+    }
+}
+
+struct Setup {
+    streams: Streams<Revocable>,
+    stopping: CancellationToken,
+}
+
+fn setup(places: usize) -> Setup {
+    let stopping = CancellationToken::new();
+    let valid = Revocable(Arc::new(AtomicBool::new(true)));
+    Setup { streams: Streams::new(valid, Gauge::new(places), stopping.clone()), stopping }
+}
+
+#[tokio::test]
+async fn what_the_stream_brings_passes_and_its_end_frees_the_place() {
+    let Setup { streams, .. } = setup(1);
+    let guarded = streams.guard("x", stream::iter([Ok(1), Ok(2)])).unwrap();
+    let second = streams.guard("x", stream::pending::<Result<u8, Status>>());
+    assert!(matches!(second, Err(Error::TooManyWatches { limit: 1 })));
+    assert_eq!(guarded.try_collect::<Vec<_>>().await.unwrap(), [1, 2]);
+    assert_eq!(streams.open().now(), 0);
+}
+
+#[tokio::test]
+async fn a_dropped_stream_frees_its_place() {
+    let Setup { streams, .. } = setup(1);
+    drop(streams.guard("x", stream::pending::<Result<u8, Status>>()).unwrap());
+    assert_eq!(streams.open().now(), 0);
+}
+
+#[tokio::test]
+async fn stopping_ends_even_a_stream_that_always_has_more() {
+    let Setup { streams, stopping } = setup(1);
+    let mut guarded = streams.guard("x", stream::repeat_with(|| Ok(1))).unwrap();
+    assert_eq!(guarded.next().await.unwrap().unwrap(), 1);
+    stopping.cancel();
+    let status = guarded.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(guarded.next().await.is_none());
+    assert_eq!(streams.open().now(), 0);
+}
+
+#[test]
+fn ages_lie_within_a_tenth_and_apart() {
+    let age = Duration::from_secs(1_000);
+    let mut ages: Vec<_> = (0..100).map(|count| spread(age, count).as_millis()).collect();
+    ages.sort_unstable();
+    assert!(ages[0] >= 900_000 && ages[99] <= 1_100_000);
+    let widest = ages.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(widest < 6_000, "{widest} ms lie between two of a hundred");
+}
