@@ -25,8 +25,6 @@ const ABOUT: &str = concat!(
 
 /// Says whether the sender of these headers may read the metrics.
 pub type Reader = Arc<dyn Fn(HeaderMap) -> BoxFuture<'static, bool> + Send + Sync>;
-/// Asks everybody who has numbers for them, before they are shown.
-pub type Refresh = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What the pages show.
 #[derive(Clone)]
@@ -37,8 +35,6 @@ pub struct Pages {
     pub health: Health,
     /// Who may read the numbers; absent: everybody.
     pub reader: Option<Reader>,
-    /// Brings the numbers up to date.
-    pub refresh: Refresh,
 }
 
 /// The pages as a service.
@@ -77,7 +73,6 @@ async fn metrics(State(pages): State<Pages>, headers: HeaderMap) -> Response {
         refusal.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         return refusal;
     }
-    (pages.refresh)().await;
     match pages.metrics.render() {
         Ok(numbers) => with_type(StatusCode::OK, OPEN_METRICS, numbers),
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the numbers cannot be shown\n"),

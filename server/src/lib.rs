@@ -5,5 +5,6 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod rpc;
+pub mod run;
 pub mod store;
 pub mod telemetry;

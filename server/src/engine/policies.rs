@@ -113,6 +113,15 @@ impl Engine {
         Ok(id)
     }
 
+    /// Puts the stored policy in force, if there is one: at the start.
+    pub async fn restore_policy(&self) -> Result<Option<PolicyRevisionId>, Error> {
+        let key = keys::policy_current(DEFAULT_TENANT);
+        let Some(record) = self.read::<PolicyRecord>(&key).await? else { return Ok(None) };
+        let revision = self.policy_of(DEFAULT_TENANT, record.id).await?;
+        self.0.policies.push(revision, true);
+        Ok(Some(record.id))
+    }
+
     /// The policy in force.
     pub(super) fn policy(&self) -> Result<Arc<Revision>, Error> {
         self.0

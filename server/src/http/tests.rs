@@ -7,12 +7,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 fn pages(reader: Option<Reader>) -> Pages {
-    Pages {
-        metrics: Metrics::new(),
-        health: Health::new(),
-        reader,
-        refresh: Arc::new(|| Box::pin(std::future::ready(()))),
-    }
+    Pages { metrics: Metrics::new(), health: Health::new(), reader }
 }
 
 async fn get_page(pages: &Pages, path: &str, token: Option<&str>) -> (StatusCode, String) {

@@ -76,6 +76,14 @@ impl Drop for Place {
     }
 }
 
+/// Moves an age by up to a tenth either way, so that streams that were opened
+/// together do not end together. Steps by the golden ratio, which spreads any
+/// number of them evenly.
+pub fn spread(age: Duration, count: u32) -> Duration {
+    let step = f64::from(count) * 0.618_033_988_749_894_9;
+    age.mul_f64(0.9 + 0.2 * step.fract())
+}
+
 /// Refuses an answer that no client would accept, while it can be explained.
 ///
 /// For pages and stream items, whose size the caller chooses.
@@ -99,5 +107,15 @@ mod tests {
         drop(first);
         assert!(gauge.enter().is_some());
         assert_eq!((gauge.now(), gauge.limit()), (1, 2));
+    }
+
+    #[test]
+    fn ages_lie_within_a_tenth_and_apart() {
+        let age = Duration::from_secs(1_000);
+        let mut ages: Vec<_> = (0..100).map(|count| spread(age, count).as_millis()).collect();
+        ages.sort_unstable();
+        assert!(ages[0] >= 900_000 && ages[99] <= 1_100_000);
+        let widest = ages.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(widest < 6_000, "{widest} ms lie between two of a hundred");
     }
 }

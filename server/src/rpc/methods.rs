@@ -121,13 +121,7 @@ mod tests {
             .filter(|path| methods.find(path).unwrap().access == Access::Open)
             .collect();
         open.sort_unstable();
-        assert_eq!(
-            open,
-            [
-                "/grpc.health.v1.Health/Check",
-                "/grpc.health.v1.Health/Watch"
-            ]
-        );
+        assert_eq!(open, ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]);
         assert!(methods.find("/pointsman.v1.ActionService/ProposeAction").is_some());
         assert!(
             methods.find("/pointsman.v1.EscalationService/WatchEscalations").unwrap().is_stream

@@ -50,7 +50,8 @@ impl<A: Authenticate + Clone> Streams<A> {
     {
         let limit = self.open.limit();
         let place = self.open.enter().ok_or(Error::TooManyWatches { limit })?;
-        let age = spread(limits::STREAM_MAX_AGE, self.count.fetch_add(1, Ordering::Relaxed));
+        let age =
+            limits::spread(limits::STREAM_MAX_AGE, self.count.fetch_add(1, Ordering::Relaxed));
         let mut end = Box::pin(end_of(
             self.authenticator.clone(),
             secret.to_owned(),
@@ -100,14 +101,6 @@ async fn end_of<A: Authenticate>(
         error = token_ends => Some(error),
         () = tokio::time::sleep(age) => None,
     }
-}
-
-/// Moves an age by up to a tenth either way, so that streams that were opened
-/// together do not end together. Steps by the golden ratio, which spreads any
-/// number of them evenly.
-fn spread(age: Duration, count: u32) -> Duration {
-    let step = f64::from(count) * 0.618_033_988_749_894_9;
-    age.mul_f64(0.9 + 0.2 * step.fract())
 }
 
 #[cfg(test)]

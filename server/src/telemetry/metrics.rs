@@ -12,7 +12,6 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
@@ -35,11 +34,6 @@ struct CodeLabels {
     code: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    kind: &'static str,
-}
-
 type Latencies = Family<MethodLabels, Histogram, fn() -> Histogram>;
 
 /// Every number that is counted as it happens.
@@ -47,16 +41,6 @@ type Latencies = Family<MethodLabels, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     calls: Family<CodeLabels, Counter>,
     durations: Latencies,
-    decisions: Family<KindLabels, Counter>,
-    resolutions: Family<KindLabels, Counter>,
-    /// From the commit that opened an escalation until a watch sent it.
-    pub visible: Histogram,
-    /// From the commit that resolved an escalation until its agent was sent it.
-    pub resumed: Histogram,
-    /// Streams open now.
-    pub streams: Gauge,
-    /// Connections open now.
-    pub connections: Gauge,
     /// Connections refused because there were too many, or for their handshake.
     pub refused_connections: Counter,
     registry: Arc<Mutex<Registry>>,
@@ -78,12 +62,6 @@ impl Metrics {
         let metrics = Self {
             calls: Family::default(),
             durations: Family::new_with_constructor(latency),
-            decisions: Family::default(),
-            resolutions: Family::default(),
-            visible: latency(),
-            resumed: latency(),
-            streams: Gauge::default(),
-            connections: Gauge::default(),
             refused_connections: Counter::default(),
             registry: Arc::new(Mutex::new(Registry::with_prefix("pointsman"))),
         };
@@ -102,22 +80,6 @@ impl Metrics {
             seconds(),
             self.durations.clone(),
         );
-        all.register("decisions", "Policy decisions by effect", self.decisions.clone());
-        all.register("resolutions", "People's answers by kind", self.resolutions.clone());
-        all.register_with_unit(
-            "escalation_visible",
-            "From opening an escalation until a reviewer's watch sent it",
-            seconds(),
-            self.visible.clone(),
-        );
-        all.register_with_unit(
-            "escalation_resumed",
-            "From resolving an escalation until its agent was sent the answer",
-            seconds(),
-            self.resumed.clone(),
-        );
-        all.register("streams", "Streams open now", self.streams.clone());
-        all.register("connections", "Connections open now", self.connections.clone());
         all.register(
             "refused_connections",
             "Connections refused: too many, or a handshake that failed",
@@ -139,16 +101,6 @@ impl Metrics {
         let ok = self.calls.get_or_create_owned(&CodeLabels::new(&method, Code::Ok));
         let duration = self.durations.get_or_create_owned(&MethodLabels { method: method.clone() });
         CallMetrics { calls: self.calls.clone(), ok, duration, method }
-    }
-
-    /// Counts a decision of the policy: `allow`, `deny` or `escalate`.
-    pub fn decision(&self, effect: &'static str) {
-        self.decisions.get_or_create(&KindLabels { kind: effect }).inc();
-    }
-
-    /// Counts an answer of a person, such as `approved`.
-    pub fn resolution(&self, kind: &'static str) {
-        self.resolutions.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// Everything in the OpenMetrics text format.
@@ -207,14 +159,10 @@ mod tests {
         let call = metrics.call("/pointsman.v1.RunService/GetRun");
         call.observe(Code::Ok, Duration::from_millis(3));
         call.observe(Code::NotFound, Duration::from_millis(3));
-        metrics.decision("escalate");
-        metrics.visible.observe(0.000_9);
         let text = metrics.render().unwrap();
         for line in [
             r#"pointsman_calls_total{method="pointsman.v1.RunService/GetRun",code="NotFound"} 1"#,
             r#"pointsman_call_duration_seconds_count{method="pointsman.v1.RunService/GetRun"} 2"#,
-            r#"pointsman_decisions_total{kind="escalate"} 1"#,
-            "pointsman_escalation_visible_seconds_count 1",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -115,7 +115,7 @@ fn every_code_is_the_one_that_the_proto_comment_promises() {
     for error in every_error() {
         let name = shape(&error).reason.as_str_name();
         let end = proto.find(&format!("  {name} =")).expect("the reason is in the proto");
-        let start = proto[..end].rfind(";\n").or(proto[..end].rfind("{\n")).unwrap() + 2;
+        let start = proto[..end].rfind(";\n").or_else(|| proto[..end].rfind("{\n")).unwrap() + 2;
         let comment = proto[start..end].trim_start().trim_start_matches("// ");
         let promised = comment.split('.').next().unwrap();
         let code = format!("{:?}", shape(&error).code);

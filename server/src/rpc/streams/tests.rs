@@ -63,13 +63,3 @@ async fn stopping_ends_even_a_stream_that_always_has_more() {
     assert!(guarded.next().await.is_none());
     assert_eq!(streams.open().now(), 0);
 }
-
-#[test]
-fn ages_lie_within_a_tenth_and_apart() {
-    let age = Duration::from_secs(1_000);
-    let mut ages: Vec<_> = (0..100).map(|count| spread(age, count).as_millis()).collect();
-    ages.sort_unstable();
-    assert!(ages[0] >= 900_000 && ages[99] <= 1_100_000);
-    let widest = ages.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-    assert!(widest < 6_000, "{widest} ms lie between two of a hundred");
-}

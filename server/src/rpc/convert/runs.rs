@@ -1,0 +1,45 @@
+//! Runs.
+
+use pointsman_api::v1;
+use pointsman_api::v1::run::State;
+
+use super::{text_of, time};
+use crate::domain::run::RunState;
+use crate::engine::views::RunView;
+
+/// A run for the wire.
+pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
+    let run = view.run;
+    v1::Run {
+        run_id: run.id.to_string(),
+        state: state(run.state).into(),
+        agent: run.agent,
+        on_behalf_of: run.on_behalf_of.unwrap_or_default(),
+        parent_run_id: text_of(run.parent),
+        hop_count: run.hop_count,
+        goal: view.goal,
+        create_time: Some(time(run.create_time)),
+        finish_time: run.finish_time.map(time),
+        etag: run.revision.to_string(),
+    }
+}
+
+const fn state(state: RunState) -> State {
+    match state {
+        RunState::Running => State::Running,
+        RunState::Succeeded => State::Succeeded,
+        RunState::Failed => State::Failed,
+        RunState::Cancelled => State::Cancelled,
+    }
+}
+
+/// The engine's word for a state; none where it is not said.
+pub(in crate::rpc) const fn read_state(state: State) -> Option<RunState> {
+    match state {
+        State::Unspecified => None,
+        State::Running => Some(RunState::Running),
+        State::Succeeded => Some(RunState::Succeeded),
+        State::Failed => Some(RunState::Failed),
+        State::Cancelled => Some(RunState::Cancelled),
+    }
+}

@@ -1,0 +1,78 @@
+//! `RunService`: starts, shows and finishes runs.
+
+use pointsman_api::v1;
+use pointsman_api::v1::run_service_server::RunService;
+use tonic::{Request, Response, Status};
+
+use super::caller::{Call, open};
+use super::convert::{self, answer, header, page};
+use super::limits::fits;
+use crate::engine::Engine;
+use crate::engine::runs::{FinishRun, StartRun};
+use crate::telemetry::trace;
+
+/// Answers for runs.
+#[derive(Clone)]
+pub(super) struct Runs(pub(super) Engine);
+
+#[tonic::async_trait]
+impl RunService for Runs {
+    async fn start_run(
+        &self,
+        request: Request<v1::StartRunRequest>,
+    ) -> Result<Response<v1::StartRunResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let command = StartRun {
+            request_id: message.request_id,
+            on_behalf_of: message.on_behalf_of,
+            parent: convert::optional_id("parent_run_id", &message.parent_run_id)?,
+            goal: message.goal,
+        };
+        let started = self.0.start_run(&caller, command).await?;
+        let header = header(&started);
+        trace::run(&started.value.run.id);
+        answer(v1::StartRunResponse { header, run: Some(convert::runs::run(started.value)) })
+    }
+
+    async fn get_run(
+        &self,
+        request: Request<v1::GetRunRequest>,
+    ) -> Result<Response<v1::GetRunResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let id = convert::id("run_id", &message.run_id)?;
+        trace::run(&id);
+        let run = self.0.get_run(&caller, id).await?;
+        answer(v1::GetRunResponse { run: Some(convert::runs::run(run)) })
+    }
+
+    async fn list_runs(
+        &self,
+        request: Request<v1::ListRunsRequest>,
+    ) -> Result<Response<v1::ListRunsResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let state = convert::runs::read_state(convert::known("state", message.state)?);
+        let page = page(message.page_size, message.page_token);
+        let listed = self.0.list_runs(&caller, page, state).await?;
+        answer(fits(v1::ListRunsResponse {
+            runs: listed.items.into_iter().map(convert::runs::run).collect(),
+            next_page_token: listed.next_page_token,
+        })?)
+    }
+
+    async fn finish_run(
+        &self,
+        request: Request<v1::FinishRunRequest>,
+    ) -> Result<Response<v1::FinishRunResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let state = convert::runs::read_state(convert::known("state", message.state)?);
+        let command = FinishRun {
+            request_id: message.request_id,
+            run: convert::id("run_id", &message.run_id)?,
+            state: state.ok_or_else(|| convert::unspecified("state"))?,
+        };
+        trace::run(&command.run);
+        let finished = self.0.finish_run(&caller, command).await?;
+        let header = header(&finished);
+        answer(v1::FinishRunResponse { header, run: Some(convert::runs::run(finished.value)) })
+    }
+}

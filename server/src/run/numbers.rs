@@ -1,0 +1,232 @@
+//! What the engine and the store count by themselves, for the metrics page.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+
+use crate::domain::event::EventKind;
+use crate::engine::Engine;
+use crate::engine::stats::{LATENCY_BUCKETS, LatencySnapshot};
+use crate::rpc::limits::Gauge;
+use crate::store::embedded::{EmbeddedStore, STATS_GROUP_BUCKETS, StoreStats};
+
+const MICROS_PER_SECOND: f64 = 1_000_000.0;
+
+type Labels<'a> = [(&'a str, &'a str)];
+/// What an exemplar would carry; there are none.
+type NoLabels = [(&'static str, &'static str); 0];
+
+/// Reads the numbers whenever somebody scrapes.
+pub(super) struct Numbers {
+    /// Counts escalations and events.
+    pub(super) engine: Engine,
+    /// Counts commits.
+    pub(super) store: Arc<EmbeddedStore>,
+    /// Counts connections.
+    pub(super) connections: Arc<Gauge>,
+    /// Counts streams.
+    pub(super) streams: Arc<Gauge>,
+}
+
+// === impl Numbers ===
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Numbers")
+    }
+}
+
+impl Collector for Numbers {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        page.gauge("connections", "Connections open now", &[(&[], self.connections.now() as u64)])?;
+        page.gauge("streams", "Watches and waits open now", &[(&[], self.streams.now() as u64)])?;
+        self.queue(&mut page)?;
+        self.events(&mut page)?;
+        self.latencies(&mut page)?;
+        store(&mut page, &self.store.stats())
+    }
+}
+
+impl Numbers {
+    fn queue(&self, page: &mut Page<'_>) -> fmt::Result {
+        let stats = self.engine.stats();
+        let lanes = stats.open_by_lane();
+        let labels: Vec<_> =
+            lanes.iter().map(|(lane, count)| ([("lane", &**lane)], *count)).collect();
+        let rows: Vec<_> = labels.iter().map(|(labels, count)| (&labels[..], *count)).collect();
+        page.gauge("open_escalations", "Open escalations by lane", &rows)?;
+        let oldest = stats.oldest_open();
+        let age = oldest.map_or(0, |opened| self.engine.now().since(opened).as_micros().max(0));
+        page.seconds("oldest_open_age", "Age of the oldest open escalation", age as f64)
+    }
+
+    fn events(&self, page: &mut Page<'_>) -> fmt::Result {
+        let counts = self.engine.stats().event_counts();
+        let labelled = |label: &'static str, name: fn(EventKind) -> Option<&'static str>| {
+            let named = counts.iter().filter_map(|(kind, count)| Some((name(*kind)?, *count)));
+            named.map(|(name, count)| ([(label, name)], count)).collect::<Vec<_>>()
+        };
+        page.counters("events", "Audit events by kind", &labelled("event", |it| Some(it.name())))?;
+        page.counters("decisions", "Policy decisions by effect", &labelled("effect", effect))?;
+        page.counters("resolutions", "Answers of people by kind", &labelled("kind", answer))
+    }
+
+    fn latencies(&self, page: &mut Page<'_>) -> fmt::Result {
+        let stats = self.engine.stats();
+        for (name, help, latency) in [
+            ("escalation_visible", "From opening until a watch had it", &stats.visible),
+            ("escalation_answered", "From opening until a person answered", &stats.answered),
+            ("escalation_delivered", "From the end until the agent had it", &stats.delivered),
+            ("escalation_resumed", "From the end until the agent went on", &stats.resumed),
+        ] {
+            page.latency(name, help, &latency.snapshot())?;
+        }
+        Ok(())
+    }
+}
+
+fn store(page: &mut Page<'_>, stats: &StoreStats) -> fmt::Result {
+    for (name, help, value) in [
+        ("commits", "Commits made durable", stats.commits),
+        ("commit_conflicts", "Transactions that had to try again", stats.conflicts),
+        ("disk_refusals", "Transactions refused for want of space", stats.disk_refusals),
+        ("cache_hits", "Reads answered from memory", stats.cache_hits),
+        ("cache_misses", "Reads that went to the storage thread", stats.cache_misses),
+        ("journal_bytes", "Bytes of frames appended", stats.journal_bytes),
+        ("payload_bytes", "Bytes of payloads taken", stats.payload_bytes),
+        ("tree_heads", "Signed tree heads written", stats.heads),
+        ("tree_head_failures", "Signed tree heads that could not be", stats.head_failures),
+    ] {
+        page.counter(name, help, value)?;
+    }
+    page.gauge("commit_queue", "Commits that wait now", &[(&[], stats.queue_depth)])?;
+    page.gauge("unapplied", "Records synced but not yet applied", &[(&[], stats.unapplied)])?;
+    page.seconds_total("sync", "Time spent writing and syncing", stats.sync_micros)?;
+    page.seconds("sync_max", "The longest write and sync", stats.sync_micros_max as f64)?;
+    let bounds = STATS_GROUP_BUCKETS.iter().map(|bound| *bound as f64).chain([f64::MAX]);
+    let buckets: Vec<_> = bounds.zip(stats.group_sizes).collect();
+    let help = "Commits synced together";
+    page.histogram("group_size", help, None, stats.commits as f64, &buckets)
+}
+
+/// What the policy said, for the events that say it.
+const fn effect(kind: EventKind) -> Option<&'static str> {
+    match kind {
+        EventKind::ActionAllowed => Some("allow"),
+        EventKind::ActionDenied => Some("deny"),
+        EventKind::ActionEscalated => Some("escalate"),
+        _ => None,
+    }
+}
+
+/// What a person said, for the events that say it.
+const fn answer(kind: EventKind) -> Option<&'static str> {
+    match kind {
+        EventKind::EscalationApproved => Some("approved"),
+        EventKind::EscalationRejected => Some("rejected"),
+        EventKind::EscalationModified => Some("modified"),
+        EventKind::EscalationResponded => Some("responded"),
+        _ => None,
+    }
+}
+
+/// Writes metrics in the order they are given.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+// === impl Page ===
+
+impl Page<'_> {
+    fn begin(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        unit: Option<&'static Unit>,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'_>, fmt::Error> {
+        self.0.encode_descriptor(name, help, unit, kind)
+    }
+
+    fn gauge(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        rows: &[(&Labels<'_>, u64)],
+    ) -> fmt::Result {
+        let mut metric = self.begin(name, help, None, MetricType::Gauge)?;
+        rows.iter().try_for_each(|(labels, value)| encode_gauge(&mut metric, labels, value))
+    }
+
+    fn seconds(&mut self, name: &'static str, help: &str, micros: f64) -> fmt::Result {
+        let mut metric = self.begin(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        encode_gauge(&mut metric, &[], &(micros / MICROS_PER_SECOND))
+    }
+
+    fn counter(&mut self, name: &'static str, help: &str, value: u64) -> fmt::Result {
+        let mut metric = self.begin(name, help, None, MetricType::Counter)?;
+        encode_counter(&mut metric, &[], &value)
+    }
+
+    fn seconds_total(&mut self, name: &'static str, help: &str, micros: u64) -> fmt::Result {
+        let mut metric = self.begin(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
+        encode_counter(&mut metric, &[], &(micros as f64 / MICROS_PER_SECOND))
+    }
+
+    fn counters(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        rows: &[([(&str, &str); 1], u64)],
+    ) -> fmt::Result {
+        let mut metric = self.begin(name, help, None, MetricType::Counter)?;
+        rows.iter().try_for_each(|(labels, value)| encode_counter(&mut metric, labels, value))
+    }
+
+    fn latency(&mut self, name: &'static str, help: &str, taken: &LatencySnapshot) -> fmt::Result {
+        let bounds = LATENCY_BUCKETS.iter().map(|bound| *bound as f64 / MICROS_PER_SECOND);
+        let buckets: Vec<_> = bounds.chain([f64::MAX]).zip(taken.buckets.iter().copied()).collect();
+        let sum = taken.sum_micros as f64 / MICROS_PER_SECOND;
+        self.histogram(name, help, Some(&Unit::Seconds), sum, &buckets)
+    }
+
+    fn histogram(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        unit: Option<&'static Unit>,
+        sum: f64,
+        buckets: &[(f64, u64)],
+    ) -> fmt::Result {
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let mut metric = self.begin(name, help, unit, MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabels>(sum, count, buckets, None)
+    }
+}
+
+fn encode_gauge(
+    metric: &mut MetricEncoder<'_>,
+    labels: &Labels<'_>,
+    value: &impl EncodeGaugeValue,
+) -> fmt::Result {
+    if labels.is_empty() {
+        return metric.encode_gauge(value);
+    }
+    metric.encode_family(&labels)?.encode_gauge(value)
+}
+
+fn encode_counter(
+    metric: &mut MetricEncoder<'_>,
+    labels: &Labels<'_>,
+    value: &impl EncodeCounterValue,
+) -> fmt::Result {
+    if labels.is_empty() {
+        return metric.encode_counter::<NoLabels, _, f64>(value, None);
+    }
+    metric.encode_family(&labels)?.encode_counter::<NoLabels, _, f64>(value, None)
+}

@@ -1,0 +1,128 @@
+//! How a server starts, refuses to start, and ends.
+
+use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
+use pointsman_api::v1::run_service_client::RunServiceClient;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use super::*;
+
+fn exit_code(started: Result<RunningServer, RunError>) -> u8 {
+    started.map(|_| ()).expect_err("it must not start").exit_code()
+}
+
+#[tokio::test]
+async fn shutdown_ends_open_streams_and_new_starts_find_the_data() {
+    let server = server().await;
+    let channel = server.channel().await;
+    let run = start_run(&channel).await;
+    let mut queue = EscalationServiceClient::new(channel);
+    let request = with_token("dev-reviewer", v1::WatchEscalationsRequest::default());
+    let mut watch = queue.watch_escalations(request).await.unwrap().into_inner();
+    soon(watch.message()).await.unwrap();
+
+    soon(server.running.shutdown()).await.unwrap();
+    let ended = soon(watch.message()).await.unwrap_err();
+    assert_eq!((ended.code(), &*reason(&ended)), (Code::Unavailable, "STOPPING"));
+
+    let again = start(config(&server.dir)).await.unwrap();
+    let url = format!("http://{}", again.local_addr());
+    let channel = Endpoint::from_shared(url).unwrap().connect().await.unwrap();
+    let request = v1::GetRunRequest { run_id: run.run_id };
+    let mut runs = RunServiceClient::new(channel);
+    runs.get_run(with_token("dev-agent", request)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_start_makes_one_admin_token_and_dev_tokens_do_not_count() {
+    let server = server_with(|config| config.dev = false).await;
+    let secret = server.running.first_token().expect("an admin token").to_owned();
+    let mut runs = RunServiceClient::new(server.channel().await);
+    let list = v1::ListRunsRequest::default();
+    runs.list_runs(with_token(&secret, list.clone())).await.unwrap();
+    let refused = runs.list_runs(with_token("dev-admin", list)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    soon(server.running.shutdown()).await.unwrap();
+    let again = start(Config { dev: false, ..config(&server.dir) }).await.unwrap();
+    assert_eq!(again.first_token(), None);
+}
+
+#[tokio::test]
+async fn data_with_well_known_tokens_is_not_served() {
+    let server = server().await;
+    soon(server.running.shutdown()).await.unwrap();
+    let refused = start(Config { dev: false, ..config(&server.dir) }).await;
+    assert!(matches!(refused, Err(RunError::DevTokens)));
+    assert_eq!(exit_code(refused), 2);
+}
+
+#[tokio::test]
+async fn what_is_set_wrong_ends_the_start_with_code_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let outside = Config { listen: "0.0.0.0:0".parse().unwrap(), ..config(&dir) };
+    assert_eq!(exit_code(start(outside).await), 2);
+    let absent = Config { policy_file: Some("/nowhere.yaml".into()), ..config(&dir) };
+    assert_eq!(exit_code(start(absent).await), 2);
+    let policy_file = dir.path().join("policy.yaml");
+    std::fs::write(&policy_file, "version: 1\nrules: [{id: x}]\n").unwrap();
+    let wrong = Config { policy_file: Some(policy_file), ..config(&dir) };
+    assert_eq!(exit_code(start(wrong).await), 2);
+}
+
+#[tokio::test]
+async fn a_port_or_a_folder_in_use_ends_the_start_with_code_1() {
+    let server = server().await;
+    let dir = tempfile::tempdir().unwrap();
+    let same_port = Config { listen: server.running.local_addr(), ..config(&dir) };
+    assert_eq!(exit_code(start(same_port).await), 1);
+    assert_eq!(exit_code(start(config(&server.dir)).await), 1);
+}
+
+/// An authority, and what it signed for server and client.
+struct Certificates {
+    authority: String,
+    server: (String, String),
+    client: (String, String),
+}
+
+fn certificates() -> Certificates {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(params, key);
+    let signed = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
+    };
+    Certificates { authority, server: signed("localhost"), client: signed("client") }
+}
+
+#[tokio::test]
+async fn tls_serves_those_who_trust_it_and_show_their_certificate() {
+    let made = certificates();
+    let server = server_with(|config| {
+        let dir = config.data_dir.parent().unwrap().to_owned();
+        let write = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        config.tls.cert_file = write("cert.pem", &made.server.0);
+        config.tls.key_file = write("key.pem", &made.server.1);
+        config.tls.client_ca_file = write("ca.pem", &made.authority);
+    })
+    .await;
+    let url = format!("https://localhost:{}", server.running.local_addr().port());
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&made.authority));
+    let connect = async |tls: ClientTlsConfig| {
+        let channel = Endpoint::from_shared(url.clone()).unwrap().tls_config(tls).unwrap();
+        let mut runs = RunServiceClient::new(channel.connect().await.map_err(|_| ())?);
+        let request = with_token("dev-admin", v1::ListRunsRequest::default());
+        runs.list_runs(request).await.map(|_| ()).map_err(|_| ())
+    };
+    let identity = Identity::from_pem(&made.client.0, &made.client.1);
+    assert_eq!(soon(connect(tls.clone().identity(identity))).await, Ok(()));
+    assert_eq!(soon(connect(tls)).await, Err(()));
+}
