@@ -8,6 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use super::files;
@@ -18,6 +19,9 @@ const BUSY_AFTER_BYTES: u64 = 512 * 1024;
 const STEP_BYTES: usize = 512 * 1024;
 /// The name of a file that is not in use yet.
 const SPARE_FILE: &str = "spare.tmp";
+
+/// Tells whether the disk has room for so many bytes that nobody needs yet.
+pub(crate) type Room = Arc<dyn Fn(u64) -> bool + Send + Sync>;
 
 /// A file of zeros.
 pub(crate) struct Spare {
@@ -52,22 +56,29 @@ pub(crate) struct Ahead {
     dir: PathBuf,
     bytes: u64,
     written: u64,
+    room: Room,
     state: State,
 }
 
 impl Ahead {
-    /// Makes none yet; files will have this length, or with 0 never be made.
-    pub(crate) fn new(dir: &Path, bytes: u64) -> Self {
+    /// Makes none yet; files will have this length. Without `room` none is
+    /// ever made.
+    pub(crate) fn new(dir: &Path, bytes: u64, room: Option<Room>) -> Self {
         // A file that an earlier life left behind is of no use.
         let _ = std::fs::remove_file(dir.join(SPARE_FILE));
-        let state = if bytes == 0 { State::GivenUp } else { State::Idle };
-        Self { dir: dir.to_owned(), bytes, written: 0, state }
+        let state = if room.is_some() { State::Idle } else { State::GivenUp };
+        let room = room.unwrap_or_else(|| Arc::new(|_| false));
+        Self { dir: dir.to_owned(), bytes, written: 0, room, state }
     }
 
     /// Notes that so much was written, and begins a spare file if it is time.
     pub(crate) fn note_written(&mut self, bytes: u64) {
         self.written += bytes;
         if self.written < BUSY_AFTER_BYTES || !matches!(self.state, State::Idle) {
+            return;
+        }
+        self.written = 0;
+        if !(self.room)(self.bytes) {
             return;
         }
         let (sender, receiver) = sync_channel(1);

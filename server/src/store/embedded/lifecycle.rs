@@ -19,6 +19,7 @@ use super::shared::{Places, Published, Shared, payload_cache, record_cache};
 use super::stats::Counters;
 use super::storage::{Storage, StorageParts};
 use super::syncer::{Job, Packer, Syncer};
+use crate::store::ahead::Room;
 use crate::store::damage::OpenError;
 use crate::store::head::HeadKey;
 use crate::store::journal::scan::Scanned;
@@ -26,6 +27,9 @@ use crate::store::journal::writer::JournalWriter;
 use crate::store::packs::PackEnd;
 use crate::store::packs::locate::Packs;
 use crate::store::packs::writer::PackWriter;
+
+/// A file of zeros takes at most one part in so many of the free space.
+const SPARE_SHARE: u64 = 32;
 
 /// The storage thread, which ends last and lets go of the lock.
 pub(super) struct Threads {
@@ -58,11 +62,16 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     let projection = recovery::projection(&places, &options, incarnation, &scanned, &mut report)?;
     identity::make_ballast(&places, &options);
     let seed = identity::seed(scanned.seed)?;
-    let is_ahead = options.makes_ahead;
-    let journal =
-        JournalWriter::open(&places.journal, scanned.end, seed, options.segment_bytes, is_ahead)
-            .map_err(OpenError::medium("open", &places.journal))?;
-    let packer = PackWriter::open(Arc::clone(&packs), options.pack_bytes, is_ahead);
+    let room = room(&options);
+    let journal = JournalWriter::open(
+        &places.journal,
+        scanned.end,
+        seed,
+        options.segment_bytes,
+        room.clone(),
+    )
+    .map_err(OpenError::medium("open", &places.journal))?;
+    let packer = PackWriter::open(Arc::clone(&packs), options.pack_bytes, room);
     let ledger = Ledger {
         commit: scanned.last_commit,
         time: scanned.last_time,
@@ -91,6 +100,15 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     threads.push(spawn_heads(&shared, &signal)?);
     let storage = spawn_storage(&shared, &inbox, storage, Helpers { threads, signal, lock })?;
     Ok((shared, inbox, Threads { storage: Mutex::new(Some(storage)) }, report))
+}
+
+/// Whether there is so much space that some may be filled with zeros.
+fn room(options: &EmbeddedOptions) -> Option<Room> {
+    let (measure, data) = (Arc::clone(&options.free_space), options.data_dir.clone());
+    let room = move |bytes: u64| {
+        measure(&data).is_ok_and(|space| space.free > bytes.saturating_mul(SPARE_SHARE))
+    };
+    options.makes_ahead.then(|| Arc::new(room) as Room)
 }
 
 /// The state that the threads share, as recovery has found it.

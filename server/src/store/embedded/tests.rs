@@ -6,5 +6,6 @@ mod durability;
 mod faults;
 mod heads;
 mod make;
+mod model;
 mod payloads;
 mod recovery;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Position;
 use super::segment::{self, HEADER_LENGTH, Header};
-use crate::store::ahead::Ahead;
+use crate::store::ahead::{Ahead, Room};
 use crate::store::files;
 
 /// The end of the journal, open for appending.
@@ -24,20 +24,20 @@ pub(crate) struct JournalWriter {
 
 impl JournalWriter {
     /// Opens the journal at its end, which recovery has found and cut.
-    /// Segments are full at `rotate_bytes`; with `ahead`, a busy journal has
-    /// them made ahead.
+    /// Segments are full at `rotate_bytes`; a busy journal has them made ahead
+    /// where there is `room`.
     pub(crate) fn open(
         dir: &Path,
         at: Position,
         seed: u32,
         rotate_bytes: u64,
-        is_ahead: bool,
+        room: Option<Room>,
     ) -> io::Result<Self> {
         let file = match at.segment {
             0 => None,
             number => Some(OpenOptions::new().write(true).open(segment::path(dir, number))?),
         };
-        let ahead = Ahead::new(dir, if is_ahead { rotate_bytes } else { 0 });
+        let ahead = Ahead::new(dir, rotate_bytes, room);
         let dir = dir.to_owned();
         Ok(Self { dir, rotate_bytes, at, seed, file, zeroed_until: 0, ahead })
     }

@@ -16,7 +16,7 @@ use super::sealed::{self, SealedPack};
 use super::{Location, PackEnd};
 use crate::domain::ids::RunId;
 use crate::domain::payload::{PayloadDraft, SALT_LENGTH};
-use crate::store::ahead::Ahead;
+use crate::store::ahead::{Ahead, Room};
 use crate::store::files;
 
 /// The end of the packs, open for appending.
@@ -35,8 +35,8 @@ pub(crate) struct PackWriter {
 
 impl PackWriter {
     /// Opens the packs at their end. Packs are full at `seal_bytes`; a busy
-    /// store has them made ahead, if it may.
-    pub(crate) fn open(packs: Arc<Packs>, seal_bytes: u64, is_ahead: bool) -> Self {
+    /// store has them made ahead where there is `room`.
+    pub(crate) fn open(packs: Arc<Packs>, seal_bytes: u64, room: Option<Room>) -> Self {
         let (file, end) = {
             let known = packs.known.read().unwrap_or_else(PoisonError::into_inner);
             known.active.as_ref().map_or((None, PackEnd::default()), |active| {
@@ -45,7 +45,7 @@ impl PackWriter {
             })
         };
         Self {
-            ahead: Ahead::new(&packs.dir, if is_ahead { seal_bytes } else { 0 }),
+            ahead: Ahead::new(&packs.dir, seal_bytes, room),
             packs,
             seal_bytes,
             file,

@@ -212,3 +212,39 @@ async fn history_in_many_segments_and_packs_is_read_back() {
         assert_eq!(store.payload(&payload.reference).await.unwrap(), payload.bytes);
     }
 }
+
+#[tokio::test]
+async fn files_made_ahead_hold_the_same_history() {
+    let place = mk_place();
+    let mut options = place.options();
+    (options.segment_bytes, options.pack_bytes) = (1 << 20, 1 << 20);
+    let (store, _) = EmbeddedStore::open(options.clone()).unwrap();
+    let mut n = 0;
+    let mut commit = async || {
+        n += 1;
+        let writes = (0..7).map(|k| mk_write(&format!("k{}", n % 9 + k), &"v".repeat(3_000)));
+        let payloads = vec![mk_payload(n, mk_noise(n as u64, 20_000), None)];
+        let transaction = Transaction { writes: writes.collect(), payloads, ..mk_put("", "") };
+        store.commit(transaction).await.unwrap()
+    };
+    while !place.segment(4).exists() || !place.pack(4).exists() {
+        commit().await;
+    }
+    let last = commit().await.commit;
+    let digest = store.state_digest().await.unwrap();
+    let all = store.tail(TailFrom::Commit(0), 1_000).await.unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let (store, report) = EmbeddedStore::open(options.clone()).unwrap();
+        assert_eq!((report.commit, report.cut_bytes, report.quarantined), (last, 0, None));
+        assert_eq!(store.state_digest().await.unwrap(), digest);
+        assert_eq!(store.tail(TailFrom::Commit(0), 1_000).await.unwrap(), all);
+        for n in 1..=u128::from(last) {
+            let payload = mk_payload(n, mk_noise(n as u64, 20_000), None);
+            assert_eq!(store.payload(&payload.reference).await.unwrap(), payload.bytes);
+        }
+        store.close().await;
+        let verified = crate::store::embedded::verify(&place.data).unwrap();
+        assert_eq!((verified.payloads, verified.has_torn_tail), (last, false));
+    }
+}

@@ -52,7 +52,7 @@ fn mk_journal(groups: &[u64], rotate_bytes: u64) -> Written {
     let guard = tempfile::tempdir().unwrap();
     let dir = guard.path().to_owned();
     let mut writer =
-        JournalWriter::open(&dir, Position::default(), SEED, rotate_bytes, false).unwrap();
+        JournalWriter::open(&dir, Position::default(), SEED, rotate_bytes, None).unwrap();
     let mut places = Vec::new();
     let (mut commit, mut end) = (0, Position::default());
     for size in groups {
