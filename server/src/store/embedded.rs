@@ -17,6 +17,7 @@ mod inbox;
 mod lifecycle;
 mod options;
 mod projection;
+mod rebuild;
 mod recovery;
 mod restore;
 mod shared;

@@ -58,8 +58,8 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     let key = identity::key(&places.data)?;
     let incarnation = identity::incarnation(&places)?;
     let heads = identity::read_heads(&places, key.public_key(), is_new)?;
-    let Journal { scanned, packs } = recovery::journal(&places, &heads, &mut report)?;
-    let projection = recovery::projection(&places, &options, incarnation, &scanned, &mut report)?;
+    let (Journal { scanned, packs }, projection) =
+        recovery::recover(&places, &options, incarnation, &heads, &mut report)?;
     identity::make_ballast(&places, &options);
     let seed = identity::seed(scanned.seed)?;
     let room = room(&options);

@@ -3,28 +3,22 @@
 //! Lock, key, heads; then the journal is read and checked as a whole, its torn
 //! tail is cut, and the projection is brought up to it, or rebuilt.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::options::{EmbeddedOptions, OpenReport};
 use super::projection::{Projection, ProjectionError};
+use super::rebuild;
 use super::shared::Places;
-use super::view::{Layer, Slot};
-use crate::domain::time::Timestamp;
 use crate::store::damage::{Damage, DamageKind, OpenError};
-use crate::store::journal::frame::Frame;
 use crate::store::journal::scan::{self, Scanned, TailCommit, Wishes};
 use crate::store::journal::segment::HEADER_LENGTH;
-use crate::store::journal::{Position, reader, segment};
+use crate::store::journal::{Position, segment};
 use crate::store::packs::locate::{Packs, PayloadError};
 use crate::store::packs::recover::TornEnd;
-use crate::store::{SignedTreeHead, Version, files};
-
-/// How many records are replayed into sled at once.
-const REPLAY_BATCH: usize = 4_096;
+use crate::store::{SignedTreeHead, files};
 
 /// Where everything of a store is.
 pub(super) fn places(options: &EmbeddedOptions) -> Places {
@@ -45,8 +39,32 @@ pub(super) struct Journal {
     pub(super) packs: Arc<Packs>,
 }
 
+/// Reads the journal, and sled at the same time; then brings sled up to the
+/// journal.
+pub(super) fn recover(
+    places: &Places,
+    options: &EmbeddedOptions,
+    incarnation: Uuid,
+    heads: &[(PathBuf, SignedTreeHead)],
+    report: &mut OpenReport,
+) -> Result<(Journal, Projection), OpenError> {
+    report.deleted_snapshots = rebuild::delete_unfinished_snapshots(&places.sled)
+        .map_err(OpenError::medium("clean", &places.sled))?;
+    let (journal, opened) = std::thread::scope(|scope| {
+        let sled = scope.spawn(|| rebuild::open(places, options.sled_cache_bytes, incarnation));
+        let journal = journal(places, heads, report);
+        let opened = sled.join();
+        (journal, opened)
+    });
+    let (journal, opened) =
+        (journal?, opened.unwrap_or_else(|_| Err(ProjectionError::Sled("it panicked".to_owned()))));
+    let projection =
+        rebuild::catch_up(places, options, incarnation, &journal.scanned, opened, report)?;
+    Ok((journal, projection))
+}
+
 /// Reads the journal and the packs, judges the tail, and cuts it.
-pub(super) fn journal(
+fn journal(
     places: &Places,
     heads: &[(PathBuf, SignedTreeHead)],
     report: &mut OpenReport,
@@ -171,160 +189,4 @@ fn cut_from(places: &Places, at: Position) -> Result<u64, OpenError> {
     }
     files::sync_dir(dir).map_err(OpenError::medium("sync", dir))?;
     Ok(cut)
-}
-
-/// Opens sled and brings it up to the journal; sets it aside and rebuilds it
-/// if it cannot be used.
-pub(super) fn projection(
-    places: &Places,
-    options: &EmbeddedOptions,
-    incarnation: Uuid,
-    scanned: &Scanned,
-    report: &mut OpenReport,
-) -> Result<Projection, OpenError> {
-    report.deleted_snapshots = delete_unfinished_snapshots(&places.sled)
-        .map_err(OpenError::medium("clean", &places.sled))?;
-    let cache_bytes = options.sled_cache_bytes;
-    let first = open_and_replay(places, cache_bytes, incarnation, scanned);
-    let error = match first {
-        Ok((projection, replayed)) => {
-            report.replayed = replayed;
-            return Ok(projection);
-        }
-        Err(Replay::Journal(error)) => return Err(error),
-        Err(Replay::Projection(error)) => error,
-    };
-    let aside = set_aside(places, (options.clock)())
-        .map_err(OpenError::medium("set aside", &places.sled))?;
-    tracing::warn!(%error, aside = %aside.display(), "rebuilding the projection from the journal");
-    report.quarantined = Some(aside);
-    report.quarantine_reason = Some(error.to_string());
-    let (projection, replayed) = open_and_replay(places, cache_bytes, incarnation, scanned)
-        .map_err(|again| match again {
-            Replay::Journal(error) => error,
-            Replay::Projection(error) => {
-                OpenError::Start { what: "sled", message: error.to_string() }
-            }
-        })?;
-    report.replayed = replayed;
-    Ok(projection)
-}
-
-enum Replay {
-    Projection(ProjectionError),
-    Journal(OpenError),
-}
-
-fn open_and_replay(
-    places: &Places,
-    cache_bytes: u64,
-    incarnation: Uuid,
-    scanned: &Scanned,
-) -> Result<(Projection, u64), Replay> {
-    // sled panics on some kinds of damage.
-    let opened =
-        catch_unwind(AssertUnwindSafe(|| Projection::open(&places.sled, cache_bytes, incarnation)));
-    let (projection, applied) = opened
-        .unwrap_or_else(|_| Err(ProjectionError::Sled("it panicked".to_owned())))
-        .map_err(Replay::Projection)?;
-    let journal = scanned.last_commit;
-    if applied > journal {
-        return Err(Replay::Projection(ProjectionError::Ahead { applied, journal }));
-    }
-    let replayed = catch_unwind(AssertUnwindSafe(|| replay(places, &projection, applied, scanned)));
-    replayed
-        .unwrap_or_else(|_| {
-            Err(Replay::Projection(ProjectionError::Sled("it panicked".to_owned())))
-        })
-        .map(|()| (projection, journal - applied))
-}
-
-/// Applies every commit after `applied`.
-fn replay(
-    places: &Places,
-    projection: &Projection,
-    applied: u64,
-    scanned: &Scanned,
-) -> Result<(), Replay> {
-    if applied >= scanned.last_commit {
-        return Ok(());
-    }
-    let beginning = Position { segment: 1, offset: HEADER_LENGTH as u64 };
-    let from = scanned.index.place_of(applied + 1).unwrap_or(beginning);
-    let mut layer = Layer::new();
-    let mut failed = None;
-    let mut apply = |layer: &mut Layer, commit| {
-        let batch = std::mem::take(layer);
-        projection.apply(batch.iter(), Some(commit)).keep_first(&mut failed)
-    };
-    let read = reader::read_from(&places.journal, from, scanned.end, &mut |frame: Frame| {
-        if frame.commit <= applied {
-            return true;
-        }
-        let (commit, version) = (frame.commit, Version(frame.commit));
-        for write in frame.writes {
-            layer.insert(write.key, Slot { value: write.value, version });
-        }
-        layer.len() < REPLAY_BATCH || apply(&mut layer, commit)
-    });
-    read.map_err(|error| {
-        Replay::Journal(OpenError::Medium {
-            what: "replay",
-            path: places.journal.clone(),
-            message: error.to_string(),
-        })
-    })?;
-    apply(&mut layer, scanned.last_commit);
-    failed.map_or(Ok(()), |error| Err(Replay::Projection(error)))
-}
-
-trait KeepFirst {
-    /// Keeps the first error; answers whether there is none.
-    fn keep_first(self, failed: &mut Option<ProjectionError>) -> bool;
-}
-
-impl KeepFirst for Result<(), ProjectionError> {
-    fn keep_first(self, failed: &mut Option<ProjectionError>) -> bool {
-        if let Err(error) = self
-            && failed.is_none()
-        {
-            *failed = Some(error);
-        }
-        failed.is_none()
-    }
-}
-
-/// A snapshot that a kill left unfinished makes sled refuse to open; it only
-/// speeds up opening.
-fn delete_unfinished_snapshots(dir: &Path) -> std::io::Result<u64> {
-    let mut deleted = 0;
-    if !dir.exists() {
-        return Ok(0);
-    }
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_unfinished = name
-            .to_str()
-            .is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating"));
-        if is_unfinished {
-            std::fs::remove_file(entry.path())?;
-            deleted += 1;
-        }
-    }
-    Ok(deleted)
-}
-
-fn set_aside(places: &Places, now: Timestamp) -> std::io::Result<PathBuf> {
-    let mut stamp = now.as_micros();
-    loop {
-        let aside = places.data.join(format!("store.quarantine.{stamp}"));
-        if aside.exists() {
-            stamp += 1;
-            continue;
-        }
-        std::fs::rename(&places.sled, &aside)?;
-        files::sync_dir(&places.data)?;
-        return Ok(aside);
-    }
 }
