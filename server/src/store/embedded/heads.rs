@@ -18,7 +18,7 @@ const EVERY_ENTRIES: u64 = 1_000;
 /// A head is written after this long, if there is anything new.
 const EVERY: Duration = Duration::from_secs(10);
 /// The most heads written in a second.
-const MAX_PER_SECOND: u32 = 10;
+const MAX_PER_SECOND: u32 = 4;
 /// Without anything new, a head is signed again after this many waits, so
 /// that a gap in the heads is evidence of a server that was down.
 const IDLE_WAITS: u32 = 60;

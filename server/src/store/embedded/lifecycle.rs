@@ -209,6 +209,13 @@ fn spawn_storage(
             Err(_) => StoreFailure::Panicked,
         };
         let was_closed = failure == StoreFailure::Closed && storage.is_finished();
+        if failure != StoreFailure::Closed {
+            tracing::error!(%failure, "the store has stopped");
+            // Said at once: letting go of sled may take its time.
+            shared.fail(failure);
+            storage.give_up();
+            inbox.stop();
+        }
         // Dropping it lets go of sled, of the journal thread and of whoever
         // still waits.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(storage)));
@@ -220,11 +227,8 @@ fn spawn_storage(
         if was_closed && dropped.is_ok() {
             heads::write_counted(&shared, &signal, &shared.tree_head());
         }
-        if failure != StoreFailure::Closed {
-            tracing::error!(%failure, "the store has stopped");
-        }
         drop(lock);
-        shared.fail(failure);
+        shared.fail(StoreFailure::Closed);
         inbox.stop();
     })
 }

@@ -294,6 +294,12 @@ impl Storage {
         Ok(true)
     }
 
+    /// Leaves the group in flight without an answer: its callers hear that
+    /// nothing is known of it.
+    pub(super) fn give_up(&mut self) {
+        self.in_flight = None;
+    }
+
     /// Whether everything synced is in sled, as after an orderly end.
     pub(super) fn is_finished(&self) -> bool {
         self.phase == Phase::Closing

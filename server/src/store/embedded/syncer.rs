@@ -6,6 +6,7 @@
 //! next start.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -63,6 +64,15 @@ pub(super) struct Syncer {
     pub(super) faults: Option<Faults>,
 }
 
+impl SyncDone {
+    /// A group of which nothing is known any more.
+    fn lost() -> Self {
+        let job = Job { first_commit: 0, frames: Vec::new(), payloads: Vec::new() };
+        let result = Err(io::Error::other("the journal thread panicked"));
+        Self { result, job, micros: 0 }
+    }
+}
+
 impl Packer {
     /// Takes payloads until there are no more, or until some fail.
     pub(super) fn run(mut self, groups: &Receiver<Vec<PayloadDraft>>) {
@@ -88,7 +98,14 @@ impl Syncer {
     /// Takes groups until there are no more, or until one fails: a sync that
     /// failed is never tried again, because the kernel may have dropped the
     /// pages that it could not write.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+    pub(super) fn run(self, jobs: &Receiver<Job>) {
+        let inbox = Arc::clone(&self.inbox);
+        if catch_unwind(AssertUnwindSafe(|| self.serve(jobs))).is_err() {
+            inbox.done(SyncDone::lost());
+        }
+    }
+
+    fn serve(mut self, jobs: &Receiver<Job>) {
         while let Ok(mut job) = jobs.recv() {
             let start = (self.clock)();
             let result = self.sync(&mut job);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::make::*;
 use crate::store::conformance::make::*;
 use crate::store::embedded::{EmbeddedStore, FaultPoint, Space, Watermarks};
-use crate::store::{CommitError, CommitLane, Store, TailFrom, Transaction};
+use crate::store::{CommitError, CommitLane, Direction, Store, TailFrom, Transaction};
 
 /// Holds the journal thread before its sync.
 #[derive(Default)]
@@ -150,4 +150,42 @@ async fn the_ballast_is_given_up_on_a_full_disk() {
     options.free_space = Arc::new(|_| Ok(Space { free: 100, total: 1_000_000 }));
     let (_, report) = EmbeddedStore::open(options).unwrap();
     assert!(report.ballast_released && !ballast.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_later_read_sees_a_commit_however_small_the_cache() {
+    let place = mk_place();
+    let mut options = place.options();
+    (options.cache_bytes, options.payload_cache_bytes) = (600, 600);
+    let store = Arc::new(EmbeddedStore::open(options).unwrap().0);
+    let mut tasks = Vec::new();
+    for writer in 0..8_u64 {
+        let store = Arc::clone(&store);
+        tasks.push(tokio::spawn(async move {
+            let key = format!("w{writer}");
+            for n in 0..150_u64 {
+                let payload = mk_payload(u128::from(writer * 1_000 + n) + 1, mk_noise(n, 90), None);
+                let reference = payload.reference;
+                let put = mk_put(&key, &n.to_string());
+                let transaction = Transaction { payloads: vec![payload], ..put };
+                let commit = store.commit(transaction).await.unwrap().commit;
+                assert_eq!(text_of(&*store, &key).await.unwrap(), n.to_string());
+                let range = mk_range("w", "x");
+                let found = store.scan(range, Direction::Descending, 100).await.unwrap();
+                let mine = found.rows.iter().find(|(name, _)| *name == mk_bytes(&key)).unwrap();
+                assert_eq!(mine.1.value, mk_bytes(&n.to_string()));
+                assert!(found.commit >= commit);
+                assert!(*store.doorbell().borrow() >= commit);
+                assert_eq!(store.payload(&reference).await.unwrap(), mk_noise(n, 90));
+                let tail = store.tail(TailFrom::Commit(commit - 1), 1).await.unwrap();
+                assert_eq!(tail[0].writes, [mk_write(&key, &n.to_string())]);
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stats = store.stats();
+    assert_eq!(stats.commits, 1_200);
+    assert!(stats.cache_misses > 0);
 }

@@ -71,6 +71,24 @@ async fn a_panic_of_the_storage_thread_stops_the_store() {
 }
 
 #[tokio::test]
+async fn a_panic_of_a_writing_thread_stops_the_store() {
+    for broken in [FaultPoint::SyncFrames, FaultPoint::SyncPayloads] {
+        let place = mk_place();
+        let mut options = place.options();
+        options.faults = Some(Arc::new(move |point| {
+            assert!(point != broken, "broken");
+            Ok(())
+        }));
+        let (store, _) = EmbeddedStore::open(options).unwrap();
+        let payloads = vec![mk_payload(1, "x", None)];
+        let refused = store.commit(Transaction { payloads, ..mk_put("a", "1") }).await;
+        assert_eq!(refused, Err(CommitError::Unknown));
+        assert!(matches!(store.failure().await, StoreFailure::Journal { .. }));
+        assert_eq!(store.commit(mk_put("b", "1")).await, Err(CommitError::Stopped));
+    }
+}
+
+#[tokio::test]
 async fn closing_is_told_as_closed() {
     let place = mk_place();
     let (store, _) = place.open();

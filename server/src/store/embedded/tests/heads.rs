@@ -85,3 +85,26 @@ async fn the_private_key_is_readable_by_its_owner_only() {
     let mode = fs::metadata(place.data.join("key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[tokio::test]
+async fn no_changed_byte_of_a_closed_store_goes_unnoticed() {
+    let place = mk_place();
+    let (store, _) = place.open();
+    mk_history(&store, 12).await;
+    store.close().await;
+    verify(&place.data).unwrap();
+    let noise = mk_noise(5, 300);
+    for path in [place.segment(1), place.pack(1), place.data.join("head"), place.outer_head()] {
+        let sound = fs::read(&path).unwrap();
+        for random in noise.chunks(6) {
+            // The last newline of a note is not signed.
+            let length = sound.len() - 1;
+            let at = random.iter().fold(0, |at, byte| at << 8 | usize::from(*byte)) % length;
+            change(&path, |bytes| bytes[at] ^= 1 << (random[0] % 7));
+            let found = verify(&place.data);
+            assert!(found.is_err(), "byte {at} of {}: {found:?}", path.display());
+            fs::write(&path, &sound).unwrap();
+        }
+    }
+    verify(&place.data).unwrap();
+}
