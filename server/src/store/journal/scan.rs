@@ -7,6 +7,8 @@
 //! damage.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Position;
@@ -83,7 +85,8 @@ pub(crate) struct Wishes<'a> {
 /// Reads and checks every segment in a directory.
 pub(crate) fn scan(dir: &Path, wishes: Wishes<'_>) -> Result<Scanned, OpenError> {
     let segments = segment::list(dir).map_err(OpenError::medium("list", dir))?;
-    let mut scan = Scan { wishes, segments, state: Scanned::default(), group: 0 };
+    let mut scan =
+        Scan { wishes, segments, state: Scanned::default(), group: 0, buffer: Vec::new() };
     scan.note_roots();
     for place in 0..scan.segments.len() {
         if scan.segment(place)? {
@@ -98,6 +101,8 @@ struct Scan<'a> {
     segments: Vec<(u64, PathBuf)>,
     state: Scanned,
     group: u64,
+    /// Where segments are read to, one after another.
+    buffer: Vec<u8>,
 }
 
 impl Scan<'_> {
@@ -106,7 +111,11 @@ impl Scan<'_> {
         let Some((number, path)) = self.segments.get(place).cloned() else {
             return Ok(true);
         };
-        let bytes = std::fs::read(&path).map_err(OpenError::medium("read", &path))?;
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        File::open(&path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(OpenError::medium("read", &path))?;
         let expected = place as u64 + 1;
         let first_commit = self.state.last_commit + 1;
         let header = Header::decode(&bytes);
@@ -123,7 +132,9 @@ impl Scan<'_> {
         };
         self.state.seed = header.seed;
         self.state.end = Position { segment: number, offset: HEADER_LENGTH as u64 };
-        self.frames(place, header.seed, &bytes)
+        let is_end = self.frames(place, header.seed, &bytes)?;
+        self.buffer = bytes;
+        Ok(is_end)
     }
 
     fn frames(&mut self, place: usize, seed: u32, bytes: &[u8]) -> Result<bool, OpenError> {
