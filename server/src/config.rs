@@ -106,6 +106,10 @@ pub struct LimitsConfig {
     pub calls_per_connection: usize,
     /// Open streams: watches and waits.
     pub streams: usize,
+    /// Open escalations of one agent.
+    pub open_per_agent: u64,
+    /// Open escalations of the tenant.
+    pub open_per_tenant: u64,
 }
 
 /// Free bytes below which the server refuses work.
@@ -309,7 +313,13 @@ impl Default for LogConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { connections: 2_048, calls_per_connection: 512, streams: 20_000 }
+        Self {
+            connections: 2_048,
+            calls_per_connection: 512,
+            streams: 20_000,
+            open_per_agent: 10_000,
+            open_per_tenant: 200_000,
+        }
     }
 }
 

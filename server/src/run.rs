@@ -95,11 +95,38 @@ pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
 
 /// Starts a server and returns when it answers.
 pub async fn start(config: Config) -> Result<RunningServer, RunError> {
+    let settings = settings(config).await?;
+    let (store, report) = open_store(store_options(&settings.config)).await?;
+    tell(&report);
+    start_on(settings, store).await
+}
+
+/// What a start needs and an operator may have set wrong.
+struct Settings {
+    config: Config,
+    tls: Option<TlsAcceptor>,
+    policy: Option<String>,
+}
+
+/// Reads everything that can be wrong before anything is opened.
+async fn settings(config: Config) -> Result<Settings, RunError> {
     config.validate()?;
     let tls = tls::acceptor(&config.tls)?;
-    let policy = read_policy(&config).await?;
-    let (store, report) = open_store(&config).await?;
-    tell(&report);
+    let policy = match &config.policy_file {
+        None => None,
+        Some(path) => {
+            let unreadable = |cause| RunError::PolicyFile { path: path.clone(), cause };
+            Some(tokio::fs::read_to_string(path).await.map_err(unreadable)?)
+        }
+    };
+    Ok(Settings { config, tls, policy })
+}
+
+async fn start_on(
+    settings: Settings,
+    store: Arc<EmbeddedStore>,
+) -> Result<RunningServer, RunError> {
+    let Settings { config, tls, policy } = settings;
     let engine = build_engine(&config, &store);
     let background = engine.start().await?;
     put_in_force(&engine, policy).await?;
@@ -114,7 +141,7 @@ pub async fn start(config: Config) -> Result<RunningServer, RunError> {
     tracing::info!(%address, encrypted = port.tls.is_some(), dev = config.dev, "serving");
     let grace = config.shutdown_grace();
     let served = tokio::spawn(port.serve(socket));
-    Ok(RunningServer {
+    let server = RunningServer {
         address,
         first_token,
         grace,
@@ -124,7 +151,8 @@ pub async fn start(config: Config) -> Result<RunningServer, RunError> {
         stopping,
         ending,
         served,
-    })
+    };
+    Ok(server)
 }
 
 // === impl Shutdown ===
@@ -225,14 +253,7 @@ async fn finish(mut served: JoinHandle<()>, grace: Duration, cut: &CancellationT
     }
 }
 
-async fn read_policy(config: &Config) -> Result<Option<String>, RunError> {
-    let Some(path) = &config.policy_file else { return Ok(None) };
-    let read = tokio::fs::read_to_string(path).await;
-    read.map(Some).map_err(|cause| RunError::PolicyFile { path: path.clone(), cause })
-}
-
-/// Opens the store on a thread that may block: a large journal takes seconds.
-async fn open_store(config: &Config) -> Result<(Arc<EmbeddedStore>, OpenReport), RunError> {
+fn store_options(config: &Config) -> EmbeddedOptions {
     let clock = SystemClock;
     let mut options = EmbeddedOptions::new(&config.data_dir, Arc::new(move || clock.now()));
     options.head_file = Some(config.head_file());
@@ -241,6 +262,13 @@ async fn open_store(config: &Config) -> Result<(Arc<EmbeddedStore>, OpenReport),
         intake_percent: config.disk.intake_percent,
         normal_bytes: config.disk.normal_bytes,
     };
+    options
+}
+
+/// Opens the store on a thread that may block: a large journal takes seconds.
+async fn open_store(
+    options: EmbeddedOptions,
+) -> Result<(Arc<EmbeddedStore>, OpenReport), RunError> {
     let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(options)).await;
     let (store, report) = opened.map_err(|error| RunError::Internal(error.to_string()))??;
     Ok((Arc::new(store), report))
@@ -272,7 +300,10 @@ fn build_engine(config: &Config, store: &Arc<EmbeddedStore>) -> Engine {
         store: Arc::clone(store) as Arc<dyn crate::store::Store>,
         ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
         clock,
-        limits: Limits::default(),
+        limits: Limits {
+            open_per_agent: config.limits.open_per_agent,
+            open_per_tenant: config.limits.open_per_tenant,
+        },
         backup_dir: config.backup_dir(),
     })
 }

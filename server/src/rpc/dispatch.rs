@@ -69,7 +69,7 @@ impl Dispatch {
             runs: limited!(RunServiceServer<_>, Runs(engine.clone())),
             actions: limited!(ActionServiceServer<_>, Actions(engine.clone())),
             escalations: limited!(EscalationServiceServer<_>, Escalations(shared.clone())),
-            checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(engine.clone())),
+            checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(shared.clone())),
             admin: limited!(AdminServiceServer<_>, Admin(shared.clone())),
             health: limited!(HealthServer<_>, HealthService::new(health)),
             reflection,

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::Shared;
 use super::caller::{Call, StreamCall, open, open_stream};
 use super::convert::{self, answer, escalations, header, page, span, time};
-use super::limits::fits;
+use super::limits::{fits, is_within_limit};
 use super::streams::Guarded;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
@@ -165,12 +165,19 @@ async fn next_watched(
 ) -> Option<(Result<v1::WatchEscalationsResponse, Status>, Option<EscalationWatch>)> {
     let mut watch = watch?;
     Some(match watch.next().await {
-        Ok(item) => match fits(escalations::watched(item)) {
+        Ok(item) => match fits(within_limit(escalations::watched(item))) {
             Ok(message) => (Ok(message), Some(watch)),
             Err(status) => (Err(status), None),
         },
         Err(error) => (Err(error.into()), None),
     })
+}
+
+fn within_limit(mut message: v1::WatchEscalationsResponse) -> v1::WatchEscalationsResponse {
+    if !is_within_limit(&message) {
+        escalations::slim(&mut message);
+    }
+    message
 }
 
 async fn next_awaited(

@@ -46,7 +46,7 @@ pub(super) fn explain(status: &Status) -> Status {
     let message = status.message();
     let shape = match status.code() {
         Code::OutOfRange | Code::ResourceExhausted if is_about_size(message) => {
-            return too_large(limits::MAX_DECODED_BYTES);
+            return too_large(limits::MAX_DECODED_BYTES, Effect::None);
         }
         // Our own internal errors carry details: what is bare is a message
         // that could not be read.
@@ -61,11 +61,11 @@ pub(super) fn explain(status: &Status) -> Status {
 }
 
 /// A message over a limit, either way.
-pub(super) fn too_large(limit_bytes: usize) -> Status {
+pub(super) fn too_large(limit_bytes: usize, effect: Effect) -> Status {
     Shape::new(Code::ResourceExhausted, Reason::MessageTooLarge)
         .quota("message", Span::ZERO)
         .with("limit_bytes", limit_bytes)
-        .into_status(format!("the message is over {limit_bytes} bytes"), Effect::None)
+        .into_status(format!("the message is over {limit_bytes} bytes"), effect)
 }
 
 /// A path that no service here has.

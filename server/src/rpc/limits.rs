@@ -10,6 +10,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::foreign;
+use crate::domain::error::Effect;
 use crate::domain::time::Span;
 
 /// The largest request message, also after inflating.
@@ -88,10 +89,23 @@ pub fn spread(age: Duration, count: u32) -> Duration {
 ///
 /// For pages and stream items, whose size the caller chooses.
 pub(super) fn fits<M: Message>(message: M) -> Result<M, Status> {
-    if message.encoded_len() > MAX_ENCODED_BYTES {
-        return Err(foreign::too_large(MAX_ENCODED_BYTES));
+    if is_within_limit(&message) {
+        return Ok(message);
     }
-    Ok(message)
+    Err(foreign::too_large(MAX_ENCODED_BYTES, Effect::None))
+}
+
+/// The same for the answer to a mutation, which has taken effect.
+pub(super) fn fits_after<M: Message>(message: M) -> Result<M, Status> {
+    if is_within_limit(&message) {
+        return Ok(message);
+    }
+    Err(foreign::too_large(MAX_ENCODED_BYTES, Effect::Applied))
+}
+
+/// Whether clients accept a message of this size.
+pub(super) fn is_within_limit(message: &impl Message) -> bool {
+    message.encoded_len() <= MAX_ENCODED_BYTES
 }
 
 #[cfg(test)]

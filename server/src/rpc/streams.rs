@@ -43,6 +43,11 @@ impl<A: Authenticate + Clone> Streams<A> {
         &self.open
     }
 
+    /// Returns when the server stops: for calls that wait by themselves.
+    pub async fn stopping(&self) {
+        self.stopping.cancelled().await;
+    }
+
     /// Guards a stream that the holder of `secret` opened.
     pub fn guard<T, S>(&self, secret: &str, stream: S) -> Result<Guarded<T>, Error>
     where

@@ -133,3 +133,6 @@ where
         .with_tracer(provider.tracer(SERVICE_NAME))
         .with_filter(only_calls)
 }
+
+#[cfg(test)]
+mod tests;

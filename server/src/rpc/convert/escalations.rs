@@ -74,6 +74,26 @@ pub(in crate::rpc) fn watched(item: WatchItem) -> v1::WatchEscalationsResponse {
     }
 }
 
+/// Takes from the closed escalations of a change what only the full view has.
+///
+/// A finishing run cancels many in one commit, which must come in one message:
+/// in full they can be more than any message may hold, and then the watch could
+/// never get past them. Nobody decides on them any more.
+pub(in crate::rpc) fn slim(message: &mut v1::WatchEscalationsResponse) {
+    let Some(Event::Change(change)) = &mut message.event else { return };
+    for escalation in &mut change.escalations {
+        if escalation.state() == State::Open {
+            continue;
+        }
+        if let Some(briefing) = &mut escalation.briefing {
+            briefing.arguments = Bytes::new();
+            briefing.agent_statement = String::new();
+            briefing.goal = String::new();
+            briefing.confidence = None;
+        }
+    }
+}
+
 /// What a person said; the answer in the tool's place in the full view only.
 pub(in crate::rpc) fn resolution(
     resolution: domain::Resolution,
@@ -196,3 +216,6 @@ const fn read_severity(tier: v1::SeverityTier) -> Option<SeverityTier> {
         v1::SeverityTier::Critical => Some(SeverityTier::Critical),
     }
 }
+
+#[cfg(test)]
+mod tests;

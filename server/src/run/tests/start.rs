@@ -1,5 +1,7 @@
 //! How a server starts, refuses to start, and ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -76,6 +78,43 @@ async fn a_port_or_a_folder_in_use_ends_the_start_with_code_1() {
     let same_port = Config { listen: server.running.local_addr(), ..config(&dir) };
     assert_eq!(exit_code(start(same_port).await), 1);
     assert_eq!(exit_code(start(config(&server.dir)).await), 1);
+}
+
+#[tokio::test]
+async fn a_failed_store_acknowledges_nothing_and_ends_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(config(&dir)).await.unwrap();
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&is_broken);
+    let mut options = store_options(&settings.config);
+    options.faults = Some(Arc::new(move |_| match breaks.load(Ordering::Relaxed) {
+        true => Err(std::io::Error::other("the disk is gone")),
+        false => Ok(()),
+    }));
+    let (store, _) = open_store(options).await.unwrap();
+    let running = start_on(settings, store).await.unwrap();
+    let health = running.health.clone();
+    let server = Server { running, dir };
+    let channel = server.channel().await;
+    let mut queue = EscalationServiceClient::new(channel.clone());
+    let request = with_token("dev-reviewer", v1::WatchEscalationsRequest::default());
+    let mut watch = queue.watch_escalations(request).await.unwrap().into_inner();
+
+    is_broken.store(true, Ordering::Relaxed);
+    let mut runs = RunServiceClient::new(channel);
+    let request = with_token("dev-agent", v1::StartRunRequest::default());
+    let refused = runs.start_run(request).await.unwrap_err();
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::Unavailable, "STOPPING"));
+    let details = refused.get_error_details();
+    assert_eq!(details.error_info().unwrap().metadata["effect"], "unknown");
+
+    let ended = tokio::time::timeout(Duration::from_secs(1), server.running.wait(Shutdown::new()));
+    let error = ended.await.expect("it ends within a second").unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert_eq!(health.get(), Serving::Failed);
+    while let Ok(message) = soon(watch.message()).await {
+        assert!(message.is_some(), "a failure is no clean end");
+    }
 }
 
 /// An authority, and what it signed for server and client.
