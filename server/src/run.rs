@@ -22,7 +22,7 @@ use futures::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use error::RunError;
 pub use tls::TlsError;
@@ -65,7 +65,7 @@ const FAILURE_GRACE: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
 
-/// A server that runs.
+/// A server that runs. Dropping it cuts it off, as a crash would.
 pub struct RunningServer {
     address: SocketAddr,
     first_token: Option<String>,
@@ -76,6 +76,7 @@ pub struct RunningServer {
     stopping: CancellationToken,
     ending: Ending,
     served: JoinHandle<()>,
+    _end_when_dropped: [DropGuard; 3],
 }
 
 /// Serves until asked to stop; logs and traces are set up for the process.
@@ -148,9 +149,11 @@ async fn start_on(
         store,
         background,
         health,
+        served,
+        _end_when_dropped: [&stopping, &ending.drain, &ending.cut]
+            .map(|it| it.clone().drop_guard()),
         stopping,
         ending,
-        served,
     };
     Ok(server)
 }

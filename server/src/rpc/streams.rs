@@ -27,6 +27,7 @@ pub struct Streams<A> {
     authenticator: A,
     open: Arc<Gauge>,
     stopping: CancellationToken,
+    recheck: Duration,
     count: AtomicU32,
 }
 
@@ -35,7 +36,8 @@ pub struct Streams<A> {
 impl<A: Authenticate + Clone> Streams<A> {
     /// Lets as many streams be open as `open` has places, until `stopping`.
     pub const fn new(authenticator: A, open: Arc<Gauge>, stopping: CancellationToken) -> Self {
-        Self { authenticator, open, stopping, count: AtomicU32::new(0) }
+        let recheck = limits::TOKEN_RECHECK;
+        Self { authenticator, open, stopping, recheck, count: AtomicU32::new(0) }
     }
 
     /// How many are open now.
@@ -57,12 +59,7 @@ impl<A: Authenticate + Clone> Streams<A> {
         let place = self.open.enter().ok_or(Error::TooManyWatches { limit })?;
         let age =
             limits::spread(limits::STREAM_MAX_AGE, self.count.fetch_add(1, Ordering::Relaxed));
-        let mut end = Box::pin(end_of(
-            self.authenticator.clone(),
-            secret.to_owned(),
-            self.stopping.clone(),
-            age,
-        ));
+        let mut end = Box::pin(self.end_of(secret.to_owned(), age));
         let mut stream = Box::pin(stream);
         let mut place = Some(place);
         // The end is asked first: a stream that always has more must end, too.
@@ -83,28 +80,30 @@ impl<A: Authenticate + Clone> Streams<A> {
             next
         })))
     }
-}
 
-/// Waits until a stream has to end; without a reason it ends well.
-async fn end_of<A: Authenticate>(
-    authenticator: A,
-    secret: String,
-    stopping: CancellationToken,
-    age: Duration,
-) -> Option<Error> {
-    let token_ends = async {
-        loop {
-            tokio::time::sleep(limits::TOKEN_RECHECK).await;
-            match authenticator.authenticate(&secret).await {
-                Ok(_) => {}
-                Err(error) => break error,
+    /// Waits until a stream has to end; without a reason it ends well.
+    fn end_of(
+        &self,
+        secret: String,
+        age: Duration,
+    ) -> impl Future<Output = Option<Error>> + use<A> {
+        let (authenticator, recheck) = (self.authenticator.clone(), self.recheck);
+        let stopping = self.stopping.clone();
+        let token_ends = async move {
+            loop {
+                tokio::time::sleep(recheck).await;
+                if let Err(error) = authenticator.authenticate(&secret).await {
+                    break error;
+                }
+            }
+        };
+        async move {
+            tokio::select! {
+                () = stopping.cancelled() => Some(Error::Stopping { effect: Effect::None }),
+                error = token_ends => Some(error),
+                () = tokio::time::sleep(age) => None,
             }
         }
-    };
-    tokio::select! {
-        () = stopping.cancelled() => Some(Error::Stopping { effect: Effect::None }),
-        error = token_ends => Some(error),
-        () = tokio::time::sleep(age) => None,
     }
 }
 

@@ -27,12 +27,16 @@ impl Authenticate for Revocable {
 struct Setup {
     streams: Streams<Revocable>,
     stopping: CancellationToken,
+    is_valid: Arc<AtomicBool>,
 }
 
 fn setup(places: usize) -> Setup {
     let stopping = CancellationToken::new();
-    let valid = Revocable(Arc::new(AtomicBool::new(true)));
-    Setup { streams: Streams::new(valid, Gauge::new(places), stopping.clone()), stopping }
+    let is_valid = Arc::new(AtomicBool::new(true));
+    let tokens = Revocable(Arc::clone(&is_valid));
+    let mut streams = Streams::new(tokens, Gauge::new(places), stopping.clone());
+    streams.recheck = Duration::from_millis(1);
+    Setup { streams, stopping, is_valid }
 }
 
 #[tokio::test]
@@ -54,7 +58,7 @@ async fn a_dropped_stream_frees_its_place() {
 
 #[tokio::test]
 async fn stopping_ends_even_a_stream_that_always_has_more() {
-    let Setup { streams, stopping } = setup(1);
+    let Setup { streams, stopping, .. } = setup(1);
     let mut guarded = streams.guard("x", stream::repeat_with(|| Ok(1))).unwrap();
     assert_eq!(guarded.next().await.unwrap().unwrap(), 1);
     stopping.cancel();
@@ -62,4 +66,20 @@ async fn stopping_ends_even_a_stream_that_always_has_more() {
     assert_eq!(status.code(), Code::Unavailable);
     assert!(guarded.next().await.is_none());
     assert_eq!(streams.open().now(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_no_longer_counts() {
+    let Setup { streams, is_valid, .. } = setup(1);
+    let mut guarded = streams.guard("x", stream::pending::<Result<u8, Status>>()).unwrap();
+    is_valid.store(false, Ordering::Relaxed);
+    assert_eq!(guarded.next().await.unwrap().unwrap_err().code(), Code::Unauthenticated);
+    assert!(guarded.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_old_stream_ends_well() {
+    let Setup { streams, .. } = setup(1);
+    let end = streams.end_of("x".to_owned(), Duration::ZERO).await;
+    assert_eq!(end, None);
 }

@@ -9,6 +9,12 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::*;
 
+async fn start_run_fails(channel: &Channel) {
+    let mut runs = RunServiceClient::new(channel.clone());
+    let request = with_token("dev-agent", v1::StartRunRequest::default());
+    soon(runs.start_run(request)).await.unwrap_err();
+}
+
 fn exit_code(started: Result<RunningServer, RunError>) -> u8 {
     started.map(|_| ()).expect_err("it must not start").exit_code()
 }
@@ -33,6 +39,23 @@ async fn shutdown_ends_open_streams_and_new_starts_find_the_data() {
     let request = v1::GetRunRequest { run_id: run.run_id };
     let mut runs = RunServiceClient::new(channel);
     runs.get_run(with_token("dev-agent", request)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_server_lets_go_of_its_data() {
+    let Server { running, dir } = server().await;
+    let (channel, store) = {
+        let server = Server { running, dir: tempfile::tempdir().unwrap() };
+        (server.channel().await, Arc::downgrade(&server.running.store))
+    };
+    start_run_fails(&channel).await;
+    soon(async {
+        while store.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    start(config(&dir)).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,8 +10,12 @@ use tokio::net::TcpStream;
 use tonic::codec::CompressionEncoding;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
 use super::*;
+use crate::run::wire::Wire;
 
 /// One request of HTTP/1.1 and the whole answer.
 async fn http1(address: SocketAddr, head: &str, body: &[u8]) -> String {
@@ -197,4 +201,44 @@ async fn one_stream_too_many_is_told_so() {
     let refused = queue.watch_escalations(request()).await.unwrap_err();
     assert_eq!((refused.code(), &*reason(&refused)), (Code::ResourceExhausted, "TOO_MANY_WATCHES"));
     drop(first);
+}
+
+#[tokio::test]
+async fn reflection_is_for_development() {
+    for (is_dev, expected) in [(true, Code::Ok), (false, Code::Unimplemented)] {
+        let server = server_with(|config| config.dev = is_dev).await;
+        let mut reflection = ServerReflectionClient::new(server.channel().await);
+        let request = ServerReflectionRequest {
+            message_request: Some(MessageRequest::ListServices(String::new())),
+            ..ServerReflectionRequest::default()
+        };
+        let listed = reflection.server_reflection_info(futures::stream::iter([request])).await;
+        assert_eq!(listed.map_or_else(|status| status.code(), |_| Code::Ok), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_says_nothing_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    let mut wire = Wire::plain(accepted, Duration::from_millis(20));
+    silent.write_all(b"PRI").await.unwrap();
+    let mut buffer = [0; 64];
+    assert_eq!(soon(wire.read(&mut buffer)).await.unwrap(), 3);
+    let error = soon(wire.read(&mut buffer)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_peer_that_has_spoken_may_be_silent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    let mut wire = Wire::plain(accepted, Duration::from_millis(20));
+    peer.write_all(&[b'x'; 24]).await.unwrap();
+    let mut buffer = [0; 64];
+    assert_eq!(soon(wire.read(&mut buffer)).await.unwrap(), 24);
+    let silence = tokio::time::timeout(Duration::from_millis(60), wire.read(&mut buffer)).await;
+    assert!(silence.is_err(), "it waits on");
 }
