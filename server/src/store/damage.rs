@@ -41,6 +41,15 @@ pub enum DamageKind {
         /// The entries that were signed.
         signed: u64,
     },
+    /// The journal ends before a commit that sled has applied, which happens only
+    /// after the sync: what was answered is lost.
+    #[error("commit {applied} was acknowledged, but the journal ends at commit {journal}")]
+    Lost {
+        /// The newest commit that sled has applied.
+        applied: u64,
+        /// The newest commit of the journal.
+        journal: u64,
+    },
     /// The signed head is not one of this store.
     #[error("the signed head cannot be read or is not signed with this store's key")]
     Head,

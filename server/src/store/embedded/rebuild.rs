@@ -10,7 +10,7 @@ use super::projection::{Projection, ProjectionError};
 use super::shared::Places;
 use super::view::{Layer, Slot};
 use crate::domain::time::Timestamp;
-use crate::store::damage::OpenError;
+use crate::store::damage::{Damage, DamageKind, OpenError};
 use crate::store::journal::frame::Frame;
 use crate::store::journal::scan::Scanned;
 use crate::store::journal::segment::HEADER_LENGTH;
@@ -45,6 +45,9 @@ pub(super) fn catch_up(
             return Ok(projection);
         }
         Err(Replay::Journal(error)) => return Err(error),
+        Err(Replay::Projection(ProjectionError::Ahead { applied, journal })) => {
+            return Err(lost(places, scanned, applied, journal));
+        }
         Err(Replay::Projection(error)) => error,
     };
     let aside = set_aside(places, (options.clock)())
@@ -67,6 +70,20 @@ pub(super) fn catch_up(
 enum Replay {
     Projection(ProjectionError),
     Journal(OpenError),
+}
+
+/// Rebuilding would forget what callers were told: only a backup, or the disk
+/// the journal came from, can bring it back.
+fn lost(places: &Places, scanned: &Scanned, applied: u64, journal: u64) -> OpenError {
+    Damage {
+        kind: DamageKind::Lost { applied, journal },
+        file: places.journal.clone(),
+        offset: scanned.end.offset,
+        first_commit: journal + 1,
+        last_commit: Some(applied),
+        sequences: Vec::new(),
+    }
+    .into()
 }
 
 fn panicked() -> ProjectionError {

@@ -104,6 +104,8 @@ async fn a_torn_tail_is_cut_and_what_was_before_it_stays() {
         store.commit(mk_put("torn", &"v".repeat(200))).await.unwrap();
         drop(store);
         change(&place.segment(1), |bytes| bytes.truncate(bytes.len() - lost));
+        // Without sled nothing says that the last commit was ever synced.
+        fs::remove_dir_all(place.data.join("sled")).unwrap();
         let (store, report) = place.open();
         assert_eq!(report.commit, 20);
         assert!(report.cut_bytes > 0);
@@ -113,6 +115,22 @@ async fn a_torn_tail_is_cut_and_what_was_before_it_stays() {
         store.close().await;
         assert_eq!(place.open().1.commit, 21);
     }
+}
+
+#[tokio::test]
+async fn a_tail_that_sled_has_applied_was_answered_and_is_missed() {
+    let place = mk_place();
+    let (store, _) = place.open();
+    mk_history(&store, 20).await;
+    store.commit(mk_put("answered", "v")).await.unwrap();
+    store.close().await;
+    for head in [place.data.join("head"), place.outer_head()] {
+        fs::remove_file(head).unwrap();
+    }
+    change(&place.segment(1), |bytes| bytes.truncate(bytes.len() - 1));
+    let damage = damage_of(EmbeddedStore::open(place.options()));
+    assert_eq!(damage.kind, DamageKind::Lost { applied: 21, journal: 20 });
+    assert_eq!((damage.first_commit, damage.last_commit), (21, Some(21)));
 }
 
 #[tokio::test]
@@ -147,6 +165,8 @@ async fn a_tail_commit_without_its_payload_was_never_answered_and_is_cut() {
     store.commit(Transaction { payloads, ..mk_put("lost", "1") }).await.unwrap();
     drop(store);
     change(&place.pack(1), |bytes| bytes.truncate(bytes.len() - 1_000));
+    // Without sled nothing says that the commit was ever answered.
+    fs::remove_dir_all(place.data.join("sled")).unwrap();
     let (store, report) = place.open();
     assert_eq!((report.commit, report.cut_commits), (5, 1));
     assert_eq!(store.state_digest().await.unwrap(), before);
