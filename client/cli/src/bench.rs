@@ -1,0 +1,145 @@
+//! `pointsman bench`: how fast the server on this machine is, as ratios to an
+//! empty call of the same run.
+//!
+//! The server has a runtime of its own with two workers, the load another with
+//! one thread; both are in this process and share its cores.
+
+pub(crate) mod latency;
+pub(crate) mod local;
+
+mod calls;
+mod load;
+mod mailbox;
+mod numbers;
+mod report;
+mod restart;
+mod rounds;
+mod throughput;
+mod waits;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::oneshot;
+
+use self::local::LocalServer;
+use self::report::{Machine, Report};
+
+/// What the server judges by.
+const POLICY: &str = include_str!("bench/policy.yaml");
+/// Rounds begun per second where the load is moderate.
+const MODERATE: f64 = 100.0;
+
+const AFTER_HELP: &str = "\
+Measured one after another against a new server with a durable store:
+  echo      the empty call grpc.health.v1.Health/Check, again before each loop of calls
+  propose   allowed, durable, redeemed by the same call; outcomes in batches of 100
+  rounds    propose, watch, claim, resolve, resume, redeem, report, by unary calls
+  moderate  the same, 100 rounds begun per second
+  waits     many agents waiting at once: opened, listed, resolved and resumed
+  restart   from the start of the process's store until the server answers
+visible is from before the proposal is sent until a watch has the question; resumed is from
+before the resolution is sent until the agent has the answer and its grant.
+
+Example:
+  pointsman bench --duration 10 -o json";
+
+/// How much to measure.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct BenchArguments {
+    /// How long each closed loop is measured, in seconds
+    #[arg(long, default_value_t = 10.0, value_name = "S")]
+    pub(crate) duration: f64,
+    /// Callers at once
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(crate) callers: usize,
+    /// Where to put the server's data, on the disk that matters; a folder in it is
+    /// made and removed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How many agents wait at once
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    pub(crate) waits: u64,
+    /// Fill the journal to so many entries before the restart
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) entries: u64,
+}
+
+/// The figures of a bench.
+#[derive(Debug)]
+pub(crate) struct Benched(Report);
+
+impl Benched {
+    /// As data.
+    pub(crate) fn to_json(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(&self.0)?)
+    }
+
+    /// For people.
+    pub(crate) fn to_text(&self) -> String {
+        self.0.to_text()
+    }
+}
+
+/// Measures everything.
+pub(crate) async fn bench(arguments: &BenchArguments) -> anyhow::Result<Benched> {
+    let arguments = arguments.clone();
+    let (done, result) = oneshot::channel();
+    // One thread for all callers: the load must not take the server's cores.
+    std::thread::Builder::new().name("bench-load".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let measured = match runtime {
+            Ok(runtime) => runtime.block_on(measure(&arguments)),
+            Err(error) => Err(error.into()),
+        };
+        drop(done.send(measured));
+    })?;
+    Ok(Benched(result.await??))
+}
+
+async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
+    let folder = match &arguments.data_dir {
+        None => tempfile::tempdir()?,
+        Some(place) => {
+            std::fs::create_dir_all(place)?;
+            tempfile::tempdir_in(place)?
+        }
+    };
+    let span = Duration::try_from_secs_f64(arguments.duration)?;
+    let callers = arguments.callers.max(1);
+    let mut machine = Machine::look();
+    let place = folder.path().to_owned();
+    let server = LocalServer::start(POLICY, Some(place.clone())).await?;
+    let address = server.address();
+    say("bench: echo");
+    let echo_alone = throughput::echo(&address, 1, span).await?;
+    let echo = throughput::echo(&address, callers, span).await?;
+    say("bench: propose");
+    let propose = throughput::propose(&address, callers, span).await?;
+    say("bench: moderate");
+    let moderate = rounds::paced(&address, MODERATE, span).await?;
+    say("bench: rounds");
+    let rounds = rounds::closed(&address, callers, span).await?;
+    say("bench: waits");
+    let waits = waits::measure(&address, callers, arguments.waits.max(1)).await?;
+    say("bench: restart");
+    throughput::fill(&address, callers, arguments.entries).await?;
+    let restart = restart::measure(server, POLICY, place).await?;
+    machine.look_again();
+    Ok(Report { machine, echo_alone, echo, propose, moderate, rounds, waits, restart })
+}
+
+/// Tells on standard error how far it is.
+pub(crate) fn say(text: impl AsRef<str>) {
+    // If nobody reads it there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+}
+
+/// Prints data on standard output.
+pub(crate) fn print(text: &str) {
+    // A reader that closed the pipe wants no more.
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+}

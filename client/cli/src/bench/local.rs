@@ -1,0 +1,106 @@
+//! A dev server in this process: own thread, own runtime, ephemeral port.
+//!
+//! It speaks to the rest of the process through its port alone. Replay and bench
+//! use it; `pointsman dev` serves a person and is another verb.
+
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use pointsman_server::config::Config;
+use pointsman_server::run::{Shutdown, start};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// Threads that the server's runtime works on.
+const WORKERS: usize = 2;
+/// What the server logs while its numbers matter.
+const LOG_FILTER: &str = "warn";
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct LocalServer {
+    address: String,
+    shutdown: Shutdown,
+    thread: JoinHandle<anyhow::Result<()>>,
+    /// Kept so that the folder lives as long as the server.
+    folder: Option<TempDir>,
+}
+
+impl LocalServer {
+    /// Starts a server with a policy; without `data_dir` in a folder that goes
+    /// away with it.
+    pub(crate) async fn start(policy: &str, data_dir: Option<PathBuf>) -> anyhow::Result<Self> {
+        let (folder, place) = match data_dir {
+            Some(place) => (None, place),
+            None => {
+                let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+                let place = folder.path().to_owned();
+                (Some(folder), place)
+            }
+        };
+        std::fs::create_dir_all(&place).with_context(|| place.display().to_string())?;
+        let policy_file = place.join("policy.yaml");
+        std::fs::write(&policy_file, policy).with_context(|| policy_file.display().to_string())?;
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data_dir: place.join("data"),
+            policy_file: Some(policy_file),
+            dev: true,
+            ..Config::default()
+        };
+        config.log.filter = LOG_FILTER.to_owned();
+        config.metrics.open = true;
+        // The folder is gone afterwards; a fixed reserve guards the disk well enough.
+        config.disk.intake_percent = 0;
+        let shutdown = Shutdown::new();
+        let (started, address) = oneshot::channel();
+        let asked = shutdown.clone();
+        let thread = std::thread::Builder::new()
+            .name("local-server".to_owned())
+            .spawn(move || serve(config, asked, started))?;
+        let Ok(address) = address.await else {
+            return Err(joined(thread)
+                .err()
+                .unwrap_or_else(|| anyhow::anyhow!("it did not start")))
+            .context("the local server");
+        };
+        Ok(Self { address, shutdown, thread, folder })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    /// Stops it and waits until everything is on disk.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.shutdown.trigger();
+        let thread = self.thread;
+        let stopped = tokio::task::spawn_blocking(move || joined(thread)).await?;
+        drop(self.folder);
+        stopped
+    }
+}
+
+fn joined(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
+    thread.join().map_err(|_| anyhow::anyhow!("the server's thread panicked"))?
+}
+
+fn serve(config: Config, asked: Shutdown, started: oneshot::Sender<String>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("local-server")
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let server = start(config).await?;
+        let address = format!("http://{}", server.local_addr());
+        // Nobody waits any more if the caller gave up: then it stops at once.
+        if started.send(address).is_err() {
+            asked.trigger();
+        }
+        server.wait(asked).await?;
+        Ok(())
+    })
+}
