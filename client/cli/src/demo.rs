@@ -1,0 +1,221 @@
+//! The demo agent of `pointsman dev`: an insurer's desk with a believable queue,
+//! so that the inbox is alive from the first minute.
+//!
+//! It is paced and bounded: while enough questions wait for a person it asks
+//! nothing new. It leaves its waits to a worker, so that answers to questions of
+//! an earlier process are taken up as well.
+
+mod cases;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pointsman_api::v1;
+use pointsman_client::{
+    Agent, Answer, Connection, Entropy as _, Permit, Proposal, Proposed, Resumed, Reviewer, RunEnd,
+    RunHandle, StartRun, SystemEntropy, Worker,
+};
+
+use self::cases::{Act, Case};
+
+/// The policy of a dev server that is given no other.
+pub(crate) const POLICY: &str = include_str!("../../../policies/dev.yaml");
+
+/// No new case while so many questions wait.
+const MOST_OPEN: u64 = 6;
+/// Between two cases at the beginning, until the queue is worth looking at.
+const FIRST_PACE: Duration = Duration::from_secs(2);
+/// Between two cases.
+const PACE: Duration = Duration::from_secs(12);
+/// How long a tool of the demo takes.
+const TOOL_TIME: Duration = Duration::from_millis(400);
+/// How often a person is told what to type.
+const HINTS: usize = 2;
+/// Different cases before they repeat, each time with other numbers.
+const CASES: u64 = 10_000;
+
+/// Where the demo says what it does; one line at a time.
+pub(crate) trait Say: Fn(&str) + Send + Sync + 'static {}
+impl<F: Fn(&str) + Send + Sync + 'static> Say for F {}
+
+struct Desk<S> {
+    agent: Agent,
+    /// Reads how many questions wait; answers none.
+    queue: Reviewer,
+    say: S,
+    was_full: AtomicBool,
+}
+
+/// Works until `stop` is done: `agent` and `reviewer` are connections with the
+/// tokens of a dev server.
+pub(crate) async fn work(
+    agent: Connection,
+    reviewer: Connection,
+    stop: impl Future<Output = ()>,
+    say: impl Say,
+) -> pointsman_client::Result<()> {
+    let desk = Arc::new(Desk {
+        agent: Agent::new(agent.clone()),
+        queue: Reviewer::new(reviewer),
+        say,
+        was_full: AtomicBool::new(false),
+    });
+    let worker = Worker::new(agent);
+    let cases = Arc::clone(&desk);
+    let take_up = |resumed| Arc::clone(&desk).take_up(resumed);
+    let pool = worker.run(stop, take_up);
+    tokio::select! {
+        ended = pool => ended,
+        () = cases.keep_busy() => Ok(()),
+    }
+}
+
+impl<S: Say> Desk<S> {
+    async fn keep_busy(&self) {
+        // A place of its own in the list of cases, or every start would be the same.
+        let first = (SystemEntropy.unit() * CASES as f64) as u64;
+        let mut hints = HINTS;
+        for number in first.. {
+            let open = self.wait_for_room().await;
+            match self.work_on(&cases::case(number)).await {
+                Ok(Some(escalation_id)) if hints > 0 => {
+                    hints -= 1;
+                    (self.say)("      in a second terminal:  pointsman inbox");
+                    let id = &escalation_id;
+                    (self.say)(&format!(
+                        "                             pointsman escalation approve {id}"
+                    ));
+                }
+                Ok(_) => {}
+                Err(error) => (self.say)(&format!("demo  cannot work: {error}")),
+            }
+            let pace = if open < MOST_OPEN / 2 { FIRST_PACE } else { PACE };
+            tokio::time::sleep(pace).await;
+        }
+    }
+
+    /// Waits until a person has answered enough; says so once.
+    async fn wait_for_room(&self) -> u64 {
+        loop {
+            let request = v1::ListEscalationsRequest { page_size: 1, ..Default::default() };
+            let open = match self.queue.list(request).await {
+                Ok(page) => page.open_count,
+                Err(_) => MOST_OPEN,
+            };
+            let is_full = open >= MOST_OPEN;
+            if is_full && !self.was_full.swap(true, Ordering::Relaxed) {
+                (self.say)(&format!(
+                    "demo  {open} questions wait for a person; nothing new until one is answered"
+                ));
+            }
+            if !is_full {
+                self.was_full.store(false, Ordering::Relaxed);
+                return open;
+            }
+            tokio::time::sleep(FIRST_PACE).await;
+        }
+    }
+
+    /// One case: looks things up, then acts. Returns the question, if there is one.
+    async fn work_on(&self, case: &Case) -> pointsman_client::Result<Option<String>> {
+        let start = StartRun {
+            goal: case.goal.clone(),
+            on_behalf_of: case.on_behalf_of.clone(),
+            ..StartRun::default()
+        };
+        let run = self.agent.start_run(start).await?;
+        for act in &case.steps {
+            match run.propose(proposal(act)).await? {
+                Proposed::Allowed(permit) => {
+                    execute(permit).await?;
+                    if !act.is_lookup {
+                        (self.say)(&format!("demo  {}: done, nobody needed to be asked", act.what));
+                    }
+                }
+                Proposed::Denied(denial) => {
+                    let reason = denial.decision.reason;
+                    (self.say)(&format!("demo  {}: refused, {reason}", act.what));
+                    run.finish(RunEnd::Failed).await?;
+                    return Ok(None);
+                }
+                Proposed::Waiting(wait) => {
+                    let id = wait.escalation_id().to_owned();
+                    let why = wait.decision().map(|it| it.reason.clone()).unwrap_or_default();
+                    (self.say)(&format!("demo  {}: waits for a person, {why}", act.what));
+                    (self.say)(&format!("      {id}"));
+                    return Ok(Some(id));
+                }
+            }
+        }
+        run.finish(RunEnd::Succeeded).await?;
+        Ok(None)
+    }
+
+    /// Goes on where a person answered.
+    async fn take_up(self: Arc<Self>, resumed: Resumed) {
+        let id = resumed.escalation_id().to_owned();
+        let run = self.agent.run(resumed.run_id());
+        if let Err(error) = self.follow(&run, resumed).await {
+            (self.say)(&format!("demo  {id}: answered, but {error}"));
+        }
+    }
+
+    async fn follow(&self, run: &RunHandle, resumed: Resumed) -> pointsman_client::Result<()> {
+        let id = resumed.escalation_id().to_owned();
+        let answer = resumed.answer()?;
+        let by = answer.resolution().map(|said| said.reviewer.clone()).unwrap_or_default();
+        let note = answer.resolution().map(|said| said.note.clone()).unwrap_or_default();
+        let note = if note.is_empty() { note } else { format!(", \"{note}\"") };
+        let (what, end) = match answer {
+            Answer::Approved(permit) => {
+                execute(permit).await?;
+                (format!("approved by {by}{note}: done"), RunEnd::Succeeded)
+            }
+            Answer::Modified(permit) => {
+                let arguments = String::from_utf8_lossy(permit.arguments()).into_owned();
+                execute(permit).await?;
+                (format!("changed by {by}{note}: done with {arguments}"), RunEnd::Succeeded)
+            }
+            Answer::Rejected(_) => {
+                resumed.acknowledge().await?;
+                (format!("rejected by {by}{note}: left undone"), RunEnd::Failed)
+            }
+            Answer::Responded(_) => {
+                resumed.acknowledge().await?;
+                (format!("answered by {by}{note}: taken as the tool's answer"), RunEnd::Succeeded)
+            }
+            Answer::Expired => {
+                resumed.acknowledge().await?;
+                ("nobody answered in time: left undone".to_owned(), RunEnd::Cancelled)
+            }
+            Answer::Cancelled | Answer::Lapsed(_) => return resumed.acknowledge().await,
+        };
+        (self.say)(&format!("demo  {id}: {what}"));
+        run.finish(end).await.map(|_| ())
+    }
+}
+
+fn proposal(act: &Act) -> Proposal {
+    let state = Bytes::from(format!(r#"{{"next":"after {}"}}"#, act.tool));
+    let schema_version = "demo/1".to_owned();
+    let draft = v1::CheckpointDraft { state, schema_version, credentials: Vec::new() };
+    Proposal::new(act.tool, act.arguments.clone())
+        .target(&act.target)
+        .reasoning(&act.reasoning)
+        .confidence(act.confidence)
+        .checkpoint(draft)
+        .redeem_if_allowed()
+        .detached()
+}
+
+async fn execute(permit: Permit) -> pointsman_client::Result<()> {
+    let tool = |_| async {
+        tokio::time::sleep(TOOL_TIME).await;
+        Ok::<_, Infallible>(Bytes::from_static(br#"{"status":"done"}"#))
+    };
+    permit.execute(tool).await?.report
+}
