@@ -15,7 +15,7 @@ use crate::wait::{Dispatcher, Wait};
 #[derive(Clone, Debug)]
 pub struct Agent {
     connection: Connection,
-    dispatcher: Arc<Dispatcher>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
 }
 
 /// What a run is for.

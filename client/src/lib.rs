@@ -56,6 +56,8 @@ mod proposal;
 mod retry;
 mod reviewer;
 mod runs;
+#[cfg(test)]
+mod testing;
 mod wait;
 mod watch;
 mod worker;

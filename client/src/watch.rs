@@ -167,7 +167,8 @@ impl QueueWatch {
             return Err(error);
         }
         let asked = error.retry_after().unwrap_or_default();
-        self.delay = Some(self.delay.unwrap_or(HEARTBEAT).max(asked));
+        let delay = self.delay.or_else(|| self.delays.next()).unwrap_or(HEARTBEAT);
+        self.delay = Some(delay.max(asked));
         Ok(QueueEvent::Interrupted(error))
     }
 
