@@ -137,9 +137,3 @@ pub(crate) fn say(text: impl AsRef<str>) {
     // If nobody reads it there is nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
 }
-
-/// Prints data on standard output.
-pub(crate) fn print(text: &str) {
-    // A reader that closed the pipe wants no more.
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
-}

@@ -1,64 +1,81 @@
-//! The `pointsman` command: replay and bench.
+//! The `pointsman` command: server, inbox, decisions, gate.
+//!
+//! `args` is the command line, one file per group of verbs does what it says,
+//! `output` prints, `exit` says how it ended.
 
+#![warn(unreachable_pub)]
+
+mod args;
+mod backup;
 mod bench;
-#[allow(dead_code, reason = "the verb that starts it is not here yet")]
+mod briefing;
+mod completion;
+mod context;
 mod demo;
+mod dev;
+mod escalation;
+mod exit;
+mod gate;
+mod id;
+mod measured;
+mod offline;
+mod output;
+mod prompt;
 mod replay;
+mod run;
+mod serve;
+mod span;
+mod token;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command};
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Puts a person at the switch: agents ask before they act, people answer.
-#[derive(Debug, Parser)]
-#[command(name = "pointsman", version)]
-struct Arguments {
-    /// A running dev server, for replay
-    #[arg(long, global = true, value_name = "URL")]
-    address: Option<String>,
-    /// The form of the data
-    #[arg(short, long, global = true, value_enum, default_value_t)]
-    output: Format,
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-/// The form of data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// Indented JSON.
-    Json,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Measure the server on this machine
-    Bench(bench::BenchArguments),
-    /// Run recorded trajectories through a real server and simulated reviewers
-    Replay(replay::ReplayArguments),
-}
-
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let is_json = arguments.output == Format::Json;
-    let (text, is_clean) = match arguments.verb {
-        Verb::Bench(verb) => {
-            let done = bench::bench(&verb).await?;
-            (if is_json { done.to_json()? } else { done.to_text() }, true)
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::new(Exit::Failure, format!("cannot start threads: {cause}")))
+        .and_then(|runtime| {
+            let ended = runtime.block_on(dispatch(arguments));
+            // A prompt that nobody answered must not keep the command alive.
+            runtime.shutdown_background();
+            ended
+        });
+    match ended {
+        Ok(exit) => exit.code().into(),
+        Err(failure) => {
+            output::write_error(&failure.to_string());
+            failure.exit.code().into()
         }
-        Verb::Replay(verb) => {
-            let done = replay::replay(&verb, arguments.address).await?;
-            let text = if is_json { done.to_json()? } else { done.to_text() };
-            (text, done.is_clean())
-        }
-    };
-    bench::print(&text);
-    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+    let context = Context::new(arguments.globals);
+    match arguments.command {
+        Command::Serve(arguments) => serve::serve(arguments).await,
+        Command::Dev(arguments) => dev::dev(arguments).await,
+        Command::Restore(arguments) => offline::restore(&context, arguments).await,
+        Command::Doctor(arguments) => offline::doctor(&context, arguments).await,
+        Command::Replay(arguments) => measured::replay(&context, arguments).await,
+        Command::Bench(arguments) => measured::bench(&context, arguments).await,
+        Command::Inbox(inbox) => escalation::inbox(&context, inbox).await,
+        Command::Escalation(verb) => escalation::dispatch(&context, verb).await,
+        Command::Run(verb) => run::dispatch(&context, verb).await,
+        Command::Gate(gate) => gate::gate(&context, gate).await,
+        Command::Token(verb) => token::dispatch(&context, verb).await,
+        Command::Backup(backup) => backup::backup(&context, backup).await,
+        Command::Completion(completion) => completion::completion(&context, &completion),
+        Command::Version => version::version(&context).await,
+    }
 }

@@ -1,0 +1,136 @@
+//! The command line. Every verb has an example in its help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use pointsman_client::{ADDRESS_VARIABLE, TOKEN_VARIABLE};
+
+use crate::backup::BackupArguments;
+use crate::bench::BenchArguments;
+use crate::completion::CompletionArguments;
+use crate::dev::DevArguments;
+use crate::escalation::{EscalationVerb, InboxArguments};
+use crate::gate::GateArguments;
+use crate::offline::{DoctorArguments, RestoreArguments};
+use crate::output::Format;
+use crate::replay::ReplayArguments;
+use crate::run::RunVerb;
+use crate::serve::ServeArguments;
+use crate::span::parse_span;
+use crate::token::TokenVerb;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done · 1 failed · 2 usage · 3 not found · 4 not authenticated ·
+5 not permitted · 6 conflict · 7 expired · 8 timed out here, still open ·
+10 rejected · 11 stopped · 12 does not verify
+
+First steps:
+  pointsman dev                      a server on this machine
+  pointsman inbox -w                 what waits for a person
+  pointsman esc approve ESC_ID       shows it, asks, lets exactly that run";
+
+/// Puts a person at the switch: agents ask before they act, people answer.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every verb understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Globals {
+    /// Where the server is [default: http://127.0.0.1:7420]
+    #[arg(long, global = true, env = ADDRESS_VARIABLE)]
+    #[arg(value_name = "URL", help_heading = "Global options")]
+    pub(crate) address: Option<String>,
+    /// The bearer token; better in the environment, where no process list shows it
+    #[arg(long, global = true, env = TOKEN_VARIABLE, hide_env_values = true)]
+    #[arg(value_name = "TOKEN", help_heading = "Global options")]
+    pub(crate) token: Option<String>,
+    /// Trust this certificate authority (PEM) and no other
+    #[arg(long, global = true, env = "POINTSMAN_TLS_CA", value_name = "FILE")]
+    #[arg(help_heading = "Global options")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// How long it may take: calls 10s, waiting for people without end
+    #[arg(long, global = true, env = "POINTSMAN_TIMEOUT", value_parser = parse_span)]
+    #[arg(value_name = "SPAN", help_heading = "Global options")]
+    pub(crate) timeout: Option<Duration>,
+    /// The form of the data
+    #[arg(short, long, global = true, env = "POINTSMAN_OUTPUT", value_enum)]
+    #[arg(default_value_t, help_heading = "Global options")]
+    pub(crate) output: Format,
+    /// Never ask: fail instead
+    #[arg(long, global = true, env = "POINTSMAN_NO_INPUT", help_heading = "Global options")]
+    pub(crate) no_input: bool,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+    /// Say what is going on
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(help_heading = "Global options")]
+    pub(crate) verbose: bool,
+}
+
+/// The groups of verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve agents, people and programs
+    Serve(ServeArguments),
+    /// Serve this machine for a try: ready tokens, example policy, demo agent
+    Dev(DevArguments),
+    /// Show what waits for a person, most urgent first
+    #[command(after_help = "Example: pointsman inbox -w")]
+    Inbox(InboxArguments),
+    /// Read and answer questions of agents
+    #[command(subcommand, visible_alias = "esc")]
+    Escalation(EscalationVerb),
+    /// Start and read runs of agents
+    #[command(subcommand)]
+    Run(RunVerb),
+    /// Run a command once a person, or the policy, has allowed it
+    Gate(GateArguments),
+    /// Manage the tokens of agents, reviewers and admins
+    #[command(subcommand)]
+    Token(TokenVerb),
+    /// Copy everything durable into a new folder on the server
+    Backup(BackupArguments),
+    /// Make a data directory of a backup
+    Restore(RestoreArguments),
+    /// Check every byte of a data directory or a backup
+    Doctor(DoctorArguments),
+    /// Run recorded trajectories through a real server and simulated reviewers
+    Replay(ReplayArguments),
+    /// Measure the server on this machine
+    Bench(BenchArguments),
+    /// Print the completion script of a shell
+    Completion(CompletionArguments),
+    /// Print the versions of this command and of the server
+    #[command(after_help = "Example: pointsman version -o json")]
+    Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense_and_every_verb_has_an_example() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let is_group = verb.get_subcommands().next().is_some();
+            assert!(is_group || help.contains("Example"), "{}", verb.get_name());
+            for inner in verb.get_subcommands() {
+                let help = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example"), "{} {}", verb.get_name(), inner.get_name());
+            }
+        }
+    }
+}

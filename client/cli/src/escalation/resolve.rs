@@ -1,0 +1,161 @@
+//! Answers: approve, reject, respond. What is answered is what was shown.
+
+use clap::Args;
+use pointsman_api::v1;
+use pointsman_api::v1::escalation::State;
+use pointsman_client::{Seen, Shown, Verdict};
+
+use super::{OneArguments, open};
+use crate::briefing::{briefing, resolution_line};
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::output::escape::inline;
+use crate::output::reflect::node_of;
+use crate::output::{time, write_error};
+use crate::prompt::{check_digest, confirm};
+
+/// What is approved.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArguments {
+    #[command(flatten)]
+    pub(crate) one: OneArguments,
+    /// The digest of what you have seen, at least 8 digits; left out: asks for it
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<String>,
+    /// Why; the agent sees it
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "TEXT")]
+    pub(crate) note: String,
+}
+
+/// What is rejected, and why.
+#[derive(Debug, Args)]
+pub(crate) struct RejectArguments {
+    #[command(flatten)]
+    pub(crate) one: OneArguments,
+    /// A code for the reason, such as wrong_amount
+    #[arg(long, value_name = "CODE", required_unless_present = "note")]
+    pub(crate) reason: Option<String>,
+    /// Why; the agent sees it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// The digest of what you have seen, at least 8 digits
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<String>,
+}
+
+/// What is answered in the tool's place.
+#[derive(Debug, Args)]
+pub(crate) struct RespondArguments {
+    #[command(flatten)]
+    pub(crate) one: OneArguments,
+    /// The answer that the agent takes for the tool's; @FILE reads it, @- from
+    /// standard input
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(crate) with: String,
+    /// Why; the agent sees it
+    #[arg(long, default_value_t, hide_default_value = true, value_name = "TEXT")]
+    pub(crate) note: String,
+    /// The digest of what you have seen, at least 8 digits
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<String>,
+}
+
+/// Approves: at a terminal after showing everything, in a script by digest.
+pub(super) async fn approve(context: &Context, approve: ApproveArguments) -> Result<Exit, Failure> {
+    let (reviewer, shown) = open(context, &approve.one).await?;
+    must_be_open(&shown)?;
+    must_be_seen(context, &shown, approve.digest.as_deref(), "Approve as shown").await?;
+    let resolved =
+        reviewer.resolve(Seen::from(&shown.escalation), Verdict::Approve, approve.note).await?;
+    show_resolved(context, &resolved);
+    Ok(Exit::Ok)
+}
+
+/// Rejects.
+pub(super) async fn reject(context: &Context, reject: RejectArguments) -> Result<Exit, Failure> {
+    let (reviewer, shown) = open(context, &reject.one).await?;
+    must_be_open(&shown)?;
+    if let Some(digest) = &reject.digest {
+        check_digest(digest, &shown.escalation.action_digest)?;
+    }
+    let verdict = Verdict::Reject(reject.reason.unwrap_or_default());
+    let note = reject.note.unwrap_or_default();
+    let resolved = reviewer.resolve(Seen::from(&shown.escalation), verdict, note).await?;
+    show_resolved(context, &resolved);
+    Ok(Exit::Ok)
+}
+
+/// Answers in the tool's place.
+pub(super) async fn respond(context: &Context, respond: RespondArguments) -> Result<Exit, Failure> {
+    let response = text_or_file(&respond.with)?;
+    let (reviewer, shown) = open(context, &respond.one).await?;
+    must_be_open(&shown)?;
+    if let Some(digest) = &respond.digest {
+        check_digest(digest, &shown.escalation.action_digest)?;
+    }
+    let verdict = Verdict::Respond(response.into());
+    let resolved = reviewer.resolve(Seen::from(&shown.escalation), verdict, respond.note).await?;
+    show_resolved(context, &resolved);
+    Ok(Exit::Ok)
+}
+
+/// Refuses to answer what is closed already, in the words that the server has.
+pub(super) fn must_be_open(shown: &Shown) -> Result<(), Failure> {
+    let exit = match shown.escalation.state() {
+        State::Open => return Ok(()),
+        State::Expired => Exit::Expired,
+        State::Resolved | State::Cancelled | State::Unspecified => Exit::Conflict,
+    };
+    let now = shown.server_time.unwrap_or_else(time::local_now);
+    let line = resolution_line(&shown.escalation, &now).unwrap_or_default();
+    let first = line.lines().next().unwrap_or_default();
+    let id = inline(&shown.escalation.escalation_id);
+    let what = format!("{id} is closed: {}. Yours was not recorded", first.trim_end_matches('.'));
+    Err(Failure::new(exit, what).next(format!("See: pointsman esc get {id}")))
+}
+
+/// Makes sure that whoever permits something has seen it: by the digest given, or
+/// by showing everything and asking for the digest's digits.
+pub(super) async fn must_be_seen(
+    context: &Context,
+    shown: &Shown,
+    digest: Option<&str>,
+    question: &str,
+) -> Result<(), Failure> {
+    let escalation = &shown.escalation;
+    if let Some(digest) = digest {
+        return check_digest(digest, &escalation.action_digest);
+    }
+    if !context.may_ask() {
+        let id = inline(&escalation.escalation_id);
+        return Err(Failure::usage("without a terminal the digest of what was seen must be named")
+            .next(format!("pointsman esc get {id}   then add: --digest HEX")));
+    }
+    let now = shown.server_time.unwrap_or_else(time::local_now);
+    write_error(&briefing(escalation, &now, &context.output));
+    confirm(question, &escalation.action_digest).await
+}
+
+/// Says what was recorded.
+pub(super) fn show_resolved(context: &Context, resolved: &v1::Escalation) {
+    let node = node_of("Escalation", resolved);
+    context.output.one(&node, || {
+        let now = time::local_now();
+        let line = resolution_line(resolved, &now).unwrap_or_default();
+        format!("{}  {line}", inline(&resolved.escalation_id))
+    });
+}
+
+/// The text itself, or the content of a file behind `@`; `@-` is standard input.
+pub(crate) fn text_or_file(text: &str) -> Result<Vec<u8>, Failure> {
+    let Some(path) = text.strip_prefix('@') else {
+        return Ok(text.as_bytes().to_vec());
+    };
+    let read = if path == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|cause| Failure::usage(format!("cannot read {path}: {cause}")))
+}
