@@ -13,7 +13,7 @@ use crate::domain::payload::{PayloadDraft, PayloadRef, SALT_LENGTH};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{self, Record, RequestRecord};
 use crate::store::{
-    CommitError, CommitLane, Committed, Expectation, Transaction, Versioned, Write, keys,
+    CommitError, CommitLane, Committed, Direction, Expectation, Transaction, Versioned, Write, keys,
 };
 
 const REQUEST_TAG: &str = "pointsman.request.v1";
@@ -226,27 +226,58 @@ impl Engine {
                 Ok((value, results)) => {
                     self.commit(tx, request.as_ref(), results).await.map(|done| (value, done))
                 }
-                Err(refusal) => Err(Some(refusal)),
+                Err(refusal) => Err(self.reads_hold(&tx).await?.then_some(refusal)),
             };
             match committed {
                 Ok((value, done)) => {
                     let Committed { sequence, time, .. } = done;
                     return Ok(Answer { value, sequence, time, is_replayed: false });
                 }
-                // A refusal may be the echo of the caller's own first call, and
-                // a conflict too: its kept answer comes before either.
                 Err(refusal) => {
-                    if let Some(answer) = self.kept_answer(by, request.as_ref(), operation).await? {
-                        return Ok(answer);
-                    }
-                    if let Some(refusal) = refusal {
-                        return Err(refusal);
+                    // A refusal may be the echo of the caller's own first call,
+                    // and a conflict too: its kept answer comes before either.
+                    let kept = self.kept_answer(by, request.as_ref(), operation).await;
+                    match (kept, refusal) {
+                        (Ok(Some(answer)), _) => return Ok(answer),
+                        // The commit may be durable: that reading fails now as
+                        // well must not turn this into "nothing happened".
+                        (_, Some(unknown @ Error::Stopping { effect: Effect::Unknown })) => {
+                            return Err(unknown);
+                        }
+                        (Err(error), _) | (Ok(None), Some(error)) => return Err(error),
+                        (Ok(None), None) => {}
                     }
                 }
             }
             tokio::task::yield_now().await;
         }
         Err(Error::Overloaded { retry_after: OVERLOAD_RETRY })
+    }
+
+    /// Whether everything that was read is still as it was. Two reads need not
+    /// see the same moment: a refusal that rests on such a mixture, which no
+    /// commit ever showed, is a conflict and not an answer.
+    async fn reads_hold(&self, tx: &Tx<'_>) -> Result<bool, Error> {
+        for expectation in &tx.transaction.expectations {
+            let holds = match expectation {
+                Expectation::Key { key, version } => {
+                    let found = self.0.store.read(key).await.map_err(read_error)?;
+                    found.map(|found| found.version) == *version
+                }
+                Expectation::Range { range, rows, complete } => {
+                    let (range, limit) = (range.clone(), rows.len() + 1);
+                    let found = self.0.store.scan(range, Direction::Ascending, limit).await;
+                    let found = found.map_err(read_error)?.rows;
+                    let now = found.iter().map(|(key, row)| (key, row.version));
+                    let then = rows.iter().map(|(key, version)| (key, *version));
+                    now.take(rows.len()).eq(then) && !(*complete && found.len() > rows.len())
+                }
+            };
+            if !holds {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Commits; `Err(None)` is a conflict.
