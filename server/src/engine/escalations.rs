@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::list::{Listed, Page};
 use super::operation::{Answer, Operation, Tx};
 use super::views::{Depth, EscalationView};
-use super::{Engine, authorize, closing, read_error, validate};
+use super::{Engine, authorize, closing, limits, read_error, validate};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{
@@ -32,6 +32,12 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Refuses names that no escalation can have.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        validate::length("filter.lane", self.lane.as_bytes(), limits::MAX_LANE_BYTES)?;
+        validate::length("filter.agent", self.agent.as_bytes(), limits::MAX_PRINCIPAL_BYTES)
+    }
+
     /// Whether the filter shows the escalation.
     pub fn shows(&self, escalation: &Escalation) -> bool {
         (self.lane.is_empty() || self.lane == escalation.lane)
@@ -171,6 +177,7 @@ impl Engine {
         depth: Depth,
     ) -> Result<EscalationPage, Error> {
         authorize::see_queue(caller)?;
+        filter.check()?;
         let tenant = &caller.tenant;
         let (range, direction) = match state {
             EscalationState::Open => (keys::queue(tenant), Direction::Ascending),

@@ -18,6 +18,8 @@ pub const MAX_PRECONDITIONS_BYTES: usize = 4 * 1024;
 pub const MAX_TOOL_BYTES: usize = 128;
 /// The longest name of a principal, in bytes.
 pub const MAX_PRINCIPAL_BYTES: usize = 128;
+/// The longest name of a lane, in bytes.
+pub const MAX_LANE_BYTES: usize = 32;
 /// The longest name of whom an agent acts for, in bytes.
 pub const MAX_ON_BEHALF_OF_BYTES: usize = 256;
 /// The longest schema version, in bytes.

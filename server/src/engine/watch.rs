@@ -125,6 +125,7 @@ impl Engine {
         watch: Watch,
     ) -> Result<EscalationWatch, Error> {
         authorize::see_queue(caller)?;
+        watch.filter.check()?;
         let bounds = HEARTBEAT_MIN..=HEARTBEAT_MAX;
         let silence = validate::span("heartbeat", watch.heartbeat, HEARTBEAT_DEFAULT, bounds)?;
         let store = &self.0.store;

@@ -39,7 +39,7 @@ impl CheckpointService for Checkpoints {
             lease: span(message.lease),
             wait: span(message.wait),
             run: convert::optional_id("run_id", &message.run_id)?,
-            ..ClaimResumptions::default()
+            escalation: convert::optional_id("escalation_id", &message.escalation_id)?,
         };
         // It may wait for half a minute; shutdown must not wait for it.
         let claimed = tokio::select! {
