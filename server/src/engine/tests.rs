@@ -3,6 +3,7 @@
 
 mod claims;
 mod main_road;
+mod model;
 mod races;
 mod redeeming;
 mod requests;
