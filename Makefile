@@ -37,7 +37,7 @@ release: ## Build the optimised `pointsman` into target/release
 
 .PHONY: test
 test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, docs, licences
-	@rm -f target/steps.txt
+	@rm -rf target/steps.txt target/failed-to-run.txt target/e2e-logs
 	@$(STEP) "format (rustfmt)"              $(MAKE) fmt-check
 	@$(STEP) "tools (buf)"                   $(MAKE) $(BUF)
 	@$(STEP) "protos (buf)"                  $(MAKE) protos
@@ -55,9 +55,10 @@ check: ## Unit and end-to-end tests alone
 
 .PHONY: soak
 soak: ## The long forms of the fault and race tests
-	@rm -f target/steps.txt
+	@rm -rf target/steps.txt target/failed-to-run.txt target/e2e-logs
 	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
 	@$(STEP) "long fault tests"              env POINTSMAN_SOAK=1 cargo test --locked --test e2e -- --nocapture
+	@$(STEP) "long model test"               env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
 	@$(STEP) --summary
 
 .PHONY: fmt

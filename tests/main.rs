@@ -9,7 +9,18 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking, and its waits are bounded by the real clock"
+    unreachable_pub,
+    reason = "a test fails by panicking, and its waits are bounded by the real clock; its modules are public to each other"
 )]
 
+mod authorization;
+mod bad_input;
+mod cuts;
+mod damage;
+mod full_disk;
+mod harness;
+mod kills;
+mod races;
+mod road;
 mod tidy;
+mod toctou;

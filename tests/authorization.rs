@@ -1,0 +1,140 @@
+//! Who may call what: every rpc of the API, without a token, with a wrong one,
+//! and with every role. The table is checked against the descriptors, so that a
+//! new rpc without a row fails.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use pointsman_api::FILE_DESCRIPTOR_SET;
+use pointsman_api::v1::Role;
+use pointsman_client::{Error, ErrorKind};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::Code;
+
+use crate::bad_input::requests::World;
+use crate::harness::api::{ADMIN, AGENT, REVIEWER};
+use crate::harness::fixture::Fixture;
+use crate::harness::{policy, raw};
+
+const EVERYBODY: &[&str] = &[AGENT, REVIEWER, ADMIN];
+
+/// Each rpc with the ready-made tokens that may call it.
+const TABLE: &[(&str, &[&str])] = &[
+    ("RunService/StartRun", &[AGENT]),
+    ("RunService/GetRun", EVERYBODY),
+    ("RunService/ListRuns", EVERYBODY),
+    ("RunService/FinishRun", &[AGENT]),
+    ("ActionService/ProposeAction", &[AGENT]),
+    ("ActionService/RedeemGrant", &[AGENT]),
+    ("ActionService/ReportOutcomes", &[AGENT]),
+    ("ActionService/GetAction", EVERYBODY),
+    ("ActionService/ListActions", EVERYBODY),
+    ("EscalationService/GetEscalation", EVERYBODY),
+    ("EscalationService/ListEscalations", &[REVIEWER, ADMIN]),
+    ("EscalationService/WatchEscalations", &[REVIEWER, ADMIN]),
+    ("EscalationService/ClaimEscalation", &[REVIEWER]),
+    ("EscalationService/RenewClaim", &[REVIEWER]),
+    ("EscalationService/ReleaseEscalation", &[REVIEWER]),
+    ("EscalationService/ResolveEscalation", &[REVIEWER]),
+    ("EscalationService/AwaitResolutions", &[AGENT]),
+    ("CheckpointService/GetCheckpoint", EVERYBODY),
+    ("CheckpointService/ClaimResumptions", &[AGENT]),
+    ("CheckpointService/AcknowledgeResumption", &[AGENT]),
+    ("AdminService/GetServerInfo", EVERYBODY),
+    ("AdminService/CreateToken", &[ADMIN]),
+    ("AdminService/ListTokens", &[ADMIN]),
+    ("AdminService/RevokeToken", &[ADMIN]),
+    ("AdminService/CreateBackup", &[ADMIN]),
+];
+
+/// Every method of the API as `Service/Method`.
+fn methods() -> Vec<String> {
+    let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let mut methods = Vec::new();
+    for file in files.file.iter().filter(|file| file.package() == "pointsman.v1") {
+        for service in &file.service {
+            let name = |method: &prost_types::MethodDescriptorProto| {
+                format!("{}/{}", service.name(), method.name())
+            };
+            methods.extend(service.method.iter().map(name));
+        }
+    }
+    methods.sort();
+    methods
+}
+
+#[test]
+fn the_table_has_every_rpc() {
+    let mut table: Vec<_> = TABLE.iter().map(|(method, _)| (*method).to_owned()).collect();
+    table.sort();
+    assert_eq!(table, methods());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rpc_is_refused_to_whoever_may_not_call_it() {
+    let world = World::new(Fixture::start(policy::BY_NAME).await).await;
+    let channel = raw::channel(world.fixture.address());
+    let revoked = revoked_token(&world.fixture).await;
+    let mut findings = Vec::new();
+    for (method, roles) in TABLE {
+        let path = format!("/pointsman.v1.{method}");
+        // A request that whoever may send it would have granted.
+        let message = Bytes::from(world.request(&path).await.1);
+        let sequence = world.sequence().await;
+        for token in [None, Some("nobody"), Some(""), Some(&*revoked)] {
+            let answer = raw::call(&channel, &path, token, message.clone()).await;
+            if !is_refusal(&answer, Code::Unauthenticated, "TOKEN_INVALID") {
+                findings.push(format!("{method}, token {token:?}: {answer:?}"));
+            }
+        }
+        for token in EVERYBODY.iter().filter(|token| !roles.contains(token)) {
+            let answer = raw::call(&channel, &path, Some(token), message.clone()).await;
+            if !is_refusal(&answer, Code::PermissionDenied, "ROLE_REQUIRED") {
+                findings.push(format!("{method}, {token}: {answer:?}"));
+            }
+        }
+        if world.sequence().await != sequence {
+            findings.push(format!("{method}: a refused call left an event"));
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+async fn revoked_token(fixture: &Fixture) -> String {
+    let admin = fixture.admin();
+    let created = admin.create_token("left", &[Role::Admin], None).await.unwrap();
+    admin.revoke_token(created.token.token_id).await.unwrap();
+    created.secret
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_call_is_not_told_otherwise() {
+    let fixture = Fixture::start(policy::BY_NAME).await;
+    let channel = raw::channel(fixture.address());
+    let streams = ["WatchEscalations", "AwaitResolutions"];
+    let mut findings = BTreeMap::new();
+    for (method, roles) in TABLE {
+        // An open stream has no first message to wait for.
+        if streams.iter().any(|stream| method.ends_with(stream)) {
+            continue;
+        }
+        let path = format!("/pointsman.v1.{method}");
+        for token in *roles {
+            let Err(status) = raw::call(&channel, &path, Some(token), Bytes::new()).await else {
+                continue;
+            };
+            let error = Error::from(status);
+            if matches!(error.code(), Code::Unauthenticated | Code::PermissionDenied) {
+                findings.insert((*method, *token), error);
+            }
+        }
+    }
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+fn is_refusal(answer: &Result<Bytes, tonic::Status>, code: Code, reason: &str) -> bool {
+    let Err(status) = answer else { return false };
+    let error = Error::from(status.clone());
+    error.kind() == ErrorKind::Refused && error.code() == code && error.reason_name() == reason
+}

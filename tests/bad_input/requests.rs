@@ -1,0 +1,285 @@
+//! A valid request for every rpc: what bad values are put into.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pointsman_api::v1;
+use pointsman_client::{Permit, Proposal, RunHandle, Wait};
+use prost::Message;
+
+use crate::harness::api::{ADMIN, AGENT, REVIEWER, request_id};
+use crate::harness::fixture::{Fixture, allowed, asked, span};
+
+/// A server with something to call about.
+pub struct World {
+    /// The server.
+    pub fixture: Fixture,
+    run: RunHandle,
+    backups: AtomicU64,
+}
+
+impl World {
+    /// Starts a run on the server.
+    pub async fn new(fixture: Fixture) -> Self {
+        let run = fixture.run().await;
+        Self { fixture, run, backups: AtomicU64::new(0) }
+    }
+
+    /// The newest sequence: it rises with every event.
+    pub async fn sequence(&self) -> u64 {
+        self.fixture.admin().server_info().await.unwrap().sequence
+    }
+
+    /// A valid request for a method, and the token that may send it.
+    pub async fn request(&self, path: &str) -> (&'static str, Vec<u8>) {
+        let method = path.rsplit('/').next().unwrap();
+        let service = path.trim_start_matches("/pointsman.v1.").split('/').next().unwrap();
+        match service {
+            "RunService" => self.run_request(method).await,
+            "ActionService" => self.action_request(method).await,
+            "EscalationService" => self.escalation_request(method).await,
+            "CheckpointService" => self.checkpoint_request(method).await,
+            "AdminService" => self.admin_request(method).await,
+            _ => panic!("no valid request for {path}: add one"),
+        }
+    }
+
+    async fn run_request(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let run_id = self.run.run_id().to_owned();
+        let message = match method {
+            "StartRun" => v1::StartRunRequest {
+                request_id: request_id(),
+                on_behalf_of: "ada".to_owned(),
+                parent_run_id: run_id,
+                goal: "reach it".to_owned(),
+            }
+            .encode_to_vec(),
+            "GetRun" => v1::GetRunRequest { run_id }.encode_to_vec(),
+            "ListRuns" => {
+                v1::ListRunsRequest { page_size: 5, ..Default::default() }.encode_to_vec()
+            }
+            "FinishRun" => v1::FinishRunRequest {
+                request_id: request_id(),
+                run_id: self.fixture.run().await.run_id().to_owned(),
+                state: v1::run::State::Succeeded.into(),
+            }
+            .encode_to_vec(),
+            _ => panic!("no valid request for {method}: add one"),
+        };
+        (AGENT, message)
+    }
+
+    async fn action_request(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let run_id = self.run.run_id().to_owned();
+        let message = match method {
+            "ProposeAction" => v1::ProposeActionRequest {
+                request_id: request_id(),
+                run_id,
+                tool: "ask_it".to_owned(),
+                tool_schema_version: "1".to_owned(),
+                target: "A-1".to_owned(),
+                arguments: "{}".into(),
+                preconditions: "{}".into(),
+                reasoning: "because".to_owned(),
+                confidence: Some(0.5),
+                tool_call_id: "call-1".to_owned(),
+                checkpoint: Some(draft()),
+                redeem_if_allowed: false,
+                resume_mode: v1::ResumeMode::Detached.into(),
+            }
+            .encode_to_vec(),
+            "RedeemGrant" => {
+                let permit = self.permit().await;
+                v1::RedeemGrantRequest {
+                    request_id: request_id(),
+                    grant_id: permit.grant().grant_id.clone(),
+                    action_id: permit.action_id().to_owned(),
+                    run_id,
+                    tool: "allow_it".to_owned(),
+                    arguments: "{}".into(),
+                    ..Default::default()
+                }
+                .encode_to_vec()
+            }
+            "ReportOutcomes" => {
+                let redeemed = self.permit().await.redeem().await.unwrap();
+                let outcomes = vec![redeemed.into_report(true, "done")];
+                v1::ReportOutcomesRequest { request_id: request_id(), outcomes }.encode_to_vec()
+            }
+            "GetAction" => {
+                let action_id = self.permit().await.action_id().to_owned();
+                v1::GetActionRequest { action_id }.encode_to_vec()
+            }
+            "ListActions" => v1::ListActionsRequest { run_id, page_size: 5, ..Default::default() }
+                .encode_to_vec(),
+            _ => panic!("no valid request for {method}: add one"),
+        };
+        (AGENT, message)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one exhaustive match over the methods")]
+    async fn escalation_request(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let heartbeat = Some(span(Duration::from_secs(1)));
+        let request_id = request_id();
+        let filter = Some(v1::EscalationFilter {
+            lane: "main".to_owned(),
+            min_severity: v1::SeverityTier::Low.into(),
+            agent: "agent".to_owned(),
+            run_id: self.run.run_id().to_owned(),
+        });
+        let message = match method {
+            "GetEscalation" => {
+                let escalation_id = self.open().await.escalation_id().to_owned();
+                v1::GetEscalationRequest { escalation_id }.encode_to_vec()
+            }
+            "ListEscalations" => v1::ListEscalationsRequest {
+                page_size: 5,
+                state: v1::escalation::State::Open.into(),
+                filter,
+                view: v1::EscalationView::Full.into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "WatchEscalations" => v1::WatchEscalationsRequest {
+                filter,
+                view: v1::EscalationView::Full.into(),
+                heartbeat,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "ClaimEscalation" => v1::ClaimEscalationRequest {
+                request_id,
+                escalation_id: self.open().await.escalation_id().to_owned(),
+                lease: Some(span(Duration::from_secs(60))),
+            }
+            .encode_to_vec(),
+            "RenewClaim" => {
+                let claimed = self.claimed().await;
+                v1::RenewClaimRequest {
+                    request_id,
+                    claim_epoch: claimed.claim.unwrap().claim_epoch,
+                    escalation_id: claimed.escalation_id,
+                    lease: Some(span(Duration::from_secs(60))),
+                }
+                .encode_to_vec()
+            }
+            "ReleaseEscalation" => {
+                let claimed = self.claimed().await;
+                v1::ReleaseEscalationRequest {
+                    request_id,
+                    claim_epoch: claimed.claim.unwrap().claim_epoch,
+                    escalation_id: claimed.escalation_id,
+                }
+                .encode_to_vec()
+            }
+            "ResolveEscalation" => {
+                let claimed = self.claimed().await;
+                let modify = v1::Modify { arguments: "{}".into(), target: Some("B-2".to_owned()) };
+                v1::ResolveEscalationRequest {
+                    request_id,
+                    escalation_id: claimed.escalation_id,
+                    etag: claimed.etag,
+                    action_digest: claimed.action_digest,
+                    claim_epoch: claimed.claim.unwrap().claim_epoch,
+                    note: "edited".to_owned(),
+                    resolution: Some(v1::resolve_escalation_request::Resolution::Modify(modify)),
+                }
+                .encode_to_vec()
+            }
+            "AwaitResolutions" => {
+                let details = self.open().await.details().clone();
+                let wait =
+                    v1::WaitRef { escalation_id: details.escalation_id, wait_id: details.wait_id };
+                let scope = Some(v1::await_resolutions_request::Scope::Wait(wait));
+                let message = v1::AwaitResolutionsRequest { heartbeat, scope }.encode_to_vec();
+                return (AGENT, message);
+            }
+            _ => panic!("no valid request for {method}: add one"),
+        };
+        (REVIEWER, message)
+    }
+
+    async fn checkpoint_request(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let message = match method {
+            "GetCheckpoint" => {
+                let checkpoint_id = self.open().await.details().checkpoint_id.clone();
+                v1::GetCheckpointRequest { checkpoint_id }.encode_to_vec()
+            }
+            "ClaimResumptions" => v1::ClaimResumptionsRequest {
+                request_id: request_id(),
+                max_items: 1,
+                lease: Some(span(Duration::from_secs(30))),
+                wait: None,
+                run_id: self.run.run_id().to_owned(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "AcknowledgeResumption" => {
+                let wait = self.open().await;
+                let seen = self.fixture.shown(wait.escalation_id()).await;
+                self.fixture.reviewer().reject(&seen, "", "").await.unwrap();
+                v1::AcknowledgeResumptionRequest {
+                    request_id: request_id(),
+                    escalation_id: wait.escalation_id().to_owned(),
+                    epoch: 1,
+                }
+                .encode_to_vec()
+            }
+            _ => panic!("no valid request for {method}: add one"),
+        };
+        (AGENT, message)
+    }
+
+    async fn admin_request(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let message = match method {
+            "GetServerInfo" => v1::GetServerInfoRequest {}.encode_to_vec(),
+            "CreateToken" => v1::CreateTokenRequest {
+                request_id: request_id(),
+                principal: "somebody".to_owned(),
+                roles: vec![v1::Role::Reviewer.into()],
+                ttl: Some(span(Duration::from_secs(3_600))),
+            }
+            .encode_to_vec(),
+            "ListTokens" => {
+                v1::ListTokensRequest { page_size: 5, ..Default::default() }.encode_to_vec()
+            }
+            "RevokeToken" => {
+                let created = self.fixture.admin();
+                let created =
+                    created.create_token("gone", &[v1::Role::Reviewer], None).await.unwrap();
+                let token_id = created.token.token_id;
+                v1::RevokeTokenRequest { request_id: request_id(), token_id }.encode_to_vec()
+            }
+            "CreateBackup" => {
+                let name = format!("backup-{}", self.backups.fetch_add(1, Ordering::Relaxed));
+                v1::CreateBackupRequest { name }.encode_to_vec()
+            }
+            _ => panic!("no valid request for {method}: add one"),
+        };
+        (ADMIN, message)
+    }
+
+    async fn permit(&self) -> Permit {
+        allowed(&self.run, Proposal::new("allow_it", "{}")).await
+    }
+
+    async fn open(&self) -> Wait {
+        asked(&self.run, Proposal::new("ask_it", "{}").checkpoint(draft()).detached()).await
+    }
+
+    async fn claimed(&self) -> v1::Escalation {
+        let wait = self.open().await;
+        self.fixture.reviewer().claim(wait.escalation_id(), None).await.unwrap()
+    }
+}
+
+fn draft() -> v1::CheckpointDraft {
+    v1::CheckpointDraft {
+        state: "{}".into(),
+        schema_version: "test/1".to_owned(),
+        credentials: vec![v1::CredentialRef {
+            name: "api".to_owned(),
+            reference: "vault:api".to_owned(),
+        }],
+    }
+}

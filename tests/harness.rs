@@ -1,0 +1,17 @@
+//! What the end-to-end tests stand on: real servers, real disks, real cuts.
+//!
+//! Nothing here knows what a test wants to show; it offers servers, callers,
+//! faults and bounded waits.
+
+pub mod api;
+pub mod child;
+pub mod disk;
+pub mod fixture;
+pub mod ledger;
+pub mod load;
+pub mod policy;
+pub mod poll;
+pub mod proxy;
+pub mod raw;
+pub mod seed;
+pub mod verify;

@@ -1,0 +1,176 @@
+//! The server as a process of its own, to be killed.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use pointsman_api::v1;
+
+use super::api;
+use super::poll::eventually;
+
+/// Where the logs of all servers stay, to be read after a failure.
+const LOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/e2e-logs");
+
+/// Where a server has its data, and how it is called.
+pub struct Place {
+    data: PathBuf,
+    log: PathBuf,
+    port: u16,
+    variables: Vec<(String, String)>,
+}
+
+/// A running server; dropping it kills it.
+pub struct Server {
+    process: Child,
+    address: String,
+    log: PathBuf,
+}
+
+/// The `pointsman` command, built from these sources.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(status.success(), "`pointsman` does not build");
+        let tests = std::env::current_exe().unwrap();
+        tests.parent().unwrap().parent().unwrap().join("pointsman")
+    })
+}
+
+// === impl Place ===
+
+impl Place {
+    /// A server with its data under `disk` and its policy under `notes`; the two
+    /// may be the same folder.
+    pub fn new(disk: &Path, notes: &Path, policy: &str) -> Self {
+        let policy_file = notes.join("policy.yaml");
+        std::fs::write(&policy_file, policy).unwrap();
+        let port = free_port();
+        std::fs::create_dir_all(LOGS).unwrap();
+        let log = Path::new(LOGS).join(format!("{}-{port}.log", std::process::id()));
+        let mut place = Self { data: disk.join("data"), log, port, variables: Vec::new() };
+        place.set("POINTSMAN_POLICY_FILE", policy_file.to_str().unwrap());
+        place.set("POINTSMAN_DEV", "true");
+        place
+    }
+
+    /// Sets a variable of the server's environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The small disks of the tests are below the usual watermarks.
+    pub fn set_watermarks(&mut self, intake_mib: u64, normal_mib: u64) {
+        self.set("POINTSMAN_DISK_INTAKE_BYTES", &(intake_mib << 20).to_string());
+        self.set("POINTSMAN_DISK_INTAKE_PERCENT", "0");
+        self.set("POINTSMAN_DISK_NORMAL_BYTES", &(normal_mib << 20).to_string());
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The log of all its servers.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// The `pointsman` command with a verb, in this place's environment.
+    pub fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .arg(verb)
+            .env("POINTSMAN_DATA_DIR", &self.data)
+            .env("POINTSMAN_LISTEN", format!("127.0.0.1:{}", self.port))
+            .envs(self.variables.iter().cloned())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the server; it may not be ready yet.
+    pub fn serve(&self) -> Server {
+        let file = File::options().create(true).append(true).open(&self.log).unwrap();
+        let process =
+            self.command("serve").stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        let address = format!("http://127.0.0.1:{}", self.port);
+        println!("{address} logs into {}", self.log.display());
+        Server { process, address, log: self.log.clone() }
+    }
+
+    /// Starts the server and waits until it answers.
+    pub async fn serve_ready(&self, limit: Duration) -> Server {
+        let mut server = self.serve();
+        server.ready(limit).await;
+        server
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Waits until the server answers; fails if it ends instead.
+    pub async fn ready(&mut self, limit: Duration) {
+        let connection = api::connect(&self.address, api::ADMIN);
+        let log = self.log.clone();
+        let process = &mut self.process;
+        eventually("the server answers", limit, || {
+            let ended = process.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", tail(&log));
+            let mut service = connection.admin_service();
+            async move { service.get_server_info(v1::GetServerInfoRequest {}).await.ok() }
+        })
+        .await;
+    }
+
+    /// Kills the process at once, as `kill -9` does.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(mut self, limit: Duration) -> ExitStatus {
+        let process = &mut self.process;
+        eventually("the server ends", limit, || {
+            let ended = process.try_wait().unwrap();
+            async move { ended }
+        })
+        .await
+    }
+
+    /// The last lines of all its lives' logs.
+    pub fn log(&self) -> String {
+        tail(&self.log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _may_have_ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

@@ -1,0 +1,122 @@
+//! A server of one test, in its process, with callers.
+
+use std::time::Duration;
+
+use pointsman_api::v1;
+use pointsman_client::{
+    Admin, Agent, Connection, Permit, Proposal, Proposed, Reviewer, RunHandle, Runs, StartRun, Wait,
+};
+use pointsman_server::config::Config;
+use pointsman_server::run::{self, RunningServer};
+use tempfile::TempDir;
+
+use super::api::{ADMIN, AGENT, REVIEWER, connect};
+
+/// A running server with a folder of its own.
+pub struct Fixture {
+    server: Option<RunningServer>,
+    address: String,
+    config: Config,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    /// Starts a server in dev mode under a policy.
+    pub async fn start(policy: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let policy_file = folder.path().join("policy.yaml");
+        std::fs::write(&policy_file, policy).unwrap();
+        let mut config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: folder.path().join("data"),
+            policy_file: Some(policy_file),
+            dev: true,
+            shutdown_grace_seconds: 1,
+            ..Config::default()
+        };
+        log_to_the_test();
+        let server = run::start(config.clone()).await.unwrap();
+        config.listen = server.local_addr();
+        let address = format!("http://{}", config.listen);
+        Self { server: Some(server), address, config, _folder: folder }
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Stops the server and starts it again on the same data and port.
+    pub async fn restart(&mut self) {
+        self.server.take().unwrap().shutdown().await.unwrap();
+        self.server = Some(run::start(self.config.clone()).await.unwrap());
+    }
+
+    /// A connection of whoever has the token.
+    pub fn connection(&self, token: &str) -> Connection {
+        connect(self.address(), token)
+    }
+
+    /// The ready-made agent.
+    pub fn agent(&self) -> Agent {
+        Agent::new(self.connection(AGENT))
+    }
+
+    /// The ready-made reviewer.
+    pub fn reviewer(&self) -> Reviewer {
+        Reviewer::new(self.connection(REVIEWER))
+    }
+
+    /// The ready-made admin.
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.connection(ADMIN))
+    }
+
+    /// Reads runs and actions as the admin.
+    pub fn runs(&self) -> Runs {
+        Runs::new(self.connection(ADMIN))
+    }
+
+    /// A new run of the ready-made agent.
+    pub async fn run(&self) -> RunHandle {
+        self.agent().start_run(StartRun::default()).await.unwrap()
+    }
+
+    /// Makes a token of another principal.
+    pub async fn token(&self, principal: &str, role: v1::Role) -> String {
+        self.admin().create_token(principal, &[role], None).await.unwrap().secret
+    }
+
+    /// The escalation as the reviewer sees it.
+    pub async fn shown(&self, escalation_id: &str) -> v1::Escalation {
+        self.reviewer().get(escalation_id).await.unwrap().escalation
+    }
+}
+
+/// What the server warns of is shown when the test fails.
+fn log_to_the_test() {
+    let level = tracing_subscriber::filter::LevelFilter::WARN;
+    let already_set = tracing_subscriber::fmt().with_max_level(level).with_test_writer().try_init();
+    drop(already_set);
+}
+
+/// Proposes what the policy allows.
+pub async fn allowed(run: &RunHandle, proposal: Proposal) -> Permit {
+    match run.propose(proposal).await.unwrap() {
+        Proposed::Allowed(permit) => permit,
+        other => panic!("not allowed: {other:?}"),
+    }
+}
+
+/// Proposes what the policy leaves to a person.
+pub async fn asked(run: &RunHandle, proposal: Proposal) -> Wait {
+    match run.propose(proposal).await.unwrap() {
+        Proposed::Waiting(wait) => wait,
+        other => panic!("nobody is asked: {other:?}"),
+    }
+}
+
+/// A short span for requests.
+pub fn span(duration: Duration) -> prost_types::Duration {
+    duration.try_into().unwrap()
+}

@@ -1,0 +1,8 @@
+//! The main road: what happens to an action from its proposal to its outcome.
+
+mod answers;
+mod lists;
+mod policies;
+mod timing;
+mod watching;
+mod workers;
