@@ -226,7 +226,7 @@ impl Engine {
                 Ok((value, results)) => {
                     self.commit(tx, request.as_ref(), results).await.map(|done| (value, done))
                 }
-                Err(refusal) => Err(self.reads_hold(&tx).await?.then_some(refusal)),
+                Err(refusal) => Err(self.stands(&tx, &refusal).await?.then_some(refusal)),
             };
             match committed {
                 Ok((value, done)) => {
@@ -252,6 +252,21 @@ impl Engine {
             tokio::task::yield_now().await;
         }
         Err(Error::Overloaded { retry_after: OVERLOAD_RETRY })
+    }
+
+    /// Whether a refusal rests on a state that there was. A life cycle that seems
+    /// broken is put to the store itself, which knows no moment between commits.
+    async fn stands(&self, tx: &Tx<'_>, refusal: &Error) -> Result<bool, Error> {
+        if !matches!(refusal, Error::Internal { .. }) {
+            return self.reads_hold(tx).await;
+        }
+        let question = Transaction {
+            tenant: tx.transaction.tenant.clone(),
+            principal: tx.transaction.principal.clone(),
+            expectations: tx.transaction.expectations.clone(),
+            ..Transaction::default()
+        };
+        Ok(!matches!(self.0.store.commit(question).await, Err(CommitError::Conflict)))
     }
 
     /// Whether everything that was read is still as it was. Two reads need not
