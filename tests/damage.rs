@@ -15,7 +15,7 @@ use crate::harness::poll::{PATIENCE, at_moment};
 use crate::harness::seed::Seed;
 use crate::harness::{policy, verify};
 
-/// What `serve` answers to damage.
+/// What `serve` and `doctor` answer to damage.
 const EXIT_DAMAGED: i32 = 3;
 const LOAD_FOR: Duration = Duration::from_millis(700);
 
@@ -61,7 +61,12 @@ impl Patient {
         let log = fs::read_to_string(self.place.log()).unwrap();
         let last: Vec<_> = log.lines().rev().take(5).collect();
         assert_eq!(ended.code(), Some(EXIT_DAMAGED), "{what}, serve: {last:#?}");
-        assert!(last.iter().any(|line| line.contains("sequence")), "{what}: {last:#?}");
+        let names_place = |text: &str| text.contains("sequence") || text.contains("commit");
+        assert!(last.iter().any(|line| names_place(line)), "{what}, serve: {last:#?}");
+        let doctor = self.place.command("doctor").arg(self.place.data()).output().unwrap();
+        assert_eq!(doctor.status.code(), Some(EXIT_DAMAGED), "{what}, doctor: {doctor:?}");
+        let said = String::from_utf8_lossy(&[doctor.stdout, doctor.stderr].concat()).into_owned();
+        assert!(names_place(&said), "{what}, doctor: {said}");
     }
 }
 
