@@ -1,7 +1,10 @@
 //! Generated messages and gRPC stubs of the Pointsman API.
 //!
 //! Everything here comes from `proto/pointsman/v1`; its comments are the
-//! reference. The errors' reasons and domain are the only hand-written part.
+//! reference. The errors' reasons and domain, and the codec's buffers, are the
+//! only hand-written parts.
+
+pub mod codec;
 
 /// The API's first version, package `pointsman.v1`.
 #[allow(
