@@ -21,4 +21,4 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["pointsman"]
 # Without TLS the server listens on loopback only: give it certificates, or share
 # the network namespace of what calls it.
-CMD ["serve", "--data", "/var/lib/pointsman"]
+CMD ["serve", "--data-dir", "/var/lib/pointsman/data"]

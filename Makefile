@@ -16,7 +16,7 @@ BUF := .ci/node_modules/.bin/buf
 DENY := .tools/cargo-deny-$(CARGO_DENY)/bin/cargo-deny
 # What `buf breaking` compares with: a branch, tag or commit; empty: nothing.
 BREAKING_BASE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
-# Arguments of `make run`, such as `make run ARGS="--listen 127.0.0.1:7430"`.
+# Arguments of `make run`, such as `make run ARGS="--port 7430"`.
 ARGS ?=
 
 .PHONY: help
@@ -46,12 +46,17 @@ test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, d
 	@$(STEP) "lints (clippy)"                $(MAKE) lint
 	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
 	@$(STEP) "unit and end-to-end tests"     $(MAKE) check
+	@$(STEP) "mutants"                       $(MAKE) mutants
 	@$(STEP) "documentation (rustdoc)"       $(MAKE) doc
 	@$(STEP) --summary
 
 .PHONY: check
 check: ## Unit and end-to-end tests alone
 	cargo test --locked --workspace
+
+.PHONY: mutants
+mutants: ## Faults built in on purpose: the tests must notice each
+	.ci/mutants
 
 .PHONY: soak
 soak: ## The long forms of the fault and race tests

@@ -45,6 +45,9 @@
 //! # }
 //! ```
 
+#[cfg(all(feature = "mutant-bytes-reserialised", not(debug_assertions)))]
+compile_error!("a mutant is a fault for tests: it is never part of a release");
+
 mod admin;
 mod agent;
 mod answer;

@@ -155,7 +155,7 @@ impl Redemption<'_> {
             policy_revision: action.decision.policy_revision,
         }
         .digest();
-        if recomputed == action.digest {
+        if recomputed == action.digest || cfg!(feature = "mutant-digest-unchecked") {
             return Ok(());
         }
         Err(Error::DigestMismatch { what: "what is about to run is not what was permitted" })
