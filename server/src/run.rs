@@ -90,7 +90,10 @@ pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
         server.wait(shutdown).await
     };
     let ended = ended.await;
-    telemetry.stop();
+    // It waits for the collector, and the exporter needs this thread meanwhile.
+    if let Err(error) = tokio::task::spawn_blocking(|| telemetry.stop()).await {
+        tracing::warn!(%error, "some traces could not be sent");
+    }
     ended
 }
 

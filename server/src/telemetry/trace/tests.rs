@@ -58,3 +58,25 @@ fn a_call_without_a_parent_begins_a_trace_and_nothing_else_is_exported() {
     assert_eq!(spans.len(), 1);
     assert_eq!(spans[0].parent_span_id, opentelemetry::trace::SpanId::INVALID);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_reach_a_collector() {
+    let (sender, mut received) = tokio::sync::mpsc::channel(8);
+    let app = axum::Router::new().fallback(move |request: axum::extract::Request| async move {
+        let _ = sender.send(request.uri().path().to_owned()).await;
+        [("content-type", "application/grpc"), ("grpc-status", "0")]
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let provider = exporter(&endpoint).unwrap();
+    let subscriber = tracing_subscriber::registry().with(spans(&provider));
+    tracing::subscriber::with_default(subscriber, || {
+        drop(tracing::debug_span!(target: CALLS, "call"));
+    });
+    let telemetry = Telemetry(Some(provider));
+    tokio::task::spawn_blocking(|| telemetry.stop()).await.unwrap();
+    let path = received.recv().await.unwrap();
+    assert_eq!(path, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+}
