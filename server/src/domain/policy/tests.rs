@@ -120,3 +120,16 @@ fn tools_have_traits() {
     assert_eq!(policy.tool("lookup").outcome_timeout, Span::from_secs(30));
     assert_eq!(policy.tool("refund"), ToolTraits::default());
 }
+
+#[test]
+fn the_guides_document_is_a_policy_and_does_what_it_says() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let (_, rest) = guide.split_once("```yaml\n").unwrap();
+    let (document, _) = rest.split_once("```").unwrap();
+    let effect = |tool, arguments| verdict(document, tool, arguments, 0).effect;
+    assert_eq!(effect("get_balance", json!({})), DecisionEffect::Allow);
+    assert_eq!(effect("anything", json!({})), DecisionEffect::Escalate);
+    assert_eq!(effect("refund", json!({"amount": 600, "customer": "A"})), DecisionEffect::Escalate);
+    assert_eq!(effect("refund", json!({"amount": 200_000})), DecisionEffect::Deny);
+    assert!(Policy::parse(document).unwrap().tool("lookup_order").is_idempotent);
+}
