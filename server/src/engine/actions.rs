@@ -2,7 +2,7 @@
 
 use super::list::{Listed, Page};
 use super::views::ActionView;
-use super::{Engine, read_error};
+use super::{Engine, limits, read_error};
 use crate::domain::error::{Error, Resource};
 use crate::domain::ids::RunId;
 use crate::domain::principal::Principal;
@@ -20,7 +20,8 @@ impl Engine {
         let range = keys::run_actions(&caller.tenant, run);
         let mut walk = self.walk(range, Direction::Ascending, &page, "actions")?;
         let mut items = Vec::new();
-        while items.len() < walk.size {
+        let mut bytes = 0;
+        while items.len() < walk.size && bytes < limits::PAGE_BYTES {
             let Some((key, _)) = walk.next(self).await? else { break };
             let id = keys::listed_action(&key).ok_or_else(|| {
                 read_error(crate::store::ReadError::Damaged {
@@ -28,7 +29,9 @@ impl Engine {
                 })
             })?;
             let action = self.existing_action(&caller.tenant, id).await?;
-            items.push(self.action_view(action).await?);
+            let view = self.action_view(action).await?;
+            bytes += view.size();
+            items.push(view);
             walk.took(&key);
         }
         let next_page_token = walk.next_token(self).await?;

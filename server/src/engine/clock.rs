@@ -10,6 +10,9 @@ use uuid::{ContextV7, Uuid};
 
 use crate::domain::time::{Span, Timestamp};
 
+/// After so long a sleeper looks at the clock again, which may have been set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+
 /// The time, and waiting for it.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
@@ -51,7 +54,7 @@ impl Clock for SystemClock {
             if left <= Span::ZERO {
                 return;
             }
-            tokio::time::sleep(left.to_duration().min(Duration::from_secs(1))).await;
+            tokio::time::sleep(left.to_duration().min(LONGEST_SLEEP)).await;
         }
     }
 }

@@ -185,8 +185,9 @@ impl Engine {
         };
         let tag = format!("escalations {state:?} {filter:?}");
         let mut walk = self.walk(range, direction, &page, &tag)?;
-        let mut found = Vec::new();
-        while found.len() < walk.size {
+        let mut items: Vec<EscalationView> = Vec::new();
+        let mut bytes = 0;
+        while items.len() < walk.size && bytes < limits::PAGE_BYTES {
             let Some((key, _)) = walk.next(self).await? else { break };
             let id = keys::listed_escalation(&key)
                 .ok_or_else(|| read_error(ReadError::Damaged { what: "the queue".to_owned() }))?;
@@ -196,12 +197,13 @@ impl Engine {
                 continue;
             };
             if escalation.state == state && filter.shows(&escalation) {
-                found.push(escalation);
+                let view = self.escalation_view(tenant, escalation, depth).await?;
+                bytes += view.size();
+                items.push(view);
                 walk.took(&key);
             }
         }
         let next_page_token = walk.next_token(self).await?;
-        let items = self.escalation_views(tenant, found, depth).await?;
         let (_, open_count) = self.0.stats.open_counts("");
         Ok(EscalationPage { listed: Listed { items, next_page_token }, open_count })
     }

@@ -44,6 +44,9 @@ pub const MAX_PAGE: usize = 500;
 pub const DEFAULT_PAGE: usize = 50;
 /// The most open escalations that a finishing run cancels in one commit.
 pub const MAX_CANCELLED_AT_ONCE: usize = 200;
+/// About how many bytes of content one page holds: it ends behind the item that
+/// passes this, so that an answer stays within the size of a message.
+pub const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// How often an operation is tried again after a conflict.
 pub const MAX_ATTEMPTS: usize = 64;
 /// How long a request id is kept, in hours.

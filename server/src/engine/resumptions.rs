@@ -67,7 +67,8 @@ impl Operation for Claiming<'_> {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Claimed, Vec<Uuid>), Error> {
         let mut claimed = Claimed::default();
         let mut walk = tx.engine.open_resumptions(tx.tenant(), tx.by.name());
-        while claimed.resumptions.len() < self.max_items {
+        let mut bytes = 0;
+        while claimed.resumptions.len() < self.max_items && bytes < limits::PAGE_BYTES {
             let Some(found) = walk.next(tx.engine).await? else { break };
             if !self.wants(&found) {
                 continue;
@@ -80,7 +81,9 @@ impl Operation for Claiming<'_> {
             let key = keys::resumption(tx.tenant(), found.escalation);
             let Some(resumption) = tx.get::<Resumption>(key).await? else { continue };
             if resumption.is_claimable(tx.now) {
-                claimed.resumptions.push(self.lease(tx, resumption).await?);
+                let (resumption, size) = self.lease(tx, resumption).await?;
+                claimed.resumptions.push(resumption);
+                bytes += size;
             }
         }
         let ids = claimed.resumptions.iter().map(|it| Uuid::from_bytes(*it.escalation.as_bytes()));
@@ -110,16 +113,18 @@ impl Claiming<'_> {
             && self.command.escalation.is_none_or(|id| id == resumption.escalation)
     }
 
+    /// Leases a resumption; also answers about how many bytes it takes to show.
     async fn lease(
         &self,
         tx: &mut Tx<'_>,
         mut resumption: Resumption,
-    ) -> Result<Resumption, Error> {
+    ) -> Result<(Resumption, usize), Error> {
         resumption.epoch += 1;
         resumption.lease_expire_time = tx.now.plus(self.lease);
-        if let Some(action) = resumption.action {
-            reissue(tx, action, resumption.epoch).await?;
-        }
+        let size = match resumption.action {
+            Some(action) => reissue(tx, action, resumption.epoch).await?,
+            None => 0,
+        };
         tx.put(keys::resumption(tx.tenant(), resumption.escalation), &resumption)?;
         let subjects = Subjects {
             run: Some(resumption.run),
@@ -129,21 +134,23 @@ impl Claiming<'_> {
             ..Subjects::default()
         };
         tx.event(EventKind::ResumptionClaimed, subjects);
-        Ok(resumption)
+        Ok((resumption, size))
     }
 }
 
 /// Gives an approved action a new grant under the new epoch and withdraws the
-/// former, as long as the approval itself is valid.
-async fn reissue(tx: &mut Tx<'_>, id: ActionId, epoch: u64) -> Result<(), Error> {
+/// former, as long as the approval itself is valid. Answers the size of its
+/// content.
+async fn reissue(tx: &mut Tx<'_>, id: ActionId, epoch: u64) -> Result<usize, Error> {
     let key = keys::action(tx.tenant(), id);
     let found = tx.get::<Action>(key.clone()).await?;
     let mut action = found.ok_or_else(|| super::views::missing(Resource::Action, &id))?;
+    let size = action.content.size as usize;
     let Some(former) = action.grant.filter(|_| action.state == ActionState::Granted) else {
-        return Ok(());
+        return Ok(size);
     };
     if tx.now >= former.approval_valid_until {
-        return Ok(());
+        return Ok(size);
     }
     let expire_time = tx.now.plus(GRANT_LIFETIME).min(former.approval_valid_until);
     let grant = Grant { id: GrantId::new(tx.next_id()), expire_time, epoch, ..former };
@@ -151,7 +158,8 @@ async fn reissue(tx: &mut Tx<'_>, id: ActionId, epoch: u64) -> Result<(), Error>
     tx.event_about(EventKind::GrantRevoked, subjects, Some(action.digest), &[]);
     action.replace_grant(Some(grant));
     action.update_time = tx.now;
-    tx.put(key, &action)
+    tx.put(key, &action)?;
+    Ok(size)
 }
 
 struct Acknowledging {

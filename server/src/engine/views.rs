@@ -34,6 +34,21 @@ pub struct ActionView {
     pub result: Vec<u8>,
 }
 
+impl ActionView {
+    /// About how many bytes it takes in a message.
+    pub(super) fn size(&self) -> usize {
+        content_size(&self.content) + self.result.len()
+    }
+}
+
+fn content_size(content: &ActionContent) -> usize {
+    content.arguments.len()
+        + content.preconditions.len()
+        + content.reasoning.len()
+        + content.target.len()
+        + content.decision_reason.len()
+}
+
 /// What the full view of an escalation adds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EscalationDetail {
@@ -56,6 +71,19 @@ pub struct EscalationView {
     pub detail: Option<EscalationDetail>,
     /// The words of the resolution.
     pub resolution: Option<ResolutionContent>,
+}
+
+impl EscalationView {
+    /// About how many bytes it takes in a message.
+    pub(super) fn size(&self) -> usize {
+        let detail = self.detail.as_ref();
+        let words = self.resolution.as_ref();
+        detail.map_or(0, |detail| content_size(&detail.content) + detail.goal.len())
+            + words.map_or(0, |words| words.note.len() + words.response.len())
+            + self.briefing.headline.len()
+            + self.briefing.target.len()
+            + self.briefing.why.len()
+    }
 }
 
 /// The end of a wait, with what may run now.
