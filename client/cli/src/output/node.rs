@@ -60,7 +60,7 @@ impl Node {
     pub(crate) fn to_yaml(&self) -> String {
         let mut out = String::new();
         self.write_yaml(&mut out, 0);
-        out.trim_start_matches('\n').to_owned()
+        yaml_escapes(out.trim_start_matches('\n'))
     }
 
     fn write_line(&self, out: &mut String) {
@@ -171,6 +171,40 @@ fn write_raw(out: &mut String, json: &str) {
         is_escaped = in_text && letter == '\\' && !is_escaped;
         write_letter(out, letter);
     }
+}
+
+/// Writes the surrogate pairs of JSON escapes as YAML has them: `\U0001F600`.
+/// Backslashes stand in quoted text alone, so every one begins an escape.
+fn yaml_escapes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let pair = unit(escape).zip(escape.get(6..).and_then(unit));
+        let letter = pair.and_then(|(high, low)| {
+            char::decode_utf16([high, low]).next()?.ok().filter(|letter| *letter > '\u{ffff}')
+        });
+        let taken = match letter {
+            Some(letter) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\U{:08X}", u32::from(letter));
+                12
+            }
+            None => {
+                out.push_str(escape.get(..2).unwrap_or(escape));
+                2
+            }
+        };
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The UTF-16 unit of an escape `\uXXXX` at the beginning of the text.
+fn unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 fn write_yaml_text(out: &mut String, text: &str) {
