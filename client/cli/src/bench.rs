@@ -63,9 +63,40 @@ pub(crate) struct BenchArguments {
     /// How many agents wait at once
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     pub(crate) waits: u64,
+    /// Measure these parts only
+    #[arg(long, value_delimiter = ',', value_name = "PART")]
+    pub(crate) only: Vec<Part>,
     /// Fill the journal to so many entries before the restart
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) entries: u64,
+}
+
+/// A part of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// The empty call.
+    Echo,
+    /// Allowed actions.
+    Propose,
+    /// Rounds at a fixed rate.
+    Moderate,
+    /// Rounds in a closed loop.
+    Rounds,
+    /// Many waits.
+    Waits,
+    /// A restart.
+    Restart,
+}
+
+impl BenchArguments {
+    /// Whether a part is wanted; says that it begins.
+    fn begins(&self, part: Part) -> bool {
+        let is_wanted = self.only.is_empty() || self.only.contains(&part);
+        if is_wanted {
+            say(format!("bench: {}", format!("{part:?}").to_lowercase()));
+        }
+        is_wanted
+    }
 }
 
 /// The figures of a bench.
@@ -110,26 +141,35 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     };
     let span = Duration::try_from_secs_f64(arguments.duration)?;
     let callers = arguments.callers.max(1);
-    let mut machine = Machine::look();
     let place = folder.path().to_owned();
     let server = LocalServer::start(POLICY, Some(place.clone())).await?;
     let address = server.address();
-    say("bench: echo");
-    let echo_alone = throughput::echo(&address, 1, span).await?;
-    let echo = throughput::echo(&address, callers, span).await?;
-    say("bench: propose");
-    let propose = throughput::propose(&address, callers, span).await?;
-    say("bench: moderate");
-    let moderate = rounds::paced(&address, MODERATE, span).await?;
-    say("bench: rounds");
-    let rounds = rounds::closed(&address, callers, span).await?;
-    say("bench: waits");
-    let waits = waits::measure(&address, callers, arguments.waits.max(1)).await?;
-    say("bench: restart");
-    throughput::fill(&address, callers, arguments.entries).await?;
-    let restart = restart::measure(server, POLICY, place).await?;
-    machine.look_again();
-    Ok(Report { machine, echo_alone, echo, propose, moderate, rounds, waits, restart })
+    let mut report = Report { machine: Machine::look(), ..Report::default() };
+    if arguments.begins(Part::Echo) {
+        report.echo_alone = Some(throughput::echo(&address, 1, span).await?);
+        report.echo = Some(throughput::echo(&address, callers, span).await?);
+    }
+    if arguments.begins(Part::Propose) {
+        report.propose = Some(throughput::propose(&address, callers, span).await?);
+    }
+    if arguments.begins(Part::Moderate) {
+        report.moderate = Some(rounds::paced(&address, MODERATE, span).await?);
+    }
+    if arguments.begins(Part::Rounds) {
+        report.rounds = Some(rounds::closed(&address, callers, span).await?);
+    }
+    if arguments.begins(Part::Waits) {
+        let count = arguments.waits.max(1);
+        report.waits = Some(waits::measure(&address, callers, count).await?);
+    }
+    if arguments.begins(Part::Restart) {
+        throughput::fill(&address, callers, arguments.entries).await?;
+        report.restart = Some(restart::measure(server, POLICY, place).await?);
+    } else {
+        server.stop().await?;
+    }
+    report.machine.look_again();
+    Ok(report)
 }
 
 /// Tells on standard error how far it is.

@@ -12,24 +12,31 @@ use super::throughput::Proposing;
 use super::waits::Waits;
 
 /// Everything that was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Report {
     /// What it was measured on.
     pub(super) machine: Machine,
     /// The empty call with one caller.
-    pub(super) echo_alone: Rate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) echo_alone: Option<Rate>,
     /// The empty call with all callers.
-    pub(super) echo: Rate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) echo: Option<Rate>,
     /// Allowed actions.
-    pub(super) propose: Proposing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) propose: Option<Proposing>,
     /// Rounds at a fixed rate.
-    pub(super) moderate: Paced,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) moderate: Option<Paced>,
     /// Rounds in a closed loop.
-    pub(super) rounds: Rounds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rounds: Option<Rounds>,
     /// Many waits.
-    pub(super) waits: Waits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waits: Option<Waits>,
     /// A restart.
-    pub(super) restart: Restart,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) restart: Option<Restart>,
 }
 
 /// The machine, and how quiet it was.
@@ -73,36 +80,76 @@ fn load() -> f64 {
 impl Report {
     /// The report for people.
     pub(super) fn to_text(&self) -> String {
-        let Self { machine, echo_alone, echo, propose, moderate, rounds, waits, restart } = self;
+        let Machine { cores, model, kernel, load_before, load_after } = &self.machine;
         let mut text = format!(
-            "{} cores of {}, Linux {}; load {:.2} before, {:.2} after\n\n",
-            machine.cores, machine.model, machine.kernel, machine.load_before, machine.load_after
+            "{cores} cores of {model}, Linux {kernel}; load {load_before:.2} before, {load_after:.2} after\n\n"
         );
-        let mut row = |name: &str, value: String| {
+        for (name, value) in self.rows() {
             let _ = writeln!(text, "{name:<34}  {value}");
-        };
-        row("echo, 1 caller", rate(echo_alone));
-        row(&format!("echo, {} callers", echo.callers), rate(echo));
-        row("propose, allowed and redeemed", rate(&propose.rate));
-        row("  of echo", percent(propose.of_echo));
-        row("  commits, rules matched", cost(propose.commits_per_operation, propose.rules_matched));
-        row("rounds through a person", rate(&rounds.rate));
-        row("  of echo / 5 unary calls", percent(rounds.of_ceiling));
-        row("  commits, rules matched", cost(rounds.commits_per_operation, rounds.rules_matched));
-        row("  visible", spread(&rounds.visible_ms));
-        row("  resumed", spread(&rounds.resumed_ms));
-        row(
-            &format!("rounds at {} /s, visible", moderate.per_second),
-            spread(&moderate.visible_ms),
-        );
-        row("  resumed", spread(&moderate.resumed_ms));
-        row(&format!("waits opened, {}", waits.count), per_second(waits.opened_per_second));
-        row("  first page of the queue", spread(&waits.first_page_ms));
-        row("  resolved and resumed", per_second(waits.resumed_per_second));
-        row("  commits", format!("{:.2} commits each", waits.commits_per_operation));
-        row(&format!("restart, {} entries", restart.entries), format!("{:.2} s", restart.seconds));
-        row("  orderly stop before", format!("{:.2} s", restart.stop_seconds));
+        }
         text
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        if let Some(it) = &self.echo_alone {
+            rows.push(("echo, 1 caller".to_owned(), rate(it)));
+        }
+        if let Some(it) = &self.echo {
+            rows.push((format!("echo, {} callers", it.callers), rate(it)));
+        }
+        if let Some(it) = &self.propose {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.moderate {
+            rows.push((format!("rounds at {} /s, visible", it.per_second), spread(&it.visible_ms)));
+            rows.push(("  resumed".to_owned(), spread(&it.resumed_ms)));
+        }
+        if let Some(it) = &self.rounds {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.waits {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.restart {
+            rows.push((format!("restart, {} entries", it.entries), format!("{:.2} s", it.seconds)));
+            rows.push(("  orderly stop before".to_owned(), format!("{:.2} s", it.stop_seconds)));
+        }
+        rows
+    }
+}
+
+impl Proposing {
+    fn rows(&self) -> [(String, String); 3] {
+        [
+            ("propose, allowed and redeemed".to_owned(), rate(&self.rate)),
+            ("  of echo".to_owned(), percent(self.of_echo)),
+            ("  cost".to_owned(), cost(self.commits_per_operation, self.rules_matched)),
+        ]
+    }
+}
+
+impl Rounds {
+    fn rows(&self) -> [(String, String); 5] {
+        [
+            ("rounds through a person".to_owned(), rate(&self.rate)),
+            ("  of echo / 5 unary calls".to_owned(), percent(self.of_ceiling)),
+            ("  cost".to_owned(), cost(self.commits_per_operation, self.rules_matched)),
+            ("  visible".to_owned(), spread(&self.visible_ms)),
+            ("  resumed".to_owned(), spread(&self.resumed_ms)),
+        ]
+    }
+}
+
+impl Waits {
+    fn rows(&self) -> [(String, String); 4] {
+        let commits = format!("{:.2} commits each", self.commits_per_operation);
+        [
+            (format!("waits opened, {}", self.count), per_second(self.opened_per_second)),
+            ("  first page of the queue".to_owned(), spread(&self.first_page_ms)),
+            ("  resolved and resumed".to_owned(), per_second(self.resumed_per_second)),
+            ("  cost".to_owned(), commits),
+        ]
     }
 }
 
