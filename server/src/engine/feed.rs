@@ -12,6 +12,7 @@ use super::{Engine, read_error};
 use crate::domain::error::Error;
 use crate::domain::escalation::Escalation;
 use crate::domain::resumption::Resumption;
+use crate::domain::time::Timestamp;
 use crate::store::keys::{self, Timer};
 use crate::store::{CommitRecord, Direction, MAX_SCAN, MAX_TAIL, TailFrom, records};
 
@@ -26,8 +27,10 @@ type AgentOfTenant = (String, String);
 #[derive(Default)]
 pub(super) struct Feed {
     agents: Mutex<HashMap<AgentOfTenant, broadcast::Sender<Arc<Resumption>>>>,
-    /// Rings when a timer may have become the next one.
+    /// Rings when a timer has become the next one.
     pub(super) timers: Notify,
+    /// What the timers wait for; none while they look, so that every timer rings.
+    next_timer: Mutex<Option<Timestamp>>,
 }
 
 impl Feed {
@@ -37,6 +40,21 @@ impl Feed {
         agents.retain(|_, sender| sender.receiver_count() > 0);
         let key = (tenant.to_owned(), agent.to_owned());
         agents.entry(key).or_insert_with(|| broadcast::channel(HINTS_KEPT).0).subscribe()
+    }
+
+    /// Notes what the timers wait for. None before they look: a timer that comes
+    /// meanwhile must make them look again.
+    pub(super) fn wait_for_timer(&self, next: Option<Timestamp>) {
+        *self.next_timer.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    /// Rings if the timer comes before what is waited for: nearly none does, and
+    /// each look costs a scan.
+    fn note_timer(&self, time: Timestamp) {
+        let next = *self.next_timer.lock().unwrap_or_else(PoisonError::into_inner);
+        if next.is_none_or(|next| time < next) {
+            self.timers.notify_one();
+        }
     }
 
     fn tell(&self, tenant: &str, resumption: Resumption) {
@@ -93,7 +111,6 @@ impl Engine {
 
     fn hear(&self, commit: &CommitRecord) -> Result<(), Error> {
         self.0.stats.count_events(&commit.events);
-        let mut has_timer = false;
         for write in &commit.writes {
             let Some(value) = &write.value else { continue };
             if keys::is_escalation(&commit.tenant, &write.key) {
@@ -103,12 +120,9 @@ impl Engine {
                 let resumption: Resumption = records::decode(value).map_err(read_error)?;
                 self.0.stats.note_resumption(&resumption);
                 self.0.feed.tell(&commit.tenant, resumption);
-            } else {
-                has_timer |= Timer::from_key(&write.key).is_some();
+            } else if let Some(timer) = Timer::from_key(&write.key) {
+                self.0.feed.note_timer(timer.time);
             }
-        }
-        if has_timer {
-            self.0.feed.timers.notify_one();
         }
         Ok(())
     }

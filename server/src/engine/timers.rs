@@ -189,8 +189,10 @@ impl Engine {
     /// Fires timers as they come due, until the store stops.
     pub(super) async fn run_timers(&self) -> Result<(), Error> {
         loop {
+            self.0.feed.wait_for_timer(None);
             let next = self.fire_due().await?;
             let wake = next.unwrap_or_else(|| self.now().plus(IDLE_SLEEP));
+            self.0.feed.wait_for_timer(Some(wake));
             tokio::select! {
                 () = self.0.feed.timers.notified() => {}
                 () = self.0.clock.sleep_until(wake) => {}
