@@ -16,8 +16,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use pointsman_api::v1;
 use pointsman_client::{
-    Agent, Answer, Connection, Entropy as _, Permit, Proposal, Proposed, Resumed, Reviewer, RunEnd,
-    RunHandle, StartRun, SystemEntropy, Worker,
+    Admin, Agent, Answer, Connection, Entropy as _, Permit, Proposal, Proposed, Resumed, Reviewer,
+    RunEnd, RunHandle, StartRun, SystemEntropy, Worker,
 };
 
 use self::cases::{Act, Case};
@@ -38,6 +38,18 @@ const HINTS: usize = 2;
 /// Different cases before they repeat, each time with other numbers.
 const CASES: u64 = 10_000;
 
+/// Who the demo is: not the agent of `dev-agent`, or its worker would take up the
+/// answers of other agents that are tried out with that token.
+const PRINCIPAL: &str = "demo-desk";
+/// How long its token works; every start makes another.
+const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Makes the demo's token.
+pub(crate) async fn token(admin: &Connection) -> pointsman_client::Result<String> {
+    let admin = Admin::new(admin.clone());
+    Ok(admin.create_token(PRINCIPAL, &[v1::Role::Agent], Some(TOKEN_LIFE)).await?.secret)
+}
+
 /// Where the demo says what it does; one line at a time.
 pub(crate) trait Say: Fn(&str) + Send + Sync + 'static {}
 impl<F: Fn(&str) + Send + Sync + 'static> Say for F {}
@@ -50,8 +62,8 @@ struct Desk<S> {
     was_full: AtomicBool,
 }
 
-/// Works until `stop` is done: `agent` and `reviewer` are connections with the
-/// tokens of a dev server.
+/// Works until `stop` is done: `agent` calls with [`token`]'s token, `reviewer`
+/// with a reviewer's.
 pub(crate) async fn work(
     agent: Connection,
     reviewer: Connection,

@@ -120,7 +120,9 @@ async fn with_demo(
     shutdown: Shutdown,
 ) -> Result<(), Failure> {
     let connect = |capacity| Connection::builder(address).token(dev_token(capacity)).connect();
-    let agent = connect(Capacity::Agent).await?;
+    let admin = connect(Capacity::Admin).await?;
+    let token = demo::token(&admin).await?;
+    let agent = Connection::builder(address).token(token).connect().await?;
     let reviewer = connect(Capacity::Reviewer).await?;
     let demo = demo::work(agent, reviewer, std::future::pending(), |line: &str| write_error(line));
     let serving = server.wait(shutdown);
