@@ -80,8 +80,8 @@ lint: ## Clippy, with every warning an error
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: doc
-doc: ## The API documentation, with every warning an error
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+doc: ## The documentation, also of private items, with every warning an error
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
 .PHONY: protos
 protos: $(BUF) ## buf: lint, format, and breaking changes since the last release

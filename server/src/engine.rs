@@ -1,8 +1,9 @@
 //! Use cases: what callers may do, and what time does by itself.
 //!
-//! Every mutation is one [`Operation`]: it reads, decides, and leaves one
-//! transaction, which the engine commits with optimistic retry. Nothing is
-//! acknowledged before the store answers. The engine alone calls the store.
+//! Every mutation is one [`Operation`](operation::Operation): it reads, decides,
+//! and leaves one transaction, which the engine commits with optimistic retry.
+//! Nothing is acknowledged before the store answers. The engine alone calls the
+//! store.
 
 pub mod actions;
 pub mod admin;
