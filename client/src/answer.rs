@@ -24,8 +24,8 @@ pub enum Answer {
     Expired,
     /// The run ended before anybody answered.
     Cancelled,
-    /// It was approved or modified, and its grant has lapsed since. A worker's
-    /// claim of the resumption gets a new one, while the approval is valid.
+    /// It was approved or modified, its grant has lapsed, and no new one is to be
+    /// had here: a worker holds the resumption, or the approval is too old.
     Lapsed(v1::Resolution),
 }
 

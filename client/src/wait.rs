@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pointsman_api::v1;
 use tokio::sync::{Notify, oneshot};
@@ -16,6 +17,7 @@ use crate::answer::{Answer, answer_of};
 use crate::connect::Connection;
 use crate::error::{Error, Result};
 use crate::proposal::ExactCall;
+use crate::worker::Worker;
 
 mod stream;
 
@@ -91,7 +93,8 @@ impl Wait {
     }
 
     /// Waits for the answer and takes it up: an answer that permits nothing is
-    /// acknowledged, so that no worker gets it as well.
+    /// acknowledged, so that no worker gets it as well; an approval whose grant has
+    /// lapsed is claimed, which renews the grant.
     ///
     /// May be dropped and called again, such as under a time limit.
     ///
@@ -101,7 +104,10 @@ impl Wait {
     /// sense. Nothing may run then.
     pub async fn answer(&mut self) -> Result<Answer> {
         let (answer, escalation_id, epoch) = self.receive().await?;
-        if !answer.is_permitted() && !matches!(answer, Answer::Lapsed(_)) {
+        if matches!(answer, Answer::Lapsed(_)) {
+            return self.claim_anew(answer).await;
+        }
+        if !answer.is_permitted() {
             let connection = self.dispatcher.connection.clone();
             tokio::spawn(async move {
                 if let Err(error) = acknowledge(&connection, escalation_id, epoch).await {
@@ -120,6 +126,19 @@ impl Wait {
     /// As for [`answer`](Self::answer).
     pub async fn answer_kept(&mut self) -> Result<Answer> {
         self.receive().await.map(|(answer, _, _)| answer)
+    }
+
+    /// Gets a new grant for an approval whose grant has lapsed. If a worker holds
+    /// the resumption by now, it is the one that goes on.
+    async fn claim_anew(&self, lapsed: Answer) -> Result<Answer> {
+        let connection = &self.dispatcher.connection;
+        let worker = Worker::new(connection.clone())
+            .only_escalation(self.escalation_id())
+            .poll(Duration::ZERO);
+        match worker.claim(1).await?.pop() {
+            Some(resumed) => answer_of(connection, resumed.details().clone(), self.call.clone()),
+            None => Ok(lapsed),
+        }
     }
 
     async fn receive(&mut self) -> Result<(Answer, String, u64)> {

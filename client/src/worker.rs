@@ -32,6 +32,7 @@ pub struct Worker {
     poll: Duration,
     concurrency: usize,
     run_id: String,
+    escalation_id: String,
 }
 
 /// A resumption that this worker holds.
@@ -52,6 +53,7 @@ impl Worker {
             poll: DEFAULT_POLL,
             concurrency: DEFAULT_CONCURRENCY,
             run_id: String::new(),
+            escalation_id: String::new(),
         }
     }
 
@@ -83,6 +85,13 @@ impl Worker {
         self
     }
 
+    /// Takes up the resumption of this escalation only.
+    #[must_use]
+    pub fn only_escalation(mut self, escalation_id: impl Into<String>) -> Self {
+        self.escalation_id = escalation_id.into();
+        self
+    }
+
     /// Claims up to `most` resumptions; none if there is no work.
     ///
     /// # Errors
@@ -96,7 +105,7 @@ impl Worker {
             lease: Some(span(self.lease)),
             wait: Some(span(self.poll)),
             run_id: self.run_id.clone(),
-            escalation_id: String::new(),
+            escalation_id: self.escalation_id.clone(),
         };
         let answer = self
             .connection

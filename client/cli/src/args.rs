@@ -114,23 +114,4 @@ pub(crate) enum Command {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_makes_sense_and_every_verb_has_an_example() {
-        let command = Arguments::command();
-        command.clone().debug_assert();
-        for verb in command.get_subcommands() {
-            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let is_group = verb.get_subcommands().next().is_some();
-            assert!(is_group || help.contains("Example"), "{}", verb.get_name());
-            for inner in verb.get_subcommands() {
-                let help = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Example"), "{} {}", verb.get_name(), inner.get_name());
-            }
-        }
-    }
-}
+mod tests;

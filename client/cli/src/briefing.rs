@@ -24,7 +24,9 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
     let mut page = Page { text: String::new(), has_color: output.has_color };
     let brief = escalation.briefing.clone().unwrap_or_default();
     let (mark, tone) = risk(escalation.severity());
-    page.line(&format!("{}   {}", page.toned(mark, tone), inline(&escalation.escalation_id)));
+    let word = short_name(escalation.severity().as_str_name(), "SEVERITY_TIER_");
+    let risk = format!("{} {word}", mark.chars().take(1).collect::<String>());
+    page.line(&format!("{}   {}", page.toned(&risk, tone), inline(&escalation.escalation_id)));
     page.line(&page.strong(&inline(&brief.headline)));
     if escalation.question() == Question::ExecutionUnknown {
         page.line("The action was started and no outcome came: it may have run. May it run again?");
@@ -177,3 +179,6 @@ impl Page {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -21,7 +21,7 @@ mod resolve;
 mod settle;
 
 pub(crate) use edit::ModifyArguments;
-pub(crate) use resolve::{ApproveArguments, RejectArguments, RespondArguments};
+pub(crate) use resolve::{ApproveArguments, RejectArguments, RespondArguments, text_or_file};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]

@@ -36,7 +36,7 @@ pub(crate) enum Exit {
     Stopped,
     /// Something stored does not verify.
     NotVerified,
-    /// What the command behind `gate` returned.
+    /// What the command behind `gate`, or a server in this process, returned.
     Command(u8),
 }
 

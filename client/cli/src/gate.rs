@@ -1,189 +1,252 @@
-//! `pointsman gate`: runs a command once the policy, or a person, has allowed it.
+//! `pointsman gate`: a command behind an approval, without any SDK.
 //!
-//! It makes every script, CI job and timer a citizen without a library. Nothing
-//! runs after an error: an unreachable server means no.
+//! It proposes, waits, redeems, and only then runs the command; it reports the
+//! exit code and digests of what was written. Without a permit nothing runs. By
+//! default the exact argv is what is proposed, and what runs is the argv that was
+//! permitted, also after a person changed it.
 
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::ffi::OsString;
 
+use bytes::Bytes;
 use clap::Args;
+use pointsman_api::v1;
 use pointsman_client::{
-    Agent, Answer, Permit, Proposal, Proposed, RunEnd, RunHandle, StartRun, Wait,
+    Agent, Answer, Permit, Proposal, Proposed, Redeemed, RunEnd, RunHandle, StartRun, Wait,
 };
-use serde_json::json;
-use tokio::process::Command;
 
 use crate::context::{Capacity, Context};
+use crate::escalation::text_or_file;
 use crate::exit::{Exit, Failure};
 use crate::output::escape::{block, inline};
+use crate::output::write_error;
 
-/// The exit code of a command that a signal ended, before the signal's number.
-const SIGNAL_BASE: i32 = 128;
+mod command;
 
-/// What to run, and how to ask for it.
+use command::Program;
+
+/// What to ask, and what to run.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Example: pointsman gate --tool deploy --target prod/api --timeout 30m -- ./deploy.sh v7
-Exit code: the command's own once it ran; 5 denied, 7 expired, 8 nobody answered within
---timeout (still open), 10 rejected, 11 stopped")]
+#[command(after_help = "Example: pointsman gate --tool deploy --target prod -- ./deploy.sh --all
+The command finds POINTSMAN_ACTION_ID, POINTSMAN_ESCALATION_ID and POINTSMAN_ARGUMENTS
+in its environment. Exit code: the command's; 5 denied by the policy, 7 expired,
+8 nobody answered within --timeout, 10 rejected, 11 cancelled; 1 to 6 as elsewhere.")]
 pub(crate) struct GateArguments {
     /// What the policy knows the command as
-    #[arg(long, default_value = "command")]
+    #[arg(long, default_value = "command", value_name = "NAME")]
     tool: String,
-    /// What it acts on
+    /// What the command acts on
     #[arg(long, default_value_t, hide_default_value = true)]
     target: String,
-    /// The arguments to show and to approve: a JSON object; left out: the command
-    #[arg(long, value_name = "JSON")]
+    /// What is proposed, as a JSON object; left out: {"argv": [...]} of the command
+    #[arg(long, value_name = "JSON|@FILE")]
     arguments: Option<String>,
-    /// Why it should run
+    /// Why; shown to people as unverified
     #[arg(long, default_value_t, hide_default_value = true, value_name = "TEXT")]
     reasoning: String,
-    /// Whom it is for
+    /// Within this run; left out: a run of its own
+    #[arg(long, value_name = "RUN_ID")]
+    run: Option<String>,
+    /// The person or system this is for
     #[arg(long, default_value_t, hide_default_value = true, value_name = "NAME")]
     on_behalf_of: String,
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    command: Vec<String>,
+    /// Also run if a person changed --arguments: the command reads POINTSMAN_ARGUMENTS
+    #[arg(long, requires = "arguments")]
+    accept_modified: bool,
+    /// The command
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
-/// Asks, waits, runs, reports.
+/// What the wait for permission came to.
+enum Verdict {
+    /// It may run; with the escalation that was asked, if one was.
+    Run(Box<Permit>, String),
+    /// A person answered in its place.
+    Answered(Bytes),
+}
+
+/// What is proposed and what would run.
+struct Plan {
+    program: Program,
+    proposed: Bytes,
+    /// Whether the arguments are the argv itself.
+    is_argv: bool,
+    accept_modified: bool,
+}
+
+/// Proposes a command, waits, runs it if it may.
 pub(crate) async fn gate(context: &Context, gate: GateArguments) -> Result<Exit, Failure> {
+    let program = Program::of(&gate.command)?;
+    let proposed = match &gate.arguments {
+        Some(arguments) => text_or_file(arguments)?,
+        None => program.to_json(),
+    };
+    let proposal =
+        Proposal::new(&gate.tool, proposed.clone()).target(&gate.target).reasoning(&gate.reasoning);
     let agent = Agent::new(context.connect_to_wait(Capacity::Agent).await?);
-    let start = StartRun {
-        goal: format!("run: {}", gate.command.join(" ")),
-        on_behalf_of: gate.on_behalf_of.clone(),
-        ..StartRun::default()
+    let run = match &gate.run {
+        Some(run_id) => agent.run(run_id),
+        None => {
+            let goal = format!("gate: {}", program.shown());
+            let on_behalf_of = gate.on_behalf_of.clone();
+            agent.start_run(StartRun { goal, on_behalf_of, ..StartRun::default() }).await?
+        }
     };
-    let run = agent.start_run(start).await?;
-    let ended = ask_and_run(context, &gate, &run).await;
-    let end = match &ended {
-        Ok(Exit::Command(0)) => Some(RunEnd::Succeeded),
-        // The question is still open: finishing the run would close it.
-        Err(failure) if failure.exit == Exit::TimedOut => None,
-        Ok(_) | Err(_) => Some(RunEnd::Failed),
+    let plan = Plan {
+        program,
+        proposed: proposed.into(),
+        is_argv: gate.arguments.is_none(),
+        accept_modified: gate.accept_modified,
     };
-    if let Some(end) = end
-        && let Err(error) = run.finish(end).await
-    {
-        context.output.detail(format!("the run could not be finished: {error}"));
+    let ended = ask_and_run(context, &run, proposal, &plan).await;
+    if gate.run.is_none() {
+        finish(context, &run, &ended).await;
     }
     ended
 }
 
+/// Ends the run; a question that is still open is withdrawn with it.
+async fn finish(context: &Context, run: &RunHandle, ended: &Result<Exit, Failure>) {
+    let end = match ended {
+        Ok(Exit::Ok) => RunEnd::Succeeded,
+        Err(failure) if matches!(failure.exit, Exit::Stopped | Exit::TimedOut) => RunEnd::Cancelled,
+        _ => RunEnd::Failed,
+    };
+    if let Err(error) = run.finish(end).await {
+        context.output.detail(format!("the run could not be finished: {error}"));
+    }
+}
+
 async fn ask_and_run(
     context: &Context,
-    gate: &GateArguments,
     run: &RunHandle,
+    proposal: Proposal,
+    plan: &Plan,
 ) -> Result<Exit, Failure> {
-    let arguments = match &gate.arguments {
-        Some(arguments) => arguments.clone(),
-        None => json!({ "command": gate.command }).to_string(),
-    };
-    let proposal = Proposal::new(&gate.tool, arguments.clone())
-        .target(&gate.target)
-        .reasoning(&gate.reasoning);
-    let (permit, escalation_id) = match run.propose(proposal).await? {
-        Proposed::Allowed(permit) => (permit, None),
+    let verdict = match run.propose(proposal).await? {
+        Proposed::Allowed(permit) => Verdict::Run(Box::new(permit), String::new()),
         Proposed::Denied(denial) => {
             let reason = inline(&denial.decision.reason);
-            return Err(Failure::new(Exit::NotPermitted, format!("denied by policy: {reason}")));
+            let rule = inline(&denial.decision.rule_id);
+            let what = format!("denied by the policy: {reason} (rule {rule}). Nothing ran");
+            return Err(Failure::new(Exit::NotPermitted, what));
         }
-        Proposed::Waiting(wait) => {
-            let id = wait.escalation_id().to_owned();
-            context.output.say(format!("waiting for a person: {}", inline(&id)));
-            (permitted(context, wait).await?, Some(id))
-        }
+        Proposed::Waiting(wait) => wait_for_person(context, wait).await?,
     };
-    if permit.arguments().as_ref() != arguments.as_bytes() {
-        return Err(changed(&permit));
+    match verdict {
+        Verdict::Run(permit, escalation_id) => {
+            execute(context, plan, *permit, &escalation_id).await
+        }
+        Verdict::Answered(response) => {
+            context.output.say("A person answered in the command's place. Nothing ran.");
+            context.output.data(&block(&String::from_utf8_lossy(&response)));
+            Ok(Exit::Ok)
+        }
     }
-    execute(gate, permit, escalation_id.as_deref()).await
 }
 
-/// A person's edit changes the arguments, and a command line cannot be rebuilt
-/// from them; what was approved is not what would run.
-fn changed(permit: &Permit) -> Failure {
-    let edited = block(&String::from_utf8_lossy(permit.arguments()));
-    Failure::new(Exit::Rejected, format!("a person changed the arguments to {edited}"))
-        .next("Start the command with these, and ask again.")
-}
-
-async fn permitted(context: &Context, mut wait: Wait) -> Result<Permit, Failure> {
+async fn wait_for_person(context: &Context, mut wait: Wait) -> Result<Verdict, Failure> {
     let id = inline(wait.escalation_id());
-    let answered = match context.patience() {
-        None => wait.answer().await?,
-        Some(patience) => match tokio::time::timeout(patience, wait.answer()).await {
-            Ok(answered) => answered?,
-            Err(_) => return Err(still_open(&id, patience)),
-        },
-    };
-    let said = |exit, what: &str, note: &str| {
-        let note = if note.is_empty() { String::new() } else { format!(": {}", block(note)) };
-        Failure::new(exit, format!("{id} was {what}{note}"))
-    };
-    match answered {
-        Answer::Approved(permit) | Answer::Modified(permit) => Ok(permit),
-        Answer::Rejected(resolution) => {
-            let by = format!("rejected by {}", inline(&resolution.reviewer));
-            Err(said(Exit::Rejected, &by, &resolution.note))
+    let why = wait.decision().map(|decision| inline(&decision.reason)).unwrap_or_default();
+    context.output.say(format!("{id} waits for a person: {why}"));
+    context.output.say(format!("Answer it: pointsman esc approve {id}"));
+    let patience = async {
+        match context.patience() {
+            Some(patience) => tokio::time::sleep(patience).await,
+            None => std::future::pending().await,
         }
-        Answer::Responded(resolution) => {
-            let words = String::from_utf8_lossy(&resolution.response).into_owned();
-            let by = format!("answered by {} in the command's place", inline(&resolution.reviewer));
-            Err(said(Exit::Rejected, &by, &words))
+    };
+    let failed = |exit, what: String| Err(Failure::new(exit, format!("{what}. Nothing ran")));
+    let answer = tokio::select! {
+        answer = wait.answer() => answer?,
+        () = patience => return failed(Exit::TimedOut, format!("nobody answered {id} in time")),
+        _ = tokio::signal::ctrl_c() => {
+            return failed(Exit::Stopped, format!("interrupted while {id} was open"));
         }
-        Answer::Expired => Err(said(Exit::Expired, "not answered in time", "")),
-        Answer::Lapsed(_) => Err(said(Exit::Expired, "approved, but its grant has lapsed", "")),
-        Answer::Cancelled => Err(said(Exit::Stopped, "cancelled", "")),
+    };
+    match answer {
+        Answer::Approved(permit) | Answer::Modified(permit) => {
+            let by = permit.resolution().map(said_by).unwrap_or_default();
+            context.output.say(format!("{id} was permitted{by}"));
+            Ok(Verdict::Run(Box::new(permit), wait.escalation_id().to_owned()))
+        }
+        Answer::Responded(said) => Ok(Verdict::Answered(said.response)),
+        Answer::Rejected(said) => {
+            failed(Exit::Rejected, format!("{id} was rejected{}", said_by(&said)))
+        }
+        Answer::Expired => failed(Exit::Expired, format!("{id} expired")),
+        Answer::Cancelled => failed(Exit::Stopped, format!("{id} was cancelled")),
+        Answer::Lapsed(_) => {
+            failed(Exit::Expired, format!("{id} was approved, but its grant has lapsed"))
+        }
     }
 }
 
-fn still_open(id: &str, patience: Duration) -> Failure {
-    Failure::new(Exit::TimedOut, format!("{id} is still open after {patience:?}"))
-        .next("The command did not run. An answer that comes now permits it to no one.")
+/// ` by alice [too_late]: after the freeze`
+fn said_by(said: &v1::Resolution) -> String {
+    let mut text = format!(" by {}", inline(&said.reviewer));
+    if !said.reason_code.is_empty() {
+        text += &format!(" [{}]", inline(&said.reason_code));
+    }
+    if !said.note.is_empty() {
+        text += &format!(": {}", inline(said.note.trim_end_matches('.')));
+    }
+    text
 }
 
 async fn execute(
-    gate: &GateArguments,
+    context: &Context,
+    plan: &Plan,
     permit: Permit,
-    escalation_id: Option<&str>,
+    escalation_id: &str,
 ) -> Result<Exit, Failure> {
+    // Whether the command can obey is known before the grant is used up; what runs
+    // is read again from the redeemed bytes.
+    plan.program_for(permit.arguments())?;
     let redeemed = permit.redeem().await?;
-    let action_id = redeemed.action_id().to_owned();
-    let Some((program, arguments)) = gate.command.split_first() else {
-        return Err(Failure::usage("no command is given"));
-    };
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::inherit()).env("POINTSMAN_ACTION_ID", &action_id);
-    if let Some(id) = escalation_id {
-        command.env("POINTSMAN_ESCALATION_ID", id);
-    }
-    let status = match command.status().await {
-        Ok(status) => status,
-        Err(cause) => {
-            let what = format!("{} could not be started: {cause}", inline(program));
-            redeemed.failed(what.clone()).await?;
-            return Err(Failure::new(Exit::Failure, what));
-        }
-    };
-    let code = code_of(status);
-    let result = json!({ "exit_code": code }).to_string();
-    let reported = match status.success() {
-        true => redeemed.succeeded(result).await,
-        false => redeemed.failed(result).await,
+    let program = plan.program_for(redeemed.arguments())?;
+    let ended = program.run(&environment(&redeemed, escalation_id)).await;
+    let reported = match &ended {
+        Ok(ended) if ended.code == 0 => redeemed.succeeded(ended.report()).await,
+        Ok(ended) => redeemed.failed(ended.report()).await,
+        Err(failure) => redeemed.failed(failure.to_string()).await,
     };
     if let Err(error) = reported {
-        let failure = Failure::from(error);
-        crate::output::write_error(&format!(
-            "the command ran, but its outcome is not reported: {failure}"
-        ));
+        let error = Failure::from(error);
+        write_error(&format!("the command ran, but its outcome is not recorded\n{error}"));
+        context.output.say("The server will ask a person whether it ran.");
     }
-    Ok(Exit::Command(code))
+    match ended?.code {
+        0 => Ok(Exit::Ok),
+        code => Ok(Exit::Command(code)),
+    }
 }
 
-fn code_of(status: ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt as _;
-    let code = status.code().or_else(|| status.signal().map(|signal| SIGNAL_BASE + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+fn environment(redeemed: &Redeemed, escalation_id: &str) -> [(&'static str, String); 3] {
+    [
+        ("POINTSMAN_ACTION_ID", redeemed.action_id().to_owned()),
+        ("POINTSMAN_ESCALATION_ID", escalation_id.to_owned()),
+        ("POINTSMAN_ARGUMENTS", String::from_utf8_lossy(redeemed.arguments()).into_owned()),
+    ]
 }
+
+// === impl Plan ===
+
+impl Plan {
+    /// What runs: the permitted argv; or the given command, if exactly the
+    /// proposed arguments are permitted, or if it reads them itself.
+    fn program_for(&self, permitted: &[u8]) -> Result<Program, Failure> {
+        if self.is_argv {
+            return Program::from_json(permitted);
+        }
+        if self.accept_modified || self.proposed == permitted {
+            return Ok(self.program.clone());
+        }
+        let what = "a person changed the arguments, which the command does not read. Nothing ran";
+        Err(Failure::new(Exit::Rejected, what)
+            .next("If it reads POINTSMAN_ARGUMENTS, say so: --accept-modified"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

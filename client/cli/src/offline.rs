@@ -1,14 +1,23 @@
-//! `pointsman restore` and `pointsman doctor`: work on files, without a server.
+//! `pointsman restore` and `pointsman doctor`: work on files, without a server;
+//! and a first look at a server.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use pointsman_api::v1;
+use pointsman_client::Admin;
 use pointsman_server::store::damage::OpenError;
 use pointsman_server::store::embedded::{self, VerifyReport};
 
-use crate::context::Context;
+use crate::context::{Capacity, Context};
 use crate::exit::{Exit, Failure};
+use crate::output::escape::inline;
 use crate::output::node::Node;
+use crate::output::reflect::{node_of, short_name};
+use crate::output::time;
+
+/// A clock that is further off than this confuses people about due times.
+const SKEW_LIMIT: i64 = 5;
 
 /// What to restore, and where.
 #[derive(Debug, Args)]
@@ -24,11 +33,14 @@ pub(crate) struct RestoreArguments {
 
 /// What to examine.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: pointsman doctor /var/lib/pointsman")]
+#[command(after_help = "Examples: pointsman doctor
+          pointsman doctor /var/lib/pointsman
+Exit codes: 3 the data is damaged · as elsewhere")]
 pub(crate) struct DoctorArguments {
-    /// A data directory that no server has open, or a backup
-    #[arg(value_name = "DIR", default_value = "pointsman-data")]
-    dir: PathBuf,
+    /// A data directory that no server has open, or a backup; left out: looks at the
+    /// server and at your token
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 /// Makes a data directory of a backup, after checking all of it.
@@ -41,9 +53,9 @@ pub(crate) async fn restore(
     let restored = blocking(move || embedded::restore(&arguments.from, &arguments.into)).await?;
     let node = Node::map([
         ("data_dir", Node::text(into.display().to_string())),
-        ("commit", Node::text(restored.commit.to_string())),
-        ("entries", Node::text(restored.entries.to_string())),
-        ("bytes", Node::text(restored.bytes.to_string())),
+        ("commit", Node::number(restored.commit)),
+        ("entries", Node::number(restored.entries)),
+        ("bytes", Node::number(restored.bytes)),
         ("incarnation", Node::text(restored.incarnation.to_string())),
     ]);
     context.output.one(&node, || {
@@ -59,16 +71,19 @@ pub(crate) async fn restore(
 
 /// Checks every frame, leaf, payload and signed head of a store.
 pub(crate) async fn doctor(context: &Context, arguments: DoctorArguments) -> Result<Exit, Failure> {
-    let dir = arguments.dir.clone();
+    let Some(dir) = arguments.dir else {
+        return look_at_server(context).await;
+    };
     context.output.say(format!("checking {} …", dir.display()));
-    let report = blocking(move || embedded::verify(&arguments.dir)).await?;
-    let signed = report.signed_entries.map_or(Node::Null, |count| Node::text(count.to_string()));
+    let checked = dir.clone();
+    let report = blocking(move || embedded::verify(&checked)).await?;
+    let signed = report.signed_entries.map_or(Node::Null, Node::number);
     let node = Node::map([
         ("data_dir", Node::text(dir.display().to_string())),
-        ("commits", Node::text(report.commits.to_string())),
-        ("entries", Node::text(report.entries.to_string())),
+        ("commits", Node::number(report.commits)),
+        ("entries", Node::number(report.entries)),
         ("root", Node::text(report.root.to_string())),
-        ("payloads", Node::text(report.payloads.to_string())),
+        ("payloads", Node::number(report.payloads)),
         ("signed_entries", signed),
         ("has_torn_tail", Node::Bool(report.has_torn_tail)),
     ]);
@@ -93,6 +108,47 @@ fn page(report: &VerifyReport) -> String {
          root        {}\n\
          tail        {tail}",
         report.root
+    )
+}
+
+async fn look_at_server(context: &Context) -> Result<Exit, Failure> {
+    let connection = context.connect(Capacity::Admin).await?;
+    let address = connection.address().to_owned();
+    let info = Admin::new(connection).server_info().await?;
+    let now = time::local_now();
+    let skew = info.server_time.map(|server| now.seconds.saturating_sub(server.seconds));
+    let node = Node::map([
+        ("address", Node::text(&address)),
+        ("server", node_of("GetServerInfoResponse", &info)),
+        ("clock_skew_seconds", skew.map_or(Node::Null, Node::number)),
+    ]);
+    context.output.one(&node, || server_page(&address, &info, skew));
+    Ok(Exit::Ok)
+}
+
+fn server_page(address: &str, info: &v1::GetServerInfoResponse, skew: Option<i64>) -> String {
+    let roles: Vec<_> = info.roles().map(|role| short_name(role.as_str_name(), "ROLE_")).collect();
+    let dev = if info.dev { ", dev: everybody knows its tokens" } else { "" };
+    let skew = match skew {
+        Some(seconds) if seconds.abs() > SKEW_LIMIT => {
+            format!("! clock     this machine is {seconds} s off the server")
+        }
+        Some(_) => "✓ clock     agrees with the server".to_owned(),
+        None => "! clock     the server does not tell the time".to_owned(),
+    };
+    format!(
+        "✓ server    {address}, version {}, {} store{dev}\n\
+         ✓ token     {} in {}: {}\n{skew}\n\
+         ✓ journal   {} entries; newest sequence {}\n\
+         ✓ policy    {}\n",
+        inline(&info.version),
+        inline(&info.store_engine),
+        inline(&info.principal),
+        inline(&info.tenant),
+        roles.join(", "),
+        info.entries,
+        info.sequence,
+        inline(&info.policy_revision_id),
     )
 }
 

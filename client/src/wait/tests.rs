@@ -94,7 +94,24 @@ async fn an_approval_without_a_grant_has_lapsed() {
     let mut wait = ask(&fake, &run(&connection), 1).await;
     let lapsed = v1::Resumption { grant: None, ..resumption(1, Kind::Approved) };
     script.send(bring(lapsed)).await.unwrap();
+    fake.claim.will(Ok(v1::ClaimResumptionsResponse::default()));
     assert!(matches!(wait.answer().await.unwrap(), Answer::Lapsed(_)));
+    assert_eq!(fake.claim.seen()[0].escalation_id, "esc_1");
+}
+
+#[tokio::test]
+async fn a_lapsed_grant_is_renewed_by_a_claim() {
+    let (fake, connection) = Fake::start().await;
+    let script = fake.will_bring();
+    let mut wait = ask(&fake, &run(&connection), 1).await;
+    let lapsed = v1::Resumption { grant: None, ..resumption(1, Kind::Approved) };
+    script.send(bring(lapsed)).await.unwrap();
+    fake.claim.will(Ok(v1::ClaimResumptionsResponse {
+        resumptions: vec![resumption(1, Kind::Approved)],
+        ..v1::ClaimResumptionsResponse::default()
+    }));
+    assert!(matches!(wait.answer().await.unwrap(), Answer::Approved(permit)
+        if permit.arguments() == BYTES));
 }
 
 #[tokio::test]

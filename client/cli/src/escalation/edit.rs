@@ -22,8 +22,8 @@ mod set;
 pub(crate) struct ModifyArguments {
     #[command(flatten)]
     pub(crate) one: OneArguments,
-    /// Set one value: amount=3900.00, lines.0.note="to the owner". The value is
-    /// JSON; what is not JSON is taken as text
+    /// Set one value: amount=3900.00, lines.0.note="to the owner"; in the place of a
+    /// text everything is text. +note=x adds what is not there
     #[arg(long, value_name = "PATH=VALUE", conflicts_with = "arguments")]
     pub(crate) set: Vec<String>,
     /// Put these arguments in the place of all others; @FILE reads them
@@ -93,20 +93,17 @@ async fn in_editor(before: &[u8]) -> Result<Vec<u8>, Failure> {
     let named = |name| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
     let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".into());
     let failed = |what: String| Failure::new(Exit::Failure, what);
-    // Readable by its owner only, and gone with this value: what people edit may
+    // Readable by its owner only, and gone with this function: what people edit may
     // be confidential.
-    let folder = tempfile::Builder::new().prefix("pointsman-edit-").tempdir();
-    let folder = folder.map_err(|cause| failed(format!("cannot edit: {cause}")))?;
+    let folder =
+        tempfile::tempdir().map_err(|cause| failed(format!("cannot make a folder: {cause}")))?;
     let file = folder.path().join("arguments.json");
     let text = laid_out(before);
-    let outcome = match std::fs::write(&file, format!("{text}\n")) {
-        Ok(()) => run_editor(&editor, &file).await,
-        Err(cause) => Err(failed(format!("cannot write {}: {cause}", file.display()))),
-    };
-    let after = outcome.and_then(|()| {
-        std::fs::read(&file).map_err(|cause| failed(format!("cannot read the edit: {cause}")))
-    });
-    let after = after?;
+    std::fs::write(&file, format!("{text}\n"))
+        .map_err(|cause| failed(format!("cannot write {}: {cause}", file.display())))?;
+    run_editor(&editor, &file).await?;
+    let after = std::fs::read(&file)
+        .map_err(|cause| failed(format!("cannot read {}: {cause}", file.display())))?;
     let is_untouched = after.strip_suffix(b"\n").unwrap_or(&after) == text.as_bytes();
     Ok(if is_untouched { before.to_vec() } else { after.trim_ascii().to_vec() })
 }

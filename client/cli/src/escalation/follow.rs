@@ -5,7 +5,7 @@ use pointsman_api::v1;
 use pointsman_client::{QueueEvent, QueueWatch, Reviewer};
 
 use super::FilterArguments;
-use crate::briefing::{resolution_line, state_word};
+use crate::briefing::resolution_line;
 use crate::context::{Capacity, Context};
 use crate::exit::{Exit, Failure};
 use crate::output::escape::inline;
@@ -102,11 +102,9 @@ fn people_line(event: &QueueEvent, watch: &QueueWatch) -> String {
         QueueEvent::SnapshotEnd(end) => format!("{} open, following", end.count),
         QueueEvent::Change(change) => {
             let by = inline(&change.principal);
-            let lines = change
-                .escalations
-                .iter()
-                .zip(change.events.iter().map(String::as_str).chain(std::iter::repeat("changed")));
-            let lines = lines.map(|(escalation, event)| one_line(event, &by, escalation, &now));
+            let told = change.events.iter().rev().find(|one| one.starts_with("escalation."));
+            let event = told.map_or("changed", String::as_str);
+            let lines = change.escalations.iter().map(|one| one_line(event, &by, one, &now));
             lines.collect::<Vec<_>>().join("\n")
         }
         QueueEvent::Alive | QueueEvent::Interrupted(_) | QueueEvent::StartedOver(_) => {
@@ -125,13 +123,17 @@ fn one_line(
     let (mark, _) = risk(escalation.severity());
     let shape: String = mark.chars().take(1).collect();
     let id = inline(&escalation.escalation_id);
-    let word = event.strip_prefix("escalation.").unwrap_or(event);
+    let word = inline(event.strip_prefix("escalation.").unwrap_or(event));
     let what = match resolution_line(escalation, now) {
         Some(line) => line.lines().next().unwrap_or_default().to_owned(),
-        None => inline(&escalation.briefing.clone().unwrap_or_default().headline),
+        None => {
+            let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+            let headline = inline(&escalation.briefing.clone().unwrap_or_default().headline);
+            format!("{word}{by}  {headline}")
+        }
     };
-    let state = state_word(escalation);
-    let word = if word.is_empty() { state } else { inline(word) };
-    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
-    format!("{clock}  {shape} {id}  {word}{by}  {what}")
+    format!("{clock}  {shape} {id}  {what}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,7 @@ pub(super) fn open_table(output: &Output, found: &[v1::Escalation], now: &Timest
             Field::new(shortened(&one.escalation_id, length)),
             Field::toned(mark, tone),
             due(one, now, output),
-            Field::new(&brief.if_silent),
+            Field::new(silence(&brief.if_silent)),
             Field::new(&brief.headline),
             Field::new(&one.agent),
             Field::new(if holder.is_empty() { "–" } else { holder }),
@@ -152,6 +152,11 @@ fn closed_table(output: &Output, found: &[v1::Escalation], now: &Timestamp) -> S
         ]
     });
     table(output, ["ID", "RISK", "END", "BY", "WHEN", "WHAT", "AGENT"], rows.collect())
+}
+
+/// The word before the explanation: `cancelled: the action does not run …`.
+fn silence(if_silent: &str) -> &str {
+    if_silent.split(':').next().unwrap_or_default()
 }
 
 fn due(escalation: &v1::Escalation, now: &Timestamp, output: &Output) -> Field {

@@ -1,13 +1,16 @@
 //! Tables without lines, as wide as the terminal. Colour is never alone: what it
 //! says is also said by a shape or a word.
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use pointsman_api::v1::SeverityTier;
 
 use super::Output;
 use super::escape::inline;
 
 const GAP: u16 = 2;
+/// The columns of words. What is in no other column makes sense in two parts.
+const WRAPPING: [&str; 10] =
+    ["WHAT", "AGENT", "HOLDER", "BY", "GOAL", "FOR", "TOOL", "TARGET", "PRINCIPAL", "ROLES"];
 
 /// A cell and how it stands out.
 pub(crate) struct Field(Cell);
@@ -72,8 +75,11 @@ pub(crate) fn table<const N: usize>(
     for row in rows {
         table.add_row(row.map(|field| field.0));
     }
-    for column in table.column_iter_mut() {
+    for (column, header) in table.column_iter_mut().zip(headers) {
         column.set_padding((0, GAP));
+        if output.is_terminal && !WRAPPING.contains(&header) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     if let Some(width) = output.width {
         table.set_width(width);
@@ -91,12 +97,12 @@ pub(crate) fn table<const N: usize>(
     table.trim_fmt()
 }
 
-/// The shape and the word of a risk; unset is treated like high.
+/// The shape and the short word of a risk; unset is treated like high.
 pub(crate) fn risk(severity: SeverityTier) -> (&'static str, Tone) {
     match severity {
-        SeverityTier::Critical => ("◆ critical", Tone::Alarm),
+        SeverityTier::Critical => ("◆ crit", Tone::Alarm),
         SeverityTier::High | SeverityTier::Unspecified => ("▲ high", Tone::Warning),
-        SeverityTier::Medium => ("■ medium", Tone::Plain),
+        SeverityTier::Medium => ("■ med", Tone::Plain),
         SeverityTier::Low => ("○ low", Tone::Faint),
     }
 }

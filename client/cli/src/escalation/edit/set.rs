@@ -1,35 +1,46 @@
 //! `--set path=value`: replaces one value in a JSON text and nothing else.
+//!
+//! What was text stays text, and a member that is not there is not added, unless a
+//! `+` in front of the path says so: a misspelt name must not pass.
 
 use crate::exit::Failure;
 use crate::output::escape::inline;
 use crate::output::node::Node;
 
-/// Replaces the value at the path of `path=value`, or adds a new last member.
+/// Replaces the value at the path of `path=value`; `+path=value` adds a member.
 pub(super) fn set(json: &[u8], assignment: &str) -> Result<Vec<u8>, Failure> {
     let (path, value) = assignment
         .split_once('=')
         .ok_or_else(|| Failure::usage(format!("want PATH=VALUE, not {}", inline(assignment))))?;
     let text = std::str::from_utf8(json)
         .map_err(|_| Failure::usage("the arguments are not text; use --arguments"))?;
+    let (path, may_add) = match path.strip_prefix('+') {
+        Some(path) => (path, true),
+        None => (path, false),
+    };
     let keys: Vec<_> = path.split('.').collect();
-    let mut reader = Reader { text, at: 0 };
-    let edited = reader.replace(&keys, &value_text(value)).ok_or_else(|| {
+    let mut reader = Reader { text, at: 0, may_add };
+    let edited = reader.replace(&keys, value).ok_or_else(|| {
         let what = format!("the arguments have no {}", inline(path));
-        Failure::usage(what).next("A new member can be added to an object that is there.")
+        Failure::usage(what).next(format!("To add it: --set +{}", inline(assignment)))
     })?;
     Ok(edited.into_bytes())
 }
 
-/// JSON stays JSON; everything else is text.
-fn value_text(value: &str) -> String {
+/// JSON stays JSON and everything else is text; in the place of a text everything
+/// is text.
+fn value_text(value: &str, former: Option<&str>) -> String {
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok();
-    if is_json { value.to_owned() } else { Node::text(value).to_line() }
+    let was_text = former.is_some_and(|former| former.starts_with('"'));
+    let stays = is_json && (!was_text || value.trim_start().starts_with('"'));
+    if stays { value.to_owned() } else { Node::text(value).to_line() }
 }
 
 /// Walks over JSON that was checked before.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    may_add: bool,
 }
 
 // === impl Reader ===
@@ -68,9 +79,10 @@ impl Reader<'_> {
                 self.at += 1;
             }
         }
-        if !deeper.is_empty() {
+        if !deeper.is_empty() || !self.may_add {
             return None;
         }
+        let value = value_text(value, None);
         let (before, after) = self.text.split_at_checked(self.at)?;
         let comma = if is_empty { "" } else { "," };
         let before = before.trim_end();
@@ -98,6 +110,7 @@ impl Reader<'_> {
         }
         let start = self.at;
         self.skip_value()?;
+        let value = value_text(value, self.text.get(start..self.at));
         Some(format!("{}{value}{}", self.text.get(..start)?, self.text.get(self.at..)?))
     }
 
@@ -165,18 +178,29 @@ mod tests {
             ("b.c.2=9", r#"{ "a": 1.0, "b": {"c": [1, {"d\"}": "x,]"}, 9]}, "e": true }"#),
             ("b.c.1.d\"}=é", r#"{ "a": 1.0, "b": {"c": [1, {"d\"}": "é"}, 3]}, "e": true }"#),
             ("b=to her", r#"{ "a": 1.0, "b": "to her", "e": true }"#),
-            ("b.x=1", r#"{ "a": 1.0, "b": {"c": [1, {"d\"}": "x,]"}, 3],"x":1}, "e": true }"#),
+            ("+b.x=1", r#"{ "a": 1.0, "b": {"c": [1, {"d\"}": "x,]"}, 3],"x":1}, "e": true }"#),
         ];
         for (assignment, want) in cases {
             assert_eq!(edited(json, assignment).as_deref(), Some(want), "{assignment}");
         }
-        assert_eq!(edited("{}", "a=1").as_deref(), Some(r#"{"a":1}"#));
-        assert_eq!(edited("{ }", "a=[1,2]").as_deref(), Some(r#"{"a":[1,2]}"#));
+        assert_eq!(edited("{}", "+a=1").as_deref(), Some(r#"{"a":1}"#));
+        assert_eq!(edited("{ }", "+a=[1,2]").as_deref(), Some(r#"{"a":[1,2]}"#));
+    }
+
+    #[test]
+    fn text_stays_text() {
+        let cases = [("a=0", r#"{"a":"0"}"#), ("a=true", r#"{"a":"true"}"#)];
+        for (assignment, want) in cases {
+            assert_eq!(edited(r#"{"a":"3"}"#, assignment).as_deref(), Some(want));
+        }
+        assert_eq!(edited(r#"{"a":"3"}"#, r#"a="x\ny""#).as_deref(), Some(r#"{"a":"x\ny"}"#));
+        assert_eq!(edited(r#"{"a":3}"#, "a=4.50").as_deref(), Some(r#"{"a":4.50}"#));
     }
 
     #[test]
     fn what_is_not_there_is_refused() {
-        for assignment in ["a.b=1", "c.0=1", "c.x=1", "x.y=1", "no value", "c.7=1"] {
+        for assignment in ["b=1", "+c.0=1", "a.b=1", "c.0=1", "c.x=1", "x.y=1", "no value", "c.7=1"]
+        {
             assert_eq!(edited(r#"{"a":1,"c":[]}"#, assignment), None, "{assignment}");
         }
     }

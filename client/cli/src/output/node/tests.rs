@@ -68,3 +68,14 @@ fn yaml_looks_as_people_write_it() {
     let want = "id: esc_1\nroles:\n  - agent\n  - \"no\"\nclaim:\n  holder: alice\nnone: []";
     assert_eq!(node.to_yaml(), want);
 }
+
+#[test]
+fn yaml_has_one_escape_for_what_json_has_two() {
+    for text in ["\u{13440}", "a\\u\u{e0041}\"", "\\\\\u{1f600}"] {
+        let yaml: String = serde_norway::from_str(&Node::text(text).to_yaml()).unwrap();
+        assert_eq!(yaml, text);
+    }
+    let raw = Node::Raw(r#"["\ud83d\ude00","\\ud83d"]"#.into()).to_yaml();
+    let yaml: Vec<String> = serde_norway::from_str(&raw).unwrap();
+    assert_eq!(yaml, ["😀", "\\ud83d"]);
+}

@@ -1,0 +1,84 @@
+//! The command line as scripts write it.
+
+use clap::CommandFactory as _;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(line.split_whitespace())
+}
+
+#[test]
+fn the_tree_is_sound() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn every_verb_has_an_example_or_verbs() {
+    fn check(command: &clap::Command, path: &str, missing: &mut Vec<String>) {
+        for verb in command.get_subcommands() {
+            let path = format!("{path} {}", verb.get_name());
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if verb.has_subcommands() {
+                check(verb, &path, missing);
+            } else if !help.contains("Example") {
+                missing.push(path);
+            }
+        }
+    }
+    let mut missing = Vec::new();
+    check(&Arguments::command(), "pointsman", &mut missing);
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn global_options_stand_anywhere() {
+    let before = parse("pointsman -o json --address http://a:1 inbox").unwrap();
+    let after = parse("pointsman inbox --address http://a:1 -o json").unwrap();
+    for arguments in [before, after] {
+        assert_eq!(arguments.globals.output, Format::Json);
+        assert_eq!(arguments.globals.address.as_deref(), Some("http://a:1"));
+    }
+}
+
+#[test]
+fn scripts_are_understood() {
+    for line in [
+        "pointsman inbox -w --mine",
+        "pointsman esc list --state resolved --severity high --limit 3",
+        "pointsman escalation approve esc_1 --digest 9c41e07b --no-input",
+        "pointsman esc reject esc_1 --reason wrong_amount",
+        "pointsman esc reject esc_1 --note no",
+        "pointsman esc modify esc_1 --set a=1 --set b.c=2 --edit",
+        "pointsman esc respond esc_1 --with @file",
+        "pointsman esc wait esc_1 --timeout 30m",
+        "pointsman gate --tool deploy -- ./deploy.sh --all -o x",
+        "pointsman token create a --role agent,admin --ttl 30d",
+        "pointsman serve --data-dir d --policy p.yaml",
+        "pointsman doctor d",
+        "pointsman restore backup d",
+        "pointsman dev --port 0 --no-demo",
+        "pointsman completion fish",
+    ] {
+        assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for line in [
+        "pointsman",
+        "pointsman esc reject esc_1",
+        "pointsman esc respond esc_1",
+        "pointsman esc modify esc_1 --set a=1 --arguments {}",
+        "pointsman gate --tool deploy",
+        "pointsman gate ./deploy.sh",
+        "pointsman gate --tool t --accept-modified -- x",
+        "pointsman inbox --timeout 10",
+        "pointsman inbox -q -v",
+        "pointsman token create a",
+        "pointsman inbo",
+    ] {
+        assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
+    }
+}
