@@ -302,3 +302,6 @@ impl Queue {
         head + &open_table(output, &shown, now) + "\n"
     }
 }
+
+#[cfg(test)]
+mod tests;
