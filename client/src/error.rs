@@ -218,7 +218,8 @@ impl fmt::Display for Error {
         if !self.0.reason_name.is_empty() {
             write!(f, " ({})", self.0.reason_name)?;
         }
-        for violation in &self.0.violations {
+        let told = |violation: &&FieldViolation| self.0.message.contains(&violation.description);
+        for violation in self.0.violations.iter().filter(|violation| !told(violation)) {
             write!(f, "; `{}`: {}", violation.field, violation.description)?;
         }
         Ok(())

@@ -45,6 +45,8 @@ pub struct QueueWatch {
     delays: Delays,
     delay: Option<Duration>,
     server_time: Option<prost_types::Timestamp>,
+    /// Whether the cursor came from this watch, so that nobody else is to blame.
+    has_own_cursor: bool,
     is_over: bool,
 }
 
@@ -61,6 +63,7 @@ impl QueueWatch {
             delays,
             delay: None,
             server_time: None,
+            has_own_cursor: false,
             is_over: false,
         }
     }
@@ -141,6 +144,7 @@ impl QueueWatch {
         self.delay = None;
         if !message.cursor.is_empty() {
             self.request.cursor = message.cursor;
+            self.has_own_cursor = true;
         }
         self.server_time = message.server_time.or(self.server_time);
         match message.event? {
@@ -154,9 +158,13 @@ impl QueueWatch {
     /// Decides whether the watch goes on after an error.
     fn recover(&mut self, error: Error) -> Result<QueueEvent> {
         self.stream = None;
-        if matches!(error.reason(), Some(ErrorReason::WatchCompacted | ErrorReason::CursorInvalid))
-            && !self.request.cursor.is_empty()
-        {
+        let is_lost = match error.reason() {
+            Some(ErrorReason::WatchCompacted) => !self.request.cursor.is_empty(),
+            Some(ErrorReason::CursorInvalid) => self.has_own_cursor,
+            _ => false,
+        };
+        if is_lost {
+            self.has_own_cursor = false;
             self.request.cursor.clear();
             self.delay = None;
             return Ok(QueueEvent::StartedOver(error));

@@ -29,7 +29,8 @@ use command::Program;
 #[command(after_help = "Example: pointsman gate --tool deploy --target prod -- ./deploy.sh --all
 The command finds POINTSMAN_ACTION_ID, POINTSMAN_ESCALATION_ID and POINTSMAN_ARGUMENTS
 in its environment. Exit code: the command's; 5 denied by the policy, 7 expired,
-8 nobody answered within --timeout, 10 rejected, 11 cancelled; 1 to 6 as elsewhere.")]
+8 nobody answered within --timeout, 10 rejected or answered in the command's place,
+11 cancelled; 1 to 6 as elsewhere.")]
 pub(crate) struct GateArguments {
     /// What the policy knows the command as
     #[arg(long, default_value = "command", value_name = "NAME")]
@@ -138,9 +139,9 @@ async fn ask_and_run(
             execute(context, plan, *permit, &escalation_id).await
         }
         Verdict::Answered(response) => {
-            context.output.say("A person answered in the command's place. Nothing ran.");
             context.output.data(&block(&String::from_utf8_lossy(&response)));
-            Ok(Exit::Ok)
+            let what = "a person answered in the command's place. Nothing ran";
+            Err(Failure::new(Exit::Rejected, what))
         }
     }
 }

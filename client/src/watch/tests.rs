@@ -67,6 +67,19 @@ async fn lost_history_starts_over_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_damaged_cursor_of_the_caller_is_refused() {
+    let (fake, connection) = Fake::start().await;
+    fake.will_refuse_watching(refusal(
+        Code::InvalidArgument,
+        "CURSOR_INVALID",
+        &[("effect", "none")],
+    ));
+    let request = v1::WatchEscalationsRequest { cursor: "x".into(), ..Default::default() };
+    let mut watch = Reviewer::new(connection).watch(request);
+    assert!(matches!(watch.next().await, Some(Err(_))));
+}
+
+#[tokio::test]
 async fn a_refusal_for_good_ends_it() {
     let (fake, mut watch) = watch().await;
     fake.will_refuse_watching(refusal(

@@ -6,14 +6,15 @@
 use std::path::Path;
 
 use clap::Args;
+use pointsman_api::v1;
 use pointsman_client::{Seen, Verdict};
 
-use super::resolve::{must_be_open, must_be_seen, show_resolved, text_or_file};
+use super::resolve::{Question, must_be_open, must_be_seen, show_resolved, text_or_file};
 use super::{OneArguments, open};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::diff::{diff, laid_out};
-use crate::output::write_error;
+use crate::output::escape::inline;
 
 mod set;
 
@@ -59,14 +60,22 @@ pub(super) async fn modify(context: &Context, modify: ModifyArguments) -> Result
     if edited == brief.arguments && modify.target.is_none() {
         return Err(Failure::usage("the edit changes nothing; to let it run as it is: approve"));
     }
-    if modify.digest.is_some() || context.may_ask() {
-        write_error(&diff(&brief.arguments, &edited, context.output.has_color));
-    }
-    must_be_seen(context, &shown, modify.digest.as_deref(), "Let the edited action run").await?;
+    let change = changes(context, &brief, &edited, modify.target.as_deref());
+    let question = Question { text: "Let the edited action run", change: &change };
+    must_be_seen(context, &shown, modify.digest.as_deref(), question).await?;
     let verdict = Verdict::Modify { arguments: edited.into(), target: modify.target };
     let resolved = reviewer.resolve(Seen::from(&shown.escalation), verdict, modify.note).await?;
     show_resolved(context, &resolved);
     Ok(Exit::Ok)
+}
+
+/// What the edit changes, for a person to read.
+fn changes(context: &Context, brief: &v1::Briefing, edited: &[u8], target: Option<&str>) -> String {
+    let mut text = String::from("Your edit\n");
+    if let Some(target) = target {
+        text += &format!("- target {}\n+ target {}\n", inline(&brief.target), inline(target));
+    }
+    text + &diff(&brief.arguments, edited, context.output.has_color)
 }
 
 async fn edited(modify: &ModifyArguments, before: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -64,7 +64,8 @@ pub(crate) struct RespondArguments {
 pub(super) async fn approve(context: &Context, approve: ApproveArguments) -> Result<Exit, Failure> {
     let (reviewer, shown) = open(context, &approve.one).await?;
     must_be_open(&shown)?;
-    must_be_seen(context, &shown, approve.digest.as_deref(), "Approve as shown").await?;
+    let question = Question { text: "Approve as shown", change: "" };
+    must_be_seen(context, &shown, approve.digest.as_deref(), question).await?;
     let resolved =
         reviewer.resolve(Seen::from(&shown.escalation), Verdict::Approve, approve.note).await?;
     show_resolved(context, &resolved);
@@ -114,16 +115,27 @@ pub(super) fn must_be_open(shown: &Shown) -> Result<(), Failure> {
     Err(Failure::new(exit, what).next(format!("See: pointsman esc get {id}")))
 }
 
+/// What a person is asked before something may run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    pub(super) text: &'a str,
+    /// What the person changed; empty: nothing.
+    pub(super) change: &'a str,
+}
+
 /// Makes sure that whoever permits something has seen it: by the digest given, or
 /// by showing everything and asking for the digest's digits.
 pub(super) async fn must_be_seen(
     context: &Context,
     shown: &Shown,
     digest: Option<&str>,
-    question: &str,
+    question: Question<'_>,
 ) -> Result<(), Failure> {
     let escalation = &shown.escalation;
     if let Some(digest) = digest {
+        if !question.change.is_empty() {
+            context.output.say(question.change);
+        }
         return check_digest(digest, &escalation.action_digest);
     }
     if !context.may_ask() {
@@ -133,7 +145,10 @@ pub(super) async fn must_be_seen(
     }
     let now = shown.server_time.unwrap_or_else(time::local_now);
     write_error(&briefing(escalation, &now, &context.output));
-    confirm(question, &escalation.action_digest).await
+    if !question.change.is_empty() {
+        write_error(question.change);
+    }
+    confirm(question.text, &escalation.action_digest).await
 }
 
 /// Says what was recorded.

@@ -35,15 +35,15 @@ pub(super) async fn wait(context: &Context, one: OneArguments) -> Result<Exit, F
     Ok(exit_of(&ended))
 }
 
-/// The exit code of an ended escalation. Something may run: 0.
+/// The exit code of an ended escalation: 0 only if something may run.
 pub(super) fn exit_of(ended: &v1::Escalation) -> Exit {
     match ended.state() {
         State::Expired => Exit::Expired,
         State::Cancelled => Exit::Stopped,
         State::Open | State::Unspecified => Exit::Failure,
         State::Resolved => match ended.resolution.clone().unwrap_or_default().kind() {
-            Kind::Approved | Kind::Modified | Kind::Responded => Exit::Ok,
-            Kind::Rejected => Exit::Rejected,
+            Kind::Approved | Kind::Modified => Exit::Ok,
+            Kind::Rejected | Kind::Responded => Exit::Rejected,
             Kind::Unspecified => Exit::Failure,
         },
     }
@@ -79,4 +79,33 @@ async fn end_of(reviewer: &Reviewer, id: &str) -> Result<v1::Escalation, Failure
         }
     }
     Err(Failure::new(Exit::Failure, "the watch ended without an answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_run_is_a_success() {
+        let resolved = |kind: Kind| v1::Escalation {
+            state: State::Resolved.into(),
+            resolution: Some(v1::Resolution { kind: kind.into(), ..v1::Resolution::default() }),
+            ..v1::Escalation::default()
+        };
+        let in_state =
+            |state: State| v1::Escalation { state: state.into(), ..v1::Escalation::default() };
+        let cases = [
+            (resolved(Kind::Approved), 0),
+            (resolved(Kind::Modified), 0),
+            (resolved(Kind::Rejected), 10),
+            (resolved(Kind::Responded), 10),
+            (resolved(Kind::Unspecified), 1),
+            (in_state(State::Expired), 7),
+            (in_state(State::Cancelled), 11),
+            (in_state(State::Unspecified), 1),
+        ];
+        for (ended, code) in cases {
+            assert_eq!(exit_of(&ended).code(), code, "{ended:?}");
+        }
+    }
 }
