@@ -55,6 +55,14 @@ pub(crate) struct Globals {
     #[arg(long, global = true, env = "POINTSMAN_TLS_CA", value_name = "FILE")]
     #[arg(help_heading = "Global options")]
     pub(crate) tls_ca: Option<PathBuf>,
+    /// Show this certificate chain (PEM) to the server
+    #[arg(long, global = true, env = "POINTSMAN_CLIENT_CERT", value_name = "FILE")]
+    #[arg(requires = "client_key", help_heading = "Global options")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The private key (PEM) of --client-cert
+    #[arg(long, global = true, env = "POINTSMAN_CLIENT_KEY", value_name = "FILE")]
+    #[arg(requires = "client_cert", help_heading = "Global options")]
+    pub(crate) client_key: Option<PathBuf>,
     /// How long it may take: calls 10s, waiting for people without end
     #[arg(long, global = true, env = "POINTSMAN_TIMEOUT", value_parser = parse_span)]
     #[arg(value_name = "SPAN", help_heading = "Global options")]

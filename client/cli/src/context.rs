@@ -1,6 +1,7 @@
 //! What a verb has to work with: the connection, the terminal, the time limits.
 
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::time::Duration;
 
 use pointsman_client::{Connection, DEFAULT_ADDRESS};
@@ -64,10 +65,10 @@ impl Context {
             builder = builder.token(token);
         }
         if let Some(file) = &globals.tls_ca {
-            let pem = std::fs::read(file).map_err(|cause| {
-                Failure::usage(format!("cannot read {}: {cause}", file.display()))
-            })?;
-            builder = builder.tls_ca(pem);
+            builder = builder.tls_ca(read(file)?);
+        }
+        if let (Some(chain), Some(key)) = (&globals.client_cert, &globals.client_key) {
+            builder = builder.tls_identity(read(chain)?, read(key)?);
         }
         self.output.detail(format!("connecting to {}", self.address()));
         let connecting = tokio::time::timeout(limit, builder.connect()).await;
@@ -106,6 +107,11 @@ impl Context {
     pub(crate) fn patience(&self) -> Option<Duration> {
         self.globals.timeout
     }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |cause| Failure::usage(format!("cannot read {}: {cause}", file.display()));
+    std::fs::read(file).map_err(unreadable)
 }
 
 /// Whether an address stays on this machine, so that a well-known token goes to

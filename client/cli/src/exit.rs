@@ -241,15 +241,26 @@ fn next_of(error: &Error) -> Option<String> {
         }
         Some(_) => error.retry_after().map(|after| format!("Try again in {after:?}.")),
         None => match (error.kind(), error.effect()) {
-            (ErrorKind::Connection, Effect::None) => {
-                Some("Is a server running there? Start one: pointsman dev".into())
-            }
-            (ErrorKind::Connection | ErrorKind::Timeout, _) => {
-                Some("It may have been done: look before you try again.".into())
+            (ErrorKind::Connection | ErrorKind::Timeout, effect) => {
+                Some(connection_hint(error.message(), effect))
             }
             _ => None,
         },
     }
+}
+
+/// What is most often behind a connection that does not come up, or breaks.
+fn connection_hint(message: &str, effect: Effect) -> String {
+    let hint = if message.contains("invalid peer certificate") {
+        "Who signed the server's certificate? Trust it: --tls-ca FILE"
+    } else if message.contains("frame with invalid size") {
+        "It may be encrypted: write the address with https://"
+    } else if effect == Effect::None {
+        "Is a server running there? Start one: pointsman dev"
+    } else {
+        "It may have been done: look before you try again."
+    };
+    hint.into()
 }
 
 #[cfg(test)]

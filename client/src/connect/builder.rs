@@ -1,6 +1,7 @@
 //! Collecting what a connection needs, and connecting.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -19,6 +20,16 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// How long the answer to a probe may take before the connection counts as cut.
 const KEEPALIVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The variable that names a file of trusted authorities.
+const AUTHORITIES_VARIABLE: &str = "SSL_CERT_FILE";
+/// Where systems keep them.
+const AUTHORITIES_FILES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -59,7 +70,8 @@ impl ConnectionBuilder {
         self
     }
 
-    /// Trusts the certificate authority of this PEM text, and no other.
+    /// Trusts the certificate authorities of this PEM text, and no others. Without
+    /// it those that the system trusts, or the file that `SSL_CERT_FILE` names.
     #[must_use]
     pub fn tls_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls_ca = Some(pem.into());
@@ -177,21 +189,22 @@ impl ConnectionBuilder {
         if !address.starts_with("https:") {
             return Ok(endpoint);
         }
-        endpoint.tls_config(self.tls()).map_err(|cause| refused(&cause))
+        endpoint.tls_config(self.tls()?).map_err(|cause| refused(&cause))
     }
 
-    fn tls(&self) -> ClientTlsConfig {
-        let mut tls = ClientTlsConfig::new();
-        if let Some(pem) = &self.tls_ca {
-            tls = tls.ca_certificate(Certificate::from_pem(pem));
-        }
+    fn tls(&self) -> Result<ClientTlsConfig> {
+        let authorities = match &self.tls_ca {
+            Some(pem) => pem.clone(),
+            None => system_authorities()?,
+        };
+        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities));
         if let Some(name) = &self.tls_domain {
             tls = tls.domain_name(name);
         }
         if let Some((chain, key)) = &self.tls_identity {
             tls = tls.identity(Identity::from_pem(chain, key));
         }
-        tls
+        Ok(tls)
     }
 }
 
@@ -199,6 +212,16 @@ impl fmt::Debug for ConnectionBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionBuilder").field("address", &self.address).finish_non_exhaustive()
     }
+}
+
+/// The certificate authorities that the system trusts, as PEM.
+fn system_authorities() -> Result<Vec<u8>> {
+    let named = std::env::var_os(AUTHORITIES_VARIABLE).map(PathBuf::from);
+    let known = AUTHORITIES_FILES.iter().map(PathBuf::from);
+    let found = named.into_iter().chain(known).find_map(|path| std::fs::read(path).ok());
+    found.ok_or_else(|| {
+        Error::invalid_input("the system names no certificate authorities: give one for TLS")
+    })
 }
 
 /// `host:port` means plain HTTP/2, which servers speak on loopback only.
