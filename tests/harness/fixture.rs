@@ -34,6 +34,10 @@ impl Fixture {
             shutdown_grace_seconds: 1,
             ..Config::default()
         };
+        // Whatever room the disk has: only the test of a full disk is about that.
+        config.disk.intake_bytes = 0;
+        config.disk.intake_percent = 0;
+        config.disk.normal_bytes = 0;
         log_to_the_test();
         let server = run::start(config.clone()).await.unwrap();
         config.listen = server.local_addr();

@@ -25,7 +25,7 @@ use crate::engine::runs::StartRun;
 use crate::engine::views::EscalationView;
 use crate::engine::{Answer, Background, Engine, Parts};
 use crate::store::Store;
-use crate::store::embedded::{EmbeddedOptions, EmbeddedStore};
+use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, Watermarks};
 
 pub(super) const POLICY: &str = r#"
 version: 1
@@ -64,6 +64,7 @@ fn open_store(dir: &Path, clock: &ManualClock) -> Arc<EmbeddedStore> {
     let time = clock.clone();
     let mut options = EmbeddedOptions::new(dir.join("data"), Arc::new(move || time.now()));
     options.ballast_bytes = 0;
+    options.watermarks = Watermarks { intake_bytes: 0, intake_percent: 0, normal_bytes: 0 };
     Arc::new(EmbeddedStore::open(options).unwrap().0)
 }
 
