@@ -119,6 +119,11 @@ impl Worker {
         Ok(answer.resumptions.into_iter().map(hold).collect())
     }
 
+    async fn claim_after(&self, pause: Duration, most: usize) -> Result<Vec<Resumed>> {
+        tokio::time::sleep(pause).await;
+        self.claim(most).await
+    }
+
     /// Claims and handles resumptions until `stop` is done, then finishes those
     /// under way. An unreachable server is tried again for ever.
     ///
@@ -133,13 +138,14 @@ impl Worker {
         let mut stop = std::pin::pin!(stop);
         let mut delays = self.connection.stream_delays();
         let mut under_way = FuturesUnordered::new();
+        let mut pause = Duration::ZERO;
         let outcome = loop {
             let free = self.concurrency.saturating_sub(under_way.len());
             if free == 0 {
                 under_way.next().await;
                 continue;
             }
-            let mut claim = std::pin::pin!(self.claim(free));
+            let mut claim = std::pin::pin!(self.claim_after(pause, free));
             let claimed = loop {
                 tokio::select! {
                     biased;
@@ -152,12 +158,13 @@ impl Worker {
                 None => break Ok(()),
                 Some(Ok(resumed)) => {
                     delays.reset();
+                    pause = Duration::ZERO;
                     under_way.extend(resumed.into_iter().map(&handle));
                 }
                 Some(Err(error)) if !error.is_retryable_if_idempotent() => break Err(error),
                 Some(Err(error)) => {
                     tracing::warn!(%error, "cannot claim resumptions, trying again");
-                    tokio::time::sleep(delays.next().unwrap_or(DEFAULT_POLL)).await;
+                    pause = delays.next().unwrap_or(DEFAULT_POLL);
                 }
             }
         };
@@ -233,3 +240,6 @@ pub async fn checkpoint(connection: &Connection, checkpoint_id: String) -> Resul
         .await?;
     promised(answer.checkpoint, "checkpoint")
 }
+
+#[cfg(test)]
+mod tests;
