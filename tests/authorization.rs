@@ -71,6 +71,15 @@ fn the_table_has_every_rpc() {
     assert_eq!(table, methods());
 }
 
+/// What nobody would be granted: ids that are none, bytes that are no message,
+/// and more than the largest message there may be.
+fn garbage() -> [Bytes; 3] {
+    let text = b"garbage";
+    let head = |number: u8| [number << 3 | 2, text.len().try_into().unwrap()];
+    let fields = (1..15).flat_map(|number| [&head(number)[..], text].concat());
+    [fields.collect(), Bytes::from_static(&[0x07]), vec![0; 4 * 1024 * 1024 + 1].into()]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rpc_is_refused_to_whoever_may_not_call_it() {
     let world = World::new(Fixture::start(policy::BY_NAME).await).await;
@@ -79,19 +88,22 @@ async fn every_rpc_is_refused_to_whoever_may_not_call_it() {
     let mut findings = Vec::new();
     for (method, roles) in TABLE {
         let path = format!("/pointsman.v1.{method}");
-        // A request that whoever may send it would have granted.
-        let message = Bytes::from(world.request(&path).await.1);
+        // A request that whoever may send it would have granted, and what nobody
+        // would: who may not call is told that, whatever the request says.
+        let granted = Bytes::from(world.request(&path).await.1);
         let sequence = world.sequence().await;
-        for token in [None, Some("nobody"), Some(""), Some(&*revoked)] {
-            let answer = raw::call(&channel, &path, token, message.clone()).await;
-            if !is_refusal(&answer, Code::Unauthenticated, "TOKEN_INVALID") {
-                findings.push(format!("{method}, token {token:?}: {answer:?}"));
+        for message in garbage().into_iter().chain([granted]) {
+            for token in [None, Some("nobody"), Some(""), Some(&*revoked)] {
+                let answer = raw::call(&channel, &path, token, message.clone()).await;
+                if !is_refusal(&answer, Code::Unauthenticated, "TOKEN_INVALID") {
+                    findings.push(format!("{method}, token {token:?}: {answer:?}"));
+                }
             }
-        }
-        for token in EVERYBODY.iter().filter(|token| !roles.contains(token)) {
-            let answer = raw::call(&channel, &path, Some(token), message.clone()).await;
-            if !is_refusal(&answer, Code::PermissionDenied, "ROLE_REQUIRED") {
-                findings.push(format!("{method}, {token}: {answer:?}"));
+            for token in EVERYBODY.iter().filter(|token| !roles.contains(token)) {
+                let answer = raw::call(&channel, &path, Some(token), message.clone()).await;
+                if !is_refusal(&answer, Code::PermissionDenied, "ROLE_REQUIRED") {
+                    findings.push(format!("{method}, {token}: {answer:?}"));
+                }
             }
         }
         if world.sequence().await != sequence {

@@ -36,7 +36,7 @@ pub mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use authorize::Authorized;
+pub use authorize::{Authorized, Need};
 pub use operation::Answer;
 
 use crate::domain::error::{Effect, Error};

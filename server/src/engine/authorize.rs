@@ -3,6 +3,50 @@
 use crate::domain::error::Error;
 use crate::domain::principal::{Principal, Role};
 
+/// What a caller must be for a use case, whatever it asks about.
+///
+/// The engine checks it in every use case, before it looks at anything else.
+/// Whoever stands in front of the engine may ask earlier, to spare the work on
+/// a request that would be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Any authenticated caller; what it sees is filtered by owner.
+    Nothing,
+    /// The role of an agent.
+    Agent,
+    /// The role of a reviewer.
+    Reviewer,
+    /// The role of an admin.
+    Admin,
+    /// The whole queue is for reviewers and admins.
+    Queue,
+}
+
+impl Need {
+    /// Refuses a caller that has none of the roles.
+    pub fn check(self, caller: &Principal) -> Result<(), Error> {
+        let is_met = match self {
+            Self::Nothing => true,
+            Self::Agent => caller.has(Role::Agent),
+            Self::Reviewer => caller.has(Role::Reviewer),
+            Self::Admin => caller.has(Role::Admin),
+            Self::Queue => caller.has(Role::Reviewer) || caller.has(Role::Admin),
+        };
+        if is_met { Ok(()) } else { Err(Error::RoleRequired { role: self.role() }) }
+    }
+
+    /// The role, or the alternatives, in words.
+    const fn role(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Agent => Role::Agent.name(),
+            Self::Reviewer => Role::Reviewer.name(),
+            Self::Admin => Role::Admin.name(),
+            Self::Queue => "reviewer or admin",
+        }
+    }
+}
+
 /// Proof that a caller was checked. Every mutating operation takes one, and
 /// only this module makes them.
 #[derive(Clone, Debug)]
@@ -28,34 +72,29 @@ impl Authorized {
     }
 }
 
-fn require(caller: &Principal, role: Role) -> Result<Authorized, Error> {
-    if caller.has(role) {
-        return Ok(Authorized { tenant: caller.tenant.clone(), name: caller.name.clone() });
-    }
-    Err(Error::RoleRequired { role: role.name() })
+fn require(caller: &Principal, need: Need) -> Result<Authorized, Error> {
+    need.check(caller)?;
+    Ok(Authorized { tenant: caller.tenant.clone(), name: caller.name.clone() })
 }
 
 /// A caller that may start runs, propose and redeem.
 pub(super) fn agent(caller: &Principal) -> Result<Authorized, Error> {
-    require(caller, Role::Agent)
+    require(caller, Need::Agent)
 }
 
 /// A caller that may claim and resolve.
 pub(super) fn reviewer(caller: &Principal) -> Result<Authorized, Error> {
-    require(caller, Role::Reviewer)
+    require(caller, Need::Reviewer)
 }
 
 /// A caller that may manage tokens and backups.
 pub(super) fn admin(caller: &Principal) -> Result<Authorized, Error> {
-    require(caller, Role::Admin)
+    require(caller, Need::Admin)
 }
 
 /// Refuses a caller who may not see the whole queue.
 pub(super) fn see_queue(caller: &Principal) -> Result<(), Error> {
-    if caller.has(Role::Reviewer) || caller.has(Role::Admin) {
-        return Ok(());
-    }
-    Err(Error::RoleRequired { role: "reviewer or admin" })
+    Need::Queue.check(caller)
 }
 
 /// Whether the caller may see what belongs to `agent`.

@@ -100,11 +100,13 @@ impl Operation for Claiming {
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
         let mut escalation = get(tx, self.escalation).await?;
-        escalation.require_open()?;
         let caller = tx.by.name().to_owned();
+        if matches!(self.step, ClaimStep::Claim(_)) {
+            escalation.require_other_than(&caller)?;
+        }
+        escalation.require_open()?;
         let kind = match self.step {
             ClaimStep::Claim(_) => {
-                escalation.require_other_than(&caller)?;
                 if let Some(claim) = escalation.live_claim(tx.now).filter(|it| it.holder != caller)
                 {
                     return Err(escalation.claimed_by(claim));

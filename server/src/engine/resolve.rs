@@ -140,6 +140,7 @@ fn refuse(action: &mut Action, question: Question, tx: &Tx<'_>) -> Result<(), Er
 impl Resolving<'_> {
     fn require_resolvable(&self, escalation: &Escalation, tx: &Tx<'_>) -> Result<(), Error> {
         let caller = tx.by.name();
+        escalation.require_other_than(caller)?;
         escalation.require_open()?;
         if tx.now >= escalation.expire_time {
             // The timer has not fired yet; nobody wins against the clock.
@@ -150,7 +151,6 @@ impl Resolving<'_> {
                 at: escalation.expire_time,
             });
         }
-        escalation.require_other_than(caller)?;
         match escalation.live_claim(tx.now) {
             None if self.0.claim_epoch == 0 => {}
             _ => escalation.require_claim(caller, self.0.claim_epoch, tx.now)?,

@@ -1,6 +1,7 @@
 //! The engine over the real embedded store, with a clock that stands still
 //! unless a test moves it.
 
+mod authorization;
 mod claims;
 mod main_road;
 mod model;

@@ -1,7 +1,7 @@
 //! Who is calling: the bearer token of a call, looked up by the engine.
 //!
 //! A principal comes from here and from nowhere else; no message body names
-//! the caller. Roles and ownership are the engine's to check.
+//! the caller. What roles mean and who owns what is the engine's to say.
 
 use std::future::Future;
 
@@ -10,7 +10,7 @@ use http::header::AUTHORIZATION;
 
 use crate::domain::error::Error;
 use crate::domain::principal::Principal;
-use crate::engine::Engine;
+use crate::engine::{Engine, Need};
 
 /// The scheme of the `authorization` header, compared without case.
 const SCHEME: &str = "bearer";
@@ -27,6 +27,9 @@ pub trait Authenticate: Send + Sync + 'static {
         secret: &str,
     ) -> impl Future<Output = Result<Self::Principal, Error>> + Send;
 
+    /// Refuses a principal that is not what a method needs.
+    fn permit(principal: &Self::Principal, need: Need) -> Result<(), Error>;
+
     /// The principal's tenant, for traces.
     fn tenant(principal: &Self::Principal) -> &str;
 }
@@ -36,6 +39,10 @@ impl Authenticate for Engine {
 
     async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
         Self::authenticate(self, secret).await
+    }
+
+    fn permit(principal: &Principal, need: Need) -> Result<(), Error> {
+        need.check(principal)
     }
 
     fn tenant(principal: &Principal) -> &str {

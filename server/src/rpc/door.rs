@@ -1,4 +1,5 @@
-//! The one door that every call passes: method, limits, caller, time, details.
+//! The one door that every call passes: method, limits, caller, role, time,
+//! details. Nothing of a request's message is read before.
 //!
 //! It stands around all services alike, so that no handler checks any of this
 //! by hand. It is one future with one allocation per call, because it lies on
@@ -58,10 +59,11 @@ impl<A: Authenticate> Gate<A> {
     ) -> Result<Place, Error> {
         let place =
             calls.enter().ok_or(Error::Overloaded { retry_after: limits::OVERLOAD_RETRY })?;
-        if method.access == Access::Token {
+        if let Access::Caller(need) = method.access {
             let secret = auth::bearer(request.headers())?;
             let principal = self.authenticator.authenticate(secret).await?;
             tracing::Span::current().record("tenant", A::tenant(&principal));
+            A::permit(&principal, need)?;
             request.extensions_mut().insert(principal);
         }
         Ok(place)

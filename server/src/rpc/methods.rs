@@ -11,19 +11,34 @@ use prost_types::FileDescriptorSet;
 use tonic::Code;
 
 use super::limits;
+use crate::engine::Need;
 use crate::telemetry::metrics::{CallMetrics, Metrics};
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: [&str; 2] =
     ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 
-/// Who may call a method before the engine looks at roles.
+/// Who may call a method, whatever the request says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Anybody: the answer holds nothing of any tenant.
     Open,
-    /// Who has a valid token.
-    Token,
+    /// Who has a valid token and is what the engine demands of its callers.
+    Caller(Need),
+}
+
+/// Why there is no catalogue: a fault of the build, not of an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// The API's descriptors cannot be read.
+    #[error("the descriptors of the API cannot be read: {0}")]
+    Descriptors(#[from] prost::DecodeError),
+    /// Nobody said who may call a method.
+    #[error("nothing says who may call `{path}`")]
+    NoAccess {
+        /// The method's path.
+        path: String,
+    },
 }
 
 /// One method as the door needs it.
@@ -48,15 +63,18 @@ pub struct Methods(HashMap<String, Method>);
 
 impl Methods {
     /// Reads the API's descriptors and adds health, and reflection on request.
-    pub fn new(metrics: &Metrics, with_reflection: bool) -> Result<Self, prost::DecodeError> {
+    pub fn new(metrics: &Metrics, with_reflection: bool) -> Result<Self, CatalogueError> {
         let files = FileDescriptorSet::decode(pointsman_api::FILE_DESCRIPTOR_SET)?;
         let mut all = Vec::new();
         for file in &files.file {
             for service in &file.service {
-                all.extend(service.method.iter().map(|method| {
+                for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    (path, Access::Token, method.server_streaming())
-                }));
+                    let Some(need) = need_of(&path) else {
+                        return Err(CatalogueError::NoAccess { path });
+                    };
+                    all.push((path, Access::Caller(need), method.server_streaming()));
+                }
             }
         }
         all.push((format!("/{HEALTH}/Check"), Access::Open, false));
@@ -96,6 +114,32 @@ impl Method {
     }
 }
 
+/// What the engine demands of a method's callers, known here as well so that a
+/// request is not even read for a caller that it would be refused to.
+fn need_of(path: &str) -> Option<Need> {
+    let (service, method) = path.strip_prefix("/pointsman.v1.")?.split_once('/')?;
+    Some(match (service, method) {
+        ("RunService", "StartRun" | "FinishRun")
+        | ("ActionService", "ProposeAction" | "RedeemGrant" | "ReportOutcomes")
+        | ("EscalationService", "AwaitResolutions")
+        | ("CheckpointService", "ClaimResumptions" | "AcknowledgeResumption") => Need::Agent,
+        (
+            "EscalationService",
+            "ClaimEscalation" | "RenewClaim" | "ReleaseEscalation" | "ResolveEscalation",
+        ) => Need::Reviewer,
+        ("EscalationService", "ListEscalations" | "WatchEscalations") => Need::Queue,
+        ("AdminService", "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup") => {
+            Need::Admin
+        }
+        ("RunService", "GetRun" | "ListRuns")
+        | ("ActionService", "GetAction" | "ListActions")
+        | ("EscalationService", "GetEscalation")
+        | ("CheckpointService", "GetCheckpoint")
+        | ("AdminService", "GetServerInfo") => Need::Nothing,
+        _ => return None,
+    })
+}
+
 /// The few methods that may take longer than the others.
 fn timeout_of(path: &str) -> Duration {
     match path {
@@ -114,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rpc_of_the_api_needs_a_token_and_nothing_else_is_open() {
+    fn every_rpc_of_the_api_needs_a_caller_and_nothing_else_is_open() {
         let methods = methods(false);
         let mut open: Vec<_> = methods
             .paths()
@@ -126,6 +170,13 @@ mod tests {
         assert!(
             methods.find("/pointsman.v1.EscalationService/WatchEscalations").unwrap().is_stream
         );
+    }
+
+    #[test]
+    fn a_method_that_nobody_thought_of_is_for_nobody() {
+        for path in ["/pointsman.v1.RunService/Nope", "/nope.v1.RunService/StartRun", "/"] {
+            assert_eq!(need_of(path), None, "{path}");
+        }
     }
 
     #[test]

@@ -141,6 +141,11 @@ async fn nobody_resolves_for_themselves() {
     let by_bob =
         world.engine.resolve(&other_reviewer(), resolution(&escalation, Verb::Approve)).await;
     assert!(by_bob.is_ok());
+    // Of a closed one they are told that first, too, and not how it ended.
+    assert_eq!(world.resolve(&escalation, Verb::Approve).await.unwrap_err(), Error::SelfReview);
+    let claim = crate::engine::escalations::ClaimStep::Claim(None);
+    let claimed = world.engine.claim(&reviewer(), "", escalation.id, claim).await;
+    assert_eq!(claimed.unwrap_err(), Error::SelfReview);
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::domain::error::Effect;
+use crate::engine::Need;
 use crate::telemetry::metrics::Metrics;
 
 const GET_RUN: &str = "/pointsman.v1.RunService/GetRun";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 
-/// Knows one secret.
+/// Knows one secret, of an agent.
 struct OneToken;
 
 impl Authenticate for OneToken {
@@ -20,6 +21,13 @@ impl Authenticate for OneToken {
 
     async fn authenticate(&self, secret: &str) -> Result<&'static str, Error> {
         if secret == "right" { Ok("somebody") } else { Err(Error::TokenInvalid) }
+    }
+
+    fn permit(_: &&'static str, need: Need) -> Result<(), Error> {
+        match need {
+            Need::Nothing | Need::Agent => Ok(()),
+            _ => Err(Error::RoleRequired { role: "another" }),
+        }
     }
 
     fn tenant(_: &&'static str) -> &'static str {
@@ -96,6 +104,15 @@ async fn without_a_right_token_nothing_but_health_is_open() {
         let response = door.pass(request(CHECK, headers)).await;
         assert_eq!(response.headers()["caller"], "nobody");
     }
+}
+
+#[tokio::test]
+async fn a_wrong_role_is_refused_before_the_service_hears_of_the_call() {
+    let headers = [("authorization", "Bearer right"), ("grpc-timeout", "20m")];
+    let (door, _) = door(true, 1);
+    let response = door.pass(request("/pointsman.v1.AdminService/ListTokens", &headers)).await;
+    let refused = (Code::PermissionDenied, "ROLE_REQUIRED".into(), "none".into());
+    assert_eq!(status(&response), refused);
 }
 
 #[tokio::test]

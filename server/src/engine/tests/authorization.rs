@@ -1,0 +1,203 @@
+//! Roles: the engine itself refuses whoever may not call, and the door in front
+//! of it knows of every method what the engine demands.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use uuid::Uuid;
+
+use super::world::*;
+use crate::domain::error::Error;
+use crate::domain::escalation::EscalationState;
+use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, TokenId};
+use crate::domain::principal::{Principal, Role};
+use crate::domain::run::RunState;
+use crate::engine::Engine;
+use crate::engine::await_resolutions::Scope;
+use crate::engine::escalations::{ClaimStep, Filter};
+use crate::engine::outcomes::ReportOutcomes;
+use crate::engine::propose::Propose;
+use crate::engine::redeem::Redeem;
+use crate::engine::resolve::{Resolve, Verb};
+use crate::engine::resumptions::ClaimResumptions;
+use crate::engine::runs::{FinishRun, StartRun};
+use crate::engine::tokens::CreateToken;
+use crate::engine::watch::Watch;
+use crate::rpc::methods::{Access, Methods};
+use crate::telemetry::metrics::Metrics;
+
+type Called<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
+type UseCase = for<'a> fn(&'a Engine, &'a Principal) -> Called<'a>;
+
+/// The use case of a method, called with what no caller would be granted.
+macro_rules! use_case {
+    ($engine:ident, $caller:ident, $call:expr) => {
+        |$engine, $caller| Box::pin(async move { $call.await.map(|_| ()) })
+    };
+}
+
+fn nil<T>(make: fn(Uuid) -> T) -> T {
+    make(Uuid::nil())
+}
+
+fn resolve() -> Resolve {
+    Resolve {
+        request_id: "garbage".to_owned(),
+        escalation: nil(EscalationId::new),
+        etag: String::new(),
+        action_digest: crate::domain::digest::sha256(b""),
+        claim_epoch: 0,
+        note: String::new(),
+        verb: Verb::Approve,
+    }
+}
+
+fn redeem() -> Redeem {
+    Redeem {
+        request_id: "garbage".to_owned(),
+        grant: nil(GrantId::new),
+        action: nil(ActionId::new),
+        run: nil(RunId::new),
+        tool: String::new(),
+        tool_schema_version: String::new(),
+        target: String::new(),
+        arguments: "garbage".into(),
+        preconditions: "".into(),
+    }
+}
+
+fn finish() -> FinishRun {
+    FinishRun { request_id: "garbage".to_owned(), run: nil(RunId::new), state: RunState::Running }
+}
+
+fn create_token() -> CreateToken {
+    CreateToken {
+        request_id: "garbage".to_owned(),
+        principal: String::new(),
+        roles: Vec::new(),
+        ttl: None,
+    }
+}
+
+fn use_cases() -> Vec<(&'static str, UseCase)> {
+    [of_runs_and_actions(), of_escalations(), of_checkpoints_and_server()].concat()
+}
+
+fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
+    vec![
+        ("RunService/StartRun", use_case!(e, c, e.start_run(c, StartRun::default()))),
+        ("RunService/GetRun", use_case!(e, c, e.get_run(c, nil(RunId::new)))),
+        ("RunService/ListRuns", use_case!(e, c, e.list_runs(c, Default::default(), None))),
+        ("RunService/FinishRun", use_case!(e, c, e.finish_run(c, finish()))),
+        ("ActionService/ProposeAction", use_case!(e, c, e.propose(c, Propose::default()))),
+        ("ActionService/RedeemGrant", use_case!(e, c, e.redeem(c, redeem()))),
+        (
+            "ActionService/ReportOutcomes",
+            use_case!(e, c, e.report_outcomes(c, ReportOutcomes::default())),
+        ),
+        ("ActionService/GetAction", use_case!(e, c, e.get_action(c, nil(ActionId::new)))),
+        (
+            "ActionService/ListActions",
+            use_case!(e, c, e.list_actions(c, nil(RunId::new), Default::default())),
+        ),
+    ]
+}
+
+fn of_escalations() -> Vec<(&'static str, UseCase)> {
+    vec![
+        (
+            "EscalationService/GetEscalation",
+            use_case!(e, c, e.get_escalation(c, nil(EscalationId::new))),
+        ),
+        (
+            "EscalationService/ListEscalations",
+            use_case!(
+                e,
+                c,
+                e.list_escalations(
+                    c,
+                    Default::default(),
+                    EscalationState::Open,
+                    &Filter::default(),
+                    Default::default(),
+                )
+            ),
+        ),
+        (
+            "EscalationService/WatchEscalations",
+            use_case!(e, c, e.watch_escalations(c, Watch::default())),
+        ),
+        (
+            "EscalationService/ClaimEscalation",
+            use_case!(e, c, e.claim(c, "", nil(EscalationId::new), ClaimStep::Claim(None))),
+        ),
+        (
+            "EscalationService/RenewClaim",
+            use_case!(
+                e,
+                c,
+                e.claim(c, "", nil(EscalationId::new), ClaimStep::Renew { epoch: 0, lease: None })
+            ),
+        ),
+        (
+            "EscalationService/ReleaseEscalation",
+            use_case!(
+                e,
+                c,
+                e.claim(c, "", nil(EscalationId::new), ClaimStep::Release { epoch: 0 })
+            ),
+        ),
+        ("EscalationService/ResolveEscalation", use_case!(e, c, e.resolve(c, resolve()))),
+        (
+            "EscalationService/AwaitResolutions",
+            use_case!(e, c, e.await_resolutions(c, Scope::Run(nil(RunId::new)), None)),
+        ),
+    ]
+}
+
+fn of_checkpoints_and_server() -> Vec<(&'static str, UseCase)> {
+    vec![
+        (
+            "CheckpointService/GetCheckpoint",
+            use_case!(e, c, e.get_checkpoint(c, nil(CheckpointId::new))),
+        ),
+        (
+            "CheckpointService/ClaimResumptions",
+            use_case!(e, c, e.claim_resumptions(c, ClaimResumptions::default())),
+        ),
+        (
+            "CheckpointService/AcknowledgeResumption",
+            use_case!(e, c, e.acknowledge_resumption(c, "", nil(EscalationId::new), 0)),
+        ),
+        ("AdminService/GetServerInfo", use_case!(e, c, e.server_info(c))),
+        ("AdminService/CreateToken", use_case!(e, c, e.create_token(c, create_token()))),
+        ("AdminService/ListTokens", use_case!(e, c, e.list_tokens(c, Default::default()))),
+        ("AdminService/RevokeToken", use_case!(e, c, e.revoke_token(c, "", nil(TokenId::new)))),
+        ("AdminService/CreateBackup", use_case!(e, c, e.create_backup(c, "garbage/"))),
+    ]
+}
+
+#[tokio::test]
+async fn the_engine_demands_of_every_caller_what_the_door_does() {
+    let world = World::new().await;
+    let methods = Methods::new(&Metrics::new(), false).unwrap();
+    let mut known: Vec<_> =
+        methods.paths().filter_map(|path| path.strip_prefix("/pointsman.v1.")).collect();
+    known.sort_unstable();
+    let mut listed: Vec<_> = use_cases().iter().map(|(method, _)| *method).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, known, "every method has its use case here");
+    let callers =
+        [Role::Agent, Role::Reviewer, Role::Admin].map(|role| principal("somebody", &[role]));
+    for (method, call) in use_cases() {
+        let Access::Caller(need) = methods.find(&format!("/pointsman.v1.{method}")).unwrap().access
+        else {
+            panic!("{method} is open")
+        };
+        for caller in &callers {
+            let answer = call(&world.engine, caller).await;
+            let refused = matches!(answer, Err(Error::RoleRequired { .. }));
+            assert_eq!(refused, need.check(caller).is_err(), "{method}, {caller:?}: {answer:?}");
+        }
+    }
+}
