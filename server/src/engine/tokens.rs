@@ -12,7 +12,7 @@ use crate::domain::ids::TokenId;
 use crate::domain::principal::{Principal, Role, Token, check_roles};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{SecretRecord, decode};
-use crate::store::{Direction, MAX_SCAN, keys};
+use crate::store::{Direction, Expectation, MAX_SCAN, keys};
 
 /// What a token's secret begins with, so that scanners know it.
 const SECRET_PREFIX: &str = "pmt_";
@@ -106,6 +106,7 @@ impl Operation for Create<'_> {
             revoke_time: None,
         };
         tx.put(keys::token(tx.tenant(), token.id), &token)?;
+        tx.mark(keys::principal_token(tx.tenant(), &token.principal, token.id));
         let way = SecretRecord { tenant: tx.tenant().to_owned(), token: token.id };
         tx.put(keys::secret(&token.secret_digest), &way)?;
         let subjects = Subjects { token: Some(token.id), ..Subjects::default() };
@@ -125,21 +126,27 @@ impl Operation for Create<'_> {
 
 impl Create<'_> {
     /// Agent and reviewer exclude each other over all of a principal's tokens,
-    /// not in one of them only.
-    async fn require_compatible(&self, tx: &Tx<'_>) -> Result<(), Error> {
-        let (mut range, store) = (keys::tokens(tx.tenant()), &tx.engine.0.store);
+    /// not in one of them only. The whole list is expected to be as it was read:
+    /// of two tokens that exclude each other and are made at once, one is made.
+    async fn require_compatible(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let mut roles = self.command.roles.clone();
+        let mut range = keys::principal_tokens(tx.tenant(), &self.command.principal);
         loop {
+            let store = &tx.engine.0.store;
             let found = store.scan(range.clone(), Direction::Ascending, MAX_SCAN).await;
             let found = found.map_err(super::read_error)?;
-            for (_, row) in &found.rows {
-                let token: Token = decode(&row.value).map_err(super::read_error)?;
-                if token.principal == self.command.principal && token.is_valid(tx.now) {
+            for id in found.rows.iter().filter_map(|(key, _)| keys::listed_token(key)) {
+                let token = tx.engine.existing_token(tx.tenant(), id).await?;
+                if token.is_valid(tx.now) {
                     roles.extend(token.roles);
                 }
             }
-            match found.rows.last() {
-                Some((last, _)) if found.has_more => range.start = keys::after(last),
+            let next = found.rows.last().map(|(last, _)| keys::after(last));
+            let rows = found.rows.into_iter().map(|(key, row)| (key, row.version)).collect();
+            let complete = !found.has_more;
+            tx.expect(Expectation::Range { range: range.clone(), rows, complete });
+            match next {
+                Some(next) if !complete => range.start = next,
                 _ => return check_roles(&roles),
             }
         }
@@ -162,6 +169,7 @@ impl Operation for Revoke {
         if token.revoke_time.is_none() {
             token.revoke_time = Some(tx.now);
             tx.put(key, &token)?;
+            tx.remove(keys::principal_token(tx.tenant(), &token.principal, token.id));
             let subjects = Subjects { token: Some(self.0), ..Subjects::default() };
             tx.event(EventKind::TokenRevoked, subjects);
         }

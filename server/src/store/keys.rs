@@ -14,6 +14,7 @@
 //! | `TENANT/resumption/ESC` | [`Resumption`](crate::domain::resumption::Resumption) | escalations |
 //! | `TENANT/resume/AGENT 0 ESC` | – | escalations: what workers may claim |
 //! | `TENANT/token/TOK` | [`Token`](crate::domain::principal::Token) | tokens |
+//! | `TENANT/principal-token/PRINCIPAL 0 TOK` | – | tokens: a principal's unrevoked ones |
 //! | `TENANT/policy/POL`, `TENANT/policy-current/` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
 //! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
 //! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
@@ -223,6 +224,21 @@ pub fn token(tenant: &str, id: TokenId) -> Bytes {
 /// All tokens, oldest first.
 pub fn tokens(tenant: &str) -> KeyRange {
     prefixed(&key(tenant, "token", &[]))
+}
+
+/// The entry of an unrevoked token in its principal's list.
+pub fn principal_token(tenant: &str, principal: &str, id: TokenId) -> Bytes {
+    key(tenant, "principal-token", &[principal.as_bytes(), &[0], id.as_bytes()])
+}
+
+/// A principal's unrevoked tokens, oldest first.
+pub fn principal_tokens(tenant: &str, principal: &str) -> KeyRange {
+    prefixed(&key(tenant, "principal-token", &[principal.as_bytes(), &[0]]))
+}
+
+/// The token that a list entry names.
+pub fn listed_token(key: &[u8]) -> Option<TokenId> {
+    last_id(key).map(TokenId::from_bytes)
 }
 
 /// Whether a key is a token's record.

@@ -51,3 +51,15 @@ fn an_agent_whose_name_begins_another_sees_only_its_own() {
     assert!(resume("t", "claims", id) >= range.start && resume("t", "claims", id) < range.end);
     assert!(resume("t", "claims2", id) >= range.end);
 }
+
+#[test]
+fn a_principal_whose_name_begins_another_has_its_own_tokens() {
+    let id = TokenId::new(Uuid::from_u128(5));
+    let range = principal_tokens("t", "dave");
+    let own = principal_token("t", "dave", id);
+    assert!(own >= range.start && own < range.end);
+    assert_eq!(listed_token(&own), Some(id));
+    assert!(!is_token("t", &own));
+    let other = principal_token("t", "dave2", id);
+    assert!(other < range.start || other >= range.end);
+}
