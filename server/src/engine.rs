@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod resumptions;
 pub mod runs;
 pub mod stats;
+mod sweep;
 pub mod timers;
 pub mod tokens;
 mod validate;

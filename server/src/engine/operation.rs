@@ -336,7 +336,7 @@ impl Engine {
     }
 }
 
-fn commit_error(error: &CommitError) -> Error {
+pub(super) fn commit_error(error: &CommitError) -> Error {
     match error {
         CommitError::Conflict | CommitError::Busy => {
             Error::Overloaded { retry_after: OVERLOAD_RETRY }

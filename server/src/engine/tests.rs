@@ -9,6 +9,7 @@ mod races;
 mod redeeming;
 mod requests;
 mod resuming;
+mod sweeping;
 mod time_passes;
 mod tokens;
 mod watching;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::operation::{Operation, Tx};
 use super::propose::action_subjects;
-use super::{Authorized, Engine, briefing, closing, limits, read_error};
+use super::{Authorized, Engine, briefing, closing, read_error};
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
@@ -19,17 +19,12 @@ use crate::domain::policy::Policy;
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::keys::{self, Timer, TimerKind};
-use crate::store::records::{RequestRecord, decode};
-use crate::store::{CommitLane, Direction, Expectation, Transaction, Write};
+use crate::store::{Direction, Expectation};
 
 /// How many timers one look fires.
 const TIMERS_PER_LOOK: usize = 256;
 /// How long to sleep when there is no timer at all.
 const IDLE_SLEEP: Span = Span::from_secs(60);
-/// How often old request ids are swept out.
-const SWEEP_EVERY: Span = Span::from_secs(10 * 60);
-/// How many request ids one sweep removes in one commit.
-const SWEPT_PER_COMMIT: usize = 512;
 
 struct Fire {
     timer: Timer,
@@ -230,53 +225,5 @@ impl Engine {
             Err(Error::Overloaded { .. }) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Sweeps out request ids that are kept no longer, from time to time.
-    pub(super) async fn run_sweeper(&self) -> Result<(), Error> {
-        loop {
-            self.sweep_requests(super::DEFAULT_TENANT).await?;
-            let next = self.now().plus(SWEEP_EVERY);
-            self.0.clock.sleep_until(next).await;
-        }
-    }
-
-    /// Removes the request ids whose time is over; returns how many.
-    pub async fn sweep_requests(&self, tenant: &str) -> Result<usize, Error> {
-        let kept = Span::from_secs(limits::REQUEST_ID_HOURS * 60 * 60);
-        let mut range = keys::requests(tenant);
-        let mut swept = 0;
-        loop {
-            let store = &self.0.store;
-            let found = store.scan(range.clone(), Direction::Ascending, SWEPT_PER_COMMIT).await;
-            let found = found.map_err(read_error)?;
-            let Some((last, _)) = found.rows.last() else { return Ok(swept) };
-            range.start = keys::after(last);
-            let mut writes = Vec::new();
-            for (key, row) in &found.rows {
-                let record: RequestRecord = decode(&row.value).map_err(read_error)?;
-                if self.now().since(record.time) >= kept {
-                    writes.push(Write { key: key.clone(), value: None });
-                }
-            }
-            swept += writes.len();
-            self.upkeep(tenant, writes).await?;
-        }
-    }
-
-    /// Commits removals that nobody audits.
-    async fn upkeep(&self, tenant: &str, writes: Vec<Write>) -> Result<(), Error> {
-        if writes.is_empty() {
-            return Ok(());
-        }
-        let transaction = Transaction {
-            tenant: tenant.to_owned(),
-            principal: "system/sweeper".to_owned(),
-            lane: CommitLane::Normal,
-            writes,
-            ..Transaction::default()
-        };
-        let committed = self.0.store.commit(transaction).await;
-        committed.map(|_| ()).map_err(|error| Error::Internal { cause: error.to_string() })
     }
 }

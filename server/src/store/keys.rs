@@ -18,6 +18,7 @@
 //! | `TENANT/policy/POL`, `TENANT/policy-current/` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
 //! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
 //! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
+//! | `!swept/requests` | [`SweepRecord`](super::records::SweepRecord) | the sweep of old request ids |
 //! | `!timer/DUE KIND ACT-or-ESC TENANT` | – | timers, in the order they fire |
 //!
 //! Ids, times and numbers are big-endian bytes, so that key order is their
@@ -268,9 +269,14 @@ pub fn request(tenant: &str, principal: &str, request_id: &str) -> Bytes {
     key(tenant, "request", &[principal.as_bytes(), &[0], request_id.as_bytes()])
 }
 
-/// All kept request ids of a tenant.
-pub fn requests(tenant: &str) -> KeyRange {
-    prefixed(&key(tenant, "request", &[]))
+/// Whether a key is what a request id was used for.
+pub fn is_request(tenant: &str, bytes: &[u8]) -> bool {
+    is_kind(tenant, "request", bytes)
+}
+
+/// How far old request ids have been swept out.
+pub const fn swept_requests() -> Bytes {
+    Bytes::from_static(b"!swept/requests")
 }
 
 /// What a timer does when it fires.

@@ -52,6 +52,7 @@ records! {
     SecretRecord = "secret", 1;
     PolicyRecord = "policy", 1;
     RequestRecord = "request", 1;
+    SweepRecord = "sweep", 1;
 }
 
 /// The way from a secret's digest to its token.
@@ -85,6 +86,13 @@ pub struct RequestRecord {
     pub results: Vec<uuid::Uuid>,
     /// When.
     pub time: Timestamp,
+}
+
+/// How far old request ids have been swept out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepRecord {
+    /// The last commit whose request ids are gone.
+    pub commit: u64,
 }
 
 /// Encodes a record; `None` only if a value cannot be encoded at all.

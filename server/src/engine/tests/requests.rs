@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::world::*;
 use crate::domain::error::Error;
-use crate::domain::time::Span;
 use crate::engine::resolve::Verb;
 
 #[tokio::test]
@@ -75,17 +74,4 @@ async fn concurrent_twins_have_one_effect() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     let listed = world.engine.list_actions(&agent(), run, Default::default()).await.unwrap();
     assert_eq!(listed.items.len(), 1);
-}
-
-#[tokio::test]
-async fn kept_answers_are_swept_out_after_a_day() {
-    let world = World::new().await;
-    let run = world.run().await;
-    let mut command = proposal(run, "lookup", &json!({}));
-    command.request_id = request_id(6);
-    world.engine.propose(&agent(), command.clone()).await.unwrap();
-    assert_eq!(world.engine.sweep_requests("default").await.unwrap(), 0);
-    world.clock.advance(Span::from_secs(24 * 60 * 60));
-    assert_eq!(world.engine.sweep_requests("default").await.unwrap(), 1);
-    assert!(!world.engine.propose(&agent(), command).await.unwrap().is_replayed);
 }

@@ -56,7 +56,7 @@ pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) clock: ManualClock,
     pub(super) store: Arc<EmbeddedStore>,
-    _background: Background,
+    background: Option<Background>,
     dir: TempDir,
 }
 
@@ -92,18 +92,23 @@ impl World {
         let clock = ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000));
         let store = open_store(dir.path(), &clock);
         let (engine, background) = start(&store, &clock, POLICY).await;
-        Self { engine, clock, store, _background: background, dir }
+        Self { engine, clock, store, background: Some(background), dir }
     }
 
     /// Stops everything and opens it again from the disk.
     pub(super) async fn restarted(self) -> Self {
-        let Self { engine, clock, store, _background, dir } = self;
-        drop((engine, _background));
+        let Self { engine, clock, store, background, dir } = self;
+        drop((engine, background));
         store.close().await;
         drop(store);
         let store = open_store(dir.path(), &clock);
         let (engine, background) = start(&store, &clock, POLICY).await;
-        Self { engine, clock, store, _background: background, dir }
+        Self { engine, clock, store, background: Some(background), dir }
+    }
+
+    /// The same world in which nothing happens by itself.
+    pub(super) fn at_rest(self) -> Self {
+        Self { background: None, ..self }
     }
 
     pub(super) async fn run(&self) -> RunId {

@@ -196,6 +196,7 @@ fn others() -> Vec<(String, String)> {
             results: vec![id(4)],
             time: time(22),
         }),
+        bytes_of(&SweepRecord { commit: 23 }),
     ]
 }
 
