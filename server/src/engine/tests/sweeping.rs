@@ -103,7 +103,8 @@ async fn of_two_sweeps_at_once_one_removes() {
     let both = tokio::join!(world.engine.sweep(&mut one), world.engine.sweep(&mut other));
     assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
     assert_eq!(world.store.info().await.unwrap().commit, before + 1);
-    assert_eq!(other.walked, one.walked);
+    // The loser may read its place before the winner's commit is visible; the
+    // next look puts it right.
     assert_eq!(sweep(&world).await, 0);
 }
 
