@@ -116,11 +116,13 @@ pub struct LimitsConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiskConfig {
-    /// Below it, new runs, proposals and checkpoints are refused.
+    /// Below it, new runs, proposals and checkpoints are refused; at most a
+    /// quarter of the disk.
     pub intake_bytes: u64,
     /// The same as a percentage of the disk; the greater of both counts.
     pub intake_percent: u64,
-    /// Below it, everything but stops is refused.
+    /// Below it, everything but stops is refused; at most a sixteenth of the
+    /// disk.
     pub normal_bytes: u64,
 }
 
@@ -325,7 +327,7 @@ impl Default for LimitsConfig {
 
 impl Default for DiskConfig {
     fn default() -> Self {
-        Self { intake_bytes: 512 << 20, intake_percent: 10, normal_bytes: 256 << 20 }
+        Self { intake_bytes: 512 << 20, intake_percent: 10, normal_bytes: 32 << 20 }
     }
 }
 

@@ -76,6 +76,11 @@ impl Place {
         self.set("POINTSMAN_DISK_NORMAL_BYTES", &(normal_mib << 20).to_string());
     }
 
+    /// The watermarks that a server has without being told.
+    pub fn keep_usual_watermarks(&mut self) {
+        self.variables.retain(|(name, _)| !name.starts_with("POINTSMAN_DISK_"));
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
@@ -138,10 +143,11 @@ impl Server {
         .await;
     }
 
-    /// Kills the process at once, as `kill -9` does.
-    pub fn kill(mut self) {
+    /// Kills the process at once, as `kill -9` does; tells how it ended, if that
+    /// was before.
+    pub fn kill(mut self) -> ExitStatus {
         self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.wait().unwrap()
     }
 
     /// Waits for the process to end by itself.

@@ -105,6 +105,12 @@ impl Tmpfs {
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
+
+    /// How many bytes are free.
+    pub fn free(&self) -> u64 {
+        let disk = rustix::fs::statvfs(self.path()).unwrap();
+        disk.f_bavail * disk.f_frsize
+    }
 }
 
 impl Drop for Tmpfs {

@@ -1,9 +1,10 @@
 //! Mixed load that notes in a [`Ledger`] what it was told: agents, reviewers and
 //! workers. Each task ends when its server goes away.
 
+mod people;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use pointsman_api::v1;
@@ -11,17 +12,40 @@ use pointsman_client::Connection;
 use tokio::task::JoinSet;
 
 use super::api::{self, Called, called, connect, request_id};
-use super::ledger::{Known, Ledger, Try};
+use super::ledger::{Known, Ledger};
 use super::seed::Seed;
 
 const AGENTS: usize = 6;
 const REVIEWERS: usize = 3;
 const WORKERS: usize = 2;
-/// How long somebody without work waits before looking again.
-const IDLE: Duration = Duration::from_millis(3);
 
 /// Markers are unique over all rounds of a test binary.
 static NEXT_MARKER: AtomicU64 = AtomicU64::new(1);
+
+/// Asks questions with checkpoints of so many bytes until the server takes no more.
+pub async fn flood(address: &str, ledger: &Arc<Ledger>, seed: &mut Seed, state_bytes: usize) {
+    let ledger = Arc::clone(ledger);
+    let mut caller = Caller { connection: connect(address, api::AGENT), ledger, seed: seed.fork() };
+    let run_id = caller.start_run().await.unwrap().expect("a run before the flood");
+    loop {
+        // Nothing in it is there twice, or the store would keep it once.
+        let state = (0..state_bytes / 16).map(|_| format!("{:016x}", caller.seed.next()));
+        let request = v1::ProposeActionRequest {
+            run_id: run_id.clone(),
+            tool: "ask_it".to_owned(),
+            checkpoint: Some(draft(state.collect::<String>().into_bytes())),
+            ..Default::default()
+        };
+        if caller.propose(request).await.unwrap().is_none() {
+            return;
+        }
+    }
+}
+
+fn draft(state: Vec<u8>) -> v1::CheckpointDraft {
+    let schema_version = "test/1".to_owned();
+    v1::CheckpointDraft { state: state.into(), schema_version, ..Default::default() }
+}
 
 /// The server went away.
 #[derive(Debug)]
@@ -137,47 +161,22 @@ impl Caller {
     }
 
     async fn act(&mut self, run_id: &str) -> Result<(), Gone> {
-        let marker = NEXT_MARKER.fetch_add(1, Ordering::Relaxed);
         let (tool, redeem_if_allowed) = match self.seed.below(10) {
             0..=3 => ("allow_it", false),
             4..=5 => ("allow_it", true),
             6 => ("deny_it", false),
             _ => ("ask_it", false),
         };
-        let arguments = Bytes::from(format!(r#"{{"marker": {marker}, "sum": 1.50}}"#));
         let state = vec![b'x'; self.seed.below(6_000)];
-        let checkpoint = (tool == "ask_it").then(|| v1::CheckpointDraft {
-            state: state.into(),
-            schema_version: "test/1".to_owned(),
-            ..Default::default()
-        });
+        let checkpoint = (tool == "ask_it").then(|| draft(state));
         let request = v1::ProposeActionRequest {
-            request_id: request_id(),
             run_id: run_id.to_owned(),
             tool: tool.to_owned(),
-            arguments: arguments.clone(),
             redeem_if_allowed,
             checkpoint,
-            resume_mode: v1::ResumeMode::Detached.into(),
             ..Default::default()
         };
-        {
-            let mut book = self.ledger.book();
-            book.proposals.insert(marker, None);
-            if redeem_if_allowed {
-                book.redeeming.insert(marker);
-            }
-        }
-        let answer = match called(self.connection.action_service().propose_action(request).await) {
-            Called::Done(answer) => answer,
-            Called::Refused(error) => {
-                self.ledger.book().proposals.remove(&marker);
-                return tolerate(&error, &["TOO_MANY_OPEN", "DISK_FULL", "OVERLOADED"]);
-            }
-            Called::Lost(_) => return Err(Gone),
-        };
-        self.ledger.answered(answer.header.as_ref());
-        self.ledger.book().proposals.insert(marker, Some(answer.clone()));
+        let Some((arguments, answer)) = self.propose(request).await? else { return Ok(()) };
         let Some(grant) = answer.grant else { return Ok(()) };
         if grant.redeemed {
             self.ledger.book().redemptions.insert(answer.action_id.clone(), Known::Done);
@@ -192,7 +191,38 @@ impl Caller {
             arguments,
             ..Default::default()
         };
-        self.redeem_and_report(request, &[]).await
+        self.redeem_and_report(request, &["DISK_FULL"]).await
+    }
+
+    /// Proposes an action with a marker of its own; `None`: it was refused.
+    async fn propose(
+        &mut self,
+        mut request: v1::ProposeActionRequest,
+    ) -> Result<Option<(Bytes, v1::ProposeActionResponse)>, Gone> {
+        let marker = NEXT_MARKER.fetch_add(1, Ordering::Relaxed);
+        let arguments = Bytes::from(format!(r#"{{"marker": {marker}, "sum": 1.50}}"#));
+        request.request_id = request_id();
+        request.arguments = arguments.clone();
+        request.resume_mode = v1::ResumeMode::Detached.into();
+        {
+            let mut book = self.ledger.book();
+            book.proposals.insert(marker, None);
+            if request.redeem_if_allowed {
+                book.redeeming.insert(marker);
+            }
+        }
+        match called(self.connection.action_service().propose_action(request).await) {
+            Called::Done(answer) => {
+                self.ledger.answered(answer.header.as_ref());
+                self.ledger.book().proposals.insert(marker, Some(answer.clone()));
+                Ok(Some((arguments, answer)))
+            }
+            Called::Refused(error) => {
+                self.ledger.book().proposals.remove(&marker);
+                tolerate(&error, &["TOO_MANY_OPEN", "DISK_FULL", "OVERLOADED"]).map(|()| None)
+            }
+            Called::Lost(_) => Err(Gone),
+        }
     }
 
     async fn redeem_and_report(
@@ -240,154 +270,12 @@ impl Caller {
             }
             Called::Refused(error) => {
                 self.ledger.book().outcomes.remove(&action_id);
-                tolerate(&error, &["OVERLOADED"])
+                tolerate(&error, &["DISK_FULL", "OVERLOADED"])
             }
-            Called::Lost(_) => Err(Gone),
-        }
-    }
-
-    async fn review(&mut self) -> Result<(), Gone> {
-        let request = v1::ListEscalationsRequest {
-            page_size: 20,
-            view: v1::EscalationView::Full.into(),
-            ..Default::default()
-        };
-        let listed = called(self.connection.escalation_service().list_escalations(request).await);
-        let Called::Done(page) = listed else { return Err(Gone) };
-        let count = page.escalations.len();
-        if count == 0 {
-            super::poll::at_moment(IDLE).await;
-            return Ok(());
-        }
-        let escalation = page.escalations.into_iter().nth(self.seed.below(count)).unwrap();
-        if !self.seed.chance(50) {
-            return self.resolve(&escalation, 0).await;
-        }
-        let request = v1::ClaimEscalationRequest {
-            request_id: request_id(),
-            escalation_id: escalation.escalation_id.clone(),
-            lease: None,
-        };
-        match called(self.connection.escalation_service().claim_escalation(request).await) {
-            Called::Done(answer) => {
-                self.ledger.answered(answer.header.as_ref());
-                let escalation = answer.escalation.unwrap();
-                let epoch = escalation.claim.as_ref().unwrap().claim_epoch;
-                self.resolve(&escalation, epoch).await
-            }
-            Called::Refused(error) => tolerate(&error, LOST_RACES),
-            Called::Lost(_) => Err(Gone),
-        }
-    }
-
-    async fn resolve(&mut self, escalation: &v1::Escalation, epoch: u64) -> Result<(), Gone> {
-        use v1::resolution::Kind;
-        use v1::resolve_escalation_request::Resolution;
-        let arguments = &escalation.briefing.as_ref().unwrap().arguments;
-        let (kind, resolution) = match self.seed.below(6) {
-            0 => (Kind::Rejected, Resolution::Reject(v1::Reject::default())),
-            1 => {
-                let text = String::from_utf8(arguments.to_vec()).unwrap();
-                let arguments = text.replace("1.50", "1.25").into();
-                (Kind::Modified, Resolution::Modify(v1::Modify { arguments, target: None }))
-            }
-            2 => {
-                let response = Bytes::from_static(b"\"ask again tomorrow\"");
-                (Kind::Responded, Resolution::Respond(v1::Respond { response }))
-            }
-            _ => (Kind::Approved, Resolution::Approve(v1::Approve {})),
-        };
-        let id = &escalation.escalation_id;
-        let at = {
-            let mut book = self.ledger.book();
-            let tries = book.tries.entry(id.clone()).or_default();
-            tries.push(Try { kind, known: Known::Perhaps });
-            tries.len() - 1
-        };
-        let request = v1::ResolveEscalationRequest {
-            request_id: request_id(),
-            escalation_id: id.clone(),
-            etag: escalation.etag.clone(),
-            action_digest: escalation.action_digest.clone(),
-            claim_epoch: epoch,
-            note: "seen".to_owned(),
-            resolution: Some(resolution),
-        };
-        match called(self.connection.escalation_service().resolve_escalation(request).await) {
-            Called::Done(answer) => {
-                self.ledger.answered(answer.header.as_ref());
-                self.ledger.book().tries.get_mut(id).unwrap()[at].known = Known::Done;
-                Ok(())
-            }
-            Called::Refused(error) => {
-                // Keeps the places of the other tries.
-                let mut book = self.ledger.book();
-                book.tries.get_mut(id).unwrap()[at].kind = Kind::Unspecified;
-                tolerate(&error, LOST_RACES)
-            }
-            Called::Lost(_) => Err(Gone),
-        }
-    }
-
-    async fn resume(&mut self) -> Result<(), Gone> {
-        let request = v1::ClaimResumptionsRequest {
-            request_id: request_id(),
-            max_items: 5,
-            wait: Some(prost_types::Duration { seconds: 0, nanos: 50_000_000 }),
-            ..Default::default()
-        };
-        let answer = called(self.connection.checkpoint_service().claim_resumptions(request).await);
-        let resumptions = match answer {
-            Called::Done(answer) => answer.resumptions,
-            Called::Refused(error) => return tolerate(&error, &["OVERLOADED"]),
-            Called::Lost(_) => return Err(Gone),
-        };
-        for resumption in resumptions {
-            self.take_up(resumption).await?;
-        }
-        Ok(())
-    }
-
-    async fn take_up(&mut self, resumption: v1::Resumption) -> Result<(), Gone> {
-        if let (Some(action), Some(grant)) = (resumption.action, resumption.grant) {
-            let request = v1::RedeemGrantRequest {
-                request_id: request_id(),
-                grant_id: grant.grant_id,
-                action_id: action.action_id,
-                run_id: action.run_id,
-                tool: action.tool,
-                tool_schema_version: action.tool_schema_version,
-                target: action.target,
-                arguments: action.arguments,
-                preconditions: action.preconditions,
-            };
-            let ended = ["RUN_NOT_RUNNING", "GRANT_REVOKED", "RESUMPTION_LOST"];
-            return self.redeem_and_report(request, &ended).await;
-        }
-        let request = v1::AcknowledgeResumptionRequest {
-            request_id: request_id(),
-            escalation_id: resumption.escalation_id,
-            epoch: resumption.epoch,
-        };
-        let answer =
-            called(self.connection.checkpoint_service().acknowledge_resumption(request).await);
-        match answer {
-            Called::Done(_) => Ok(()),
-            Called::Refused(error) => tolerate(&error, &["RESUMPTION_LOST", "RESUMPTION_CLOSED"]),
             Called::Lost(_) => Err(Gone),
         }
     }
 }
-
-/// Refusals of somebody who was too late.
-const LOST_RACES: &[&str] = &[
-    "ESCALATION_CLOSED",
-    "CLAIMED_BY_OTHER",
-    "CLAIM_LOST",
-    "ETAG_MISMATCH",
-    "OVERLOADED",
-    "DISK_FULL",
-];
 
 /// A refusal that a healthy server may give here; any other fails the test. A
 /// server that is going away may say so.

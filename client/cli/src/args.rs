@@ -23,7 +23,7 @@ use crate::token::TokenVerb;
 const AFTER_HELP: &str = "\
 Exit codes: 0 done · 1 failed · 2 usage · 3 not found · 4 not authenticated ·
 5 not permitted · 6 conflict · 7 expired · 8 timed out here, still open ·
-10 rejected · 11 stopped · 12 does not verify
+9 disk full · 10 rejected · 11 stopped · 12 does not verify
 
 First steps:
   pointsman dev                      a server on this machine

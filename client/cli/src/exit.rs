@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     Expired,
     /// The caller's own time limit passed; the question is still open.
     TimedOut,
+    /// There is no room on the disk.
+    DiskFull,
     /// A person rejected it.
     Rejected,
     /// It was stopped from outside.
@@ -63,6 +65,7 @@ impl Exit {
             Self::Conflict => 6,
             Self::Expired => 7,
             Self::TimedOut => 8,
+            Self::DiskFull => 9,
             Self::Rejected => 10,
             Self::Stopped => 11,
             Self::NotVerified => 12,
@@ -107,10 +110,10 @@ impl Exit {
             | R::WatchCompacted => Self::Conflict,
             R::GrantExpired => Self::Expired,
             R::DataDamaged => Self::NotVerified,
+            R::DiskFull => Self::DiskFull,
             R::Unspecified
             | R::TooManyOpen
             | R::TooManyWatches
-            | R::DiskFull
             | R::MessageTooLarge
             | R::Overloaded
             | R::Stopping

@@ -161,6 +161,9 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| match &error {
         OpenError::Damaged(_) => Failure::new(Exit::NotFound, error.to_string())
             .next("Nothing was changed. A backup from before it: pointsman restore BACKUP DIR"),
+        OpenError::NoSpace { .. } => {
+            Failure::new(Exit::DiskFull, error.to_string()).next("Free some room, and try again.")
+        }
         OpenError::Locked { .. } => {
             Failure::new(Exit::Conflict, error.to_string()).next("Stop the server first.")
         }

@@ -50,13 +50,16 @@ pub(crate) fn shutdown_on_signals() -> Result<Shutdown, Failure> {
         .map_err(|cause| Failure::new(Exit::Failure, format!("cannot listen to signals: {cause}")))
 }
 
-/// A server's failure with its exit code: 2 configuration, 3 damage, 1 the rest.
+/// A server's failure with its exit code: 2 configuration, 3 damage, 9 a full
+/// disk, 1 the rest.
 pub(crate) fn failure(error: &RunError) -> Failure {
     let failure = Failure::new(Exit::Command(error.exit_code()), error.to_string());
     match error {
         RunError::Open(pointsman_server::store::damage::OpenError::Damaged(_)) => failure.next(
             "Nothing was changed. Look: pointsman doctor DIR. Back: pointsman restore BACKUP DIR",
         ),
+        _ if error.exit_code() == Exit::DiskFull.code() => failure
+            .next("Nothing that was acknowledged is lost. Free some room, and start it again."),
         RunError::Listen { .. } => failure.next("Is another server running there? See: --listen"),
         _ => failure,
     }

@@ -103,12 +103,19 @@ impl Operation for Activate<'_> {
 }
 
 impl Engine {
-    /// Puts a policy document in force; the same document stays one revision.
+    /// Puts a policy document in force; the same document stays one revision, and
+    /// writes nothing, so that a start needs no room for it on a full disk.
     pub async fn activate_policy(&self, document: &str) -> Result<PolicyRevisionId, ActivateError> {
         let policy = Policy::parse(document)?;
-        let by = Authorized::system(DEFAULT_TENANT, "policy");
-        let operation = Activate { document, digest: sha256(document.as_bytes()) };
-        let id = self.transact(&by, "", &operation).await?.value;
+        let digest = sha256(document.as_bytes());
+        let current = keys::policy_current(DEFAULT_TENANT);
+        let id = match self.read::<PolicyRecord>(&current).await? {
+            Some(record) if record.digest == digest => record.id,
+            _ => {
+                let by = Authorized::system(DEFAULT_TENANT, "policy");
+                self.transact(&by, "", &Activate { document, digest }).await?.value
+            }
+        };
         self.0.policies.push(Arc::new(Revision { id, policy }), true);
         Ok(id)
     }

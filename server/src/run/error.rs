@@ -18,6 +18,8 @@ const EXIT_OTHER: u8 = 1;
 const EXIT_CONFIG: u8 = 2;
 /// The exit code of damaged data.
 const EXIT_DAMAGED: u8 = 3;
+/// The exit code of a full disk.
+const EXIT_DISK_FULL: u8 = 9;
 
 /// Why the server ended other than it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,8 @@ pub enum RunError {
 // === impl RunError ===
 
 impl RunError {
-    /// The exit code: 2 what an operator set wrong, 3 damaged data, 1 the rest.
+    /// The exit code: 2 what an operator set wrong, 3 damaged data, 9 a full
+    /// disk, 1 the rest.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
@@ -85,6 +88,10 @@ impl RunError {
             Self::Open(OpenError::Damaged(_)) | Self::Engine(Error::DataDamaged { .. }) => {
                 EXIT_DAMAGED
             }
+            Self::Open(OpenError::NoSpace { .. })
+            | Self::StoreFailed(StoreFailure::DiskFull { .. })
+            | Self::Engine(Error::DiskFull { .. })
+            | Self::Policy(ActivateError::Engine(Error::DiskFull { .. })) => EXIT_DISK_FULL,
             Self::Policy(ActivateError::Engine(_))
             | Self::Listen { .. }
             | Self::Open(_)

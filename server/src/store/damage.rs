@@ -129,6 +129,15 @@ pub enum OpenError {
         /// The place.
         path: PathBuf,
     },
+    /// There is no room for what opening, restoring or verifying has to write.
+    /// Nothing that was acknowledged is lost, and with more room it goes on.
+    #[error("no room on the disk of `{}`: {message}", path.display())]
+    NoSpace {
+        /// What could not be written.
+        path: PathBuf,
+        /// What the system said.
+        message: String,
+    },
     /// Reading or writing failed.
     #[error("{what} `{}`: {message}", path.display())]
     Medium {
@@ -155,8 +164,20 @@ impl OpenError {
         what: &'static str,
         path: &'a Path,
     ) -> impl FnOnce(io::Error) -> Self + 'a {
-        move |error| Self::Medium { what, path: path.to_owned(), message: error.to_string() }
+        move |error| {
+            let (path, message) = (path.to_owned(), error.to_string());
+            if is_full(&error) {
+                Self::NoSpace { path, message }
+            } else {
+                Self::Medium { what, path, message }
+            }
+        }
     }
+}
+
+/// Whether the disk, or the caller's share of it, is full.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl From<Damage> for OpenError {

@@ -9,6 +9,7 @@
 //! The journal is the truth; sled holds no more than can be rebuilt from it.
 
 mod backup;
+mod ballast;
 mod copy;
 mod group;
 mod heads;

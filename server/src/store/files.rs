@@ -44,6 +44,17 @@ pub(crate) fn cut(path: &Path, length: u64) -> io::Result<()> {
     file.sync_all()
 }
 
+/// The bytes of all files under a directory.
+pub(crate) fn size_of(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let data = entry.metadata()?;
+        bytes += if data.is_dir() { size_of(&entry.path())? } else { data.len() };
+    }
+    Ok(bytes)
+}
+
 /// The directory that holds a path.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::ballast::Ballast;
 use super::shared::Shared;
 use crate::store::head;
 use crate::store::{SignedTreeHead, files};
@@ -72,14 +73,16 @@ impl HeadSignal {
     }
 }
 
-/// Writes heads until it is over.
-pub(super) fn run(shared: &Shared, signal: &HeadSignal) {
+/// Writes heads until it is over. It is the thread with time to spare, so it
+/// also sees to the ballast.
+pub(super) fn run(shared: &Shared, signal: &HeadSignal, ballast: &mut Ballast) {
     let mut idle_waits = 0;
     loop {
         let (is_over, is_due) = signal.wait();
         if is_over {
             return;
         }
+        ballast.lay();
         let head = shared.tree_head();
         let is_new = head.size != signal.written.load(Ordering::Relaxed);
         idle_waits += 1;

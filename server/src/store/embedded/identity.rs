@@ -1,5 +1,4 @@
-//! What a data directory is: its lock, its key, which life it is, its heads,
-//! and the ballast.
+//! What a data directory is: its lock, its key, which life it is, its heads.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -7,7 +6,6 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use uuid::Uuid;
 
-use super::options::{EmbeddedOptions, OpenReport};
 use super::shared::Places;
 use crate::store::damage::{Damage, DamageKind, OpenError};
 use crate::store::head::{self, HeadKey};
@@ -18,7 +16,6 @@ use crate::store::{SignedTreeHead, files};
 pub(super) const LOCK_FILE: &str = "LOCK";
 /// The private signing key.
 pub(super) const KEY_FILE: &str = "key";
-const BALLAST_FILE: &str = "ballast";
 /// The public half of the signing key, so that a copy can be verified.
 pub(super) const PUBLIC_KEY_FILE: &str = "key.pub";
 /// What the directory says of itself.
@@ -45,39 +42,6 @@ pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked { path }),
         Err(std::fs::TryLockError::Error(error)) => Err(OpenError::medium("lock", &path)(error)),
-    }
-}
-
-/// Gives up the ballast if the disk is so full that opening would fail.
-pub(super) fn release_ballast(places: &Places, options: &EmbeddedOptions, report: &mut OpenReport) {
-    let path = places.data.join(BALLAST_FILE);
-    let is_full =
-        (options.free_space)(&places.data).is_ok_and(|space| space.free < options.ballast_bytes);
-    if is_full && std::fs::remove_file(&path).is_ok() {
-        tracing::warn!("the disk is full: the ballast is given up");
-        report.ballast_released = true;
-    }
-}
-
-/// Lays in ballast, if there is room for it.
-pub(super) fn make_ballast(places: &Places, options: &EmbeddedOptions) {
-    let path = places.data.join(BALLAST_FILE);
-    let has_room = (options.free_space)(&places.data)
-        .is_ok_and(|space| space.free > options.ballast_bytes.saturating_mul(4));
-    if options.ballast_bytes == 0 || path.exists() || !has_room {
-        return;
-    }
-    let made = File::create(&path).and_then(|file| {
-        rustix::fs::fallocate(
-            &file,
-            rustix::fs::FallocateFlags::empty(),
-            0,
-            options.ballast_bytes,
-        )?;
-        Ok(())
-    });
-    if let Err(error) = made {
-        tracing::warn!(%error, "cannot lay in ballast");
     }
 }
 

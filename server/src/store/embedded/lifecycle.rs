@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::ballast::Ballast;
 use super::group::Ledger;
 use super::heads::{self, HeadSignal};
 use super::identity;
@@ -53,14 +54,15 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     let mut report = OpenReport::default();
     identity::make_dirs(&places)?;
     let lock = identity::lock(&places.data)?;
-    identity::release_ballast(&places, &options, &mut report);
+    let mut ballast = Ballast::new(&options);
+    report.ballast_released = ballast.release();
     let is_new = !places.data.join(identity::KEY_FILE).exists();
     let key = identity::key(&places.data)?;
     let incarnation = identity::incarnation(&places)?;
     let heads = identity::read_heads(&places, key.public_key(), is_new)?;
     let (Journal { scanned, packs }, projection) =
         recovery::recover(&places, &options, incarnation, &heads, &mut report)?;
-    identity::make_ballast(&places, &options);
+    ballast.lay();
     let seed = identity::seed(scanned.seed)?;
     let room = room(&options);
     let journal = JournalWriter::open(
@@ -97,7 +99,7 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
         ledger,
     });
     let mut threads = spawn_writers(&inbox, options, journal, packer, groups)?;
-    threads.push(spawn_heads(&shared, &signal)?);
+    threads.push(spawn_heads(&shared, &signal, ballast)?);
     let storage = spawn_storage(&shared, &inbox, storage, Helpers { threads, signal, lock })?;
     Ok((shared, inbox, Threads { storage: Mutex::new(Some(storage)) }, report))
 }
@@ -182,9 +184,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 fn spawn_heads(
     shared: &Arc<Shared>,
     signal: &Arc<HeadSignal>,
+    mut ballast: Ballast,
 ) -> Result<JoinHandle<()>, OpenError> {
     let (shared, signal) = (Arc::clone(shared), Arc::clone(signal));
-    spawn("store-heads", move || heads::run(&shared, &signal))
+    spawn("store-heads", move || heads::run(&shared, &signal, &mut ballast))
 }
 
 /// What the storage thread ends after itself.

@@ -4,8 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::projection::ProjectionError;
 use super::space::{self, FreeSpace, Watermarks};
 use crate::domain::time::Timestamp;
+use crate::store::damage::is_full;
 
 /// Tells the time; injected, so that tests own it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -62,7 +64,8 @@ pub struct EmbeddedOptions {
     pub watermarks: Watermarks,
     /// How free space is measured.
     pub free_space: FreeSpace,
-    /// The size of the file that is given up to start on a full disk; 0: none.
+    /// The size of the file that is given up to start on a full disk, at most an
+    /// eighth of the disk; 0: none.
     pub ballast_bytes: u64,
     /// Whether a busy store makes its next segment and pack ahead, as files of
     /// zeros: faster syncs, for as much disk space as one of each.
@@ -124,6 +127,22 @@ pub struct OpenReport {
     pub ballast_released: bool,
 }
 
+impl From<io::Error> for StoreFailure {
+    fn from(error: io::Error) -> Self {
+        let message = error.to_string();
+        if is_full(&error) { Self::DiskFull { message } } else { Self::Journal { message } }
+    }
+}
+
+impl From<ProjectionError> for StoreFailure {
+    fn from(error: ProjectionError) -> Self {
+        match error {
+            ProjectionError::NoSpace(message) => Self::DiskFull { message },
+            error => Self::Projection { message: error.to_string() },
+        }
+    }
+}
+
 /// Why a store stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreFailure {
@@ -131,6 +150,12 @@ pub enum StoreFailure {
     #[error("writing the journal failed: {message}")]
     Journal {
         /// What the system said.
+        message: String,
+    },
+    /// The disk is full; with room for it, the next start goes on.
+    #[error("the disk is full: {message}")]
+    DiskFull {
+        /// What could not be written.
         message: String,
     },
     /// sled failed; the next start rebuilds it.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::view::Slot;
+use crate::store::damage::is_full;
 use crate::store::{KeyRange, Version, Versioned};
 
 const DATA: u8 = b'd';
@@ -30,6 +31,9 @@ pub(super) enum ProjectionError {
     /// sled failed.
     #[error("sled: {0}")]
     Sled(String),
+    /// sled has no room on the disk.
+    #[error("sled: {0}")]
+    NoSpace(String),
     /// A record is not one of ours.
     #[error("a record is garbled")]
     Garbled,
@@ -48,7 +52,10 @@ pub(super) enum ProjectionError {
 
 impl From<sled::Error> for ProjectionError {
     fn from(error: sled::Error) -> Self {
-        Self::Sled(error.to_string())
+        match &error {
+            sled::Error::Io(io) if is_full(io) => Self::NoSpace(error.to_string()),
+            _ => Self::Sled(error.to_string()),
+        }
     }
 }
 
@@ -137,7 +144,7 @@ impl Projection {
     pub(super) fn flush(&self, dir: &Path) -> Result<(), ProjectionError> {
         self.db.flush()?;
         let synced = std::fs::File::open(dir.join("db")).and_then(|file| file.sync_data());
-        synced.map_err(|error| ProjectionError::Sled(error.to_string()))
+        synced.map_err(|error| sled::Error::from(error).into())
     }
 
     fn check(&self, incarnation: Uuid) -> Result<u64, ProjectionError> {

@@ -31,6 +31,9 @@ pub(super) fn open(places: &Places, cache_bytes: u64, incarnation: Uuid) -> Open
 }
 
 /// Applies what sled lacks; sets it aside and rebuilds it if it cannot be used.
+///
+/// A sled that only lacks room to open is left as it is: what it has applied is
+/// evidence of what was answered.
 pub(super) fn catch_up(
     places: &Places,
     options: &EmbeddedOptions,
@@ -39,6 +42,9 @@ pub(super) fn catch_up(
     opened: Opened,
     report: &mut OpenReport,
 ) -> Result<Projection, OpenError> {
+    if let Err(ProjectionError::NoSpace(message)) = opened {
+        return Err(OpenError::NoSpace { path: places.sled.clone(), message });
+    }
     let error = match replay_onto(places, scanned, opened) {
         Ok((projection, replayed)) => {
             report.replayed = replayed;
@@ -50,21 +56,47 @@ pub(super) fn catch_up(
         }
         Err(Replay::Projection(error)) => error,
     };
+    make_way(places, options, report, &error)?;
+    let opened = open(places, options.sled_cache_bytes, incarnation);
+    let (projection, replayed) =
+        replay_onto(places, scanned, opened).map_err(|again| not_rebuilt(places, again))?;
+    report.replayed = replayed;
+    Ok(projection)
+}
+
+/// Sets aside what cannot be used; where the disk has no room for a second one,
+/// it goes.
+fn make_way(
+    places: &Places,
+    options: &EmbeddedOptions,
+    report: &mut OpenReport,
+    error: &ProjectionError,
+) -> Result<(), OpenError> {
+    let bytes = files::size_of(&places.sled).map_err(OpenError::medium("size", &places.sled))?;
+    let free = (options.free_space)(&places.data).map_or(u64::MAX, |space| space.free);
+    report.quarantine_reason = Some(error.to_string());
+    if matches!(error, ProjectionError::NoSpace(_)) || free < bytes {
+        tracing::warn!(%error, free, "the projection is rebuilt in place of the former one");
+        std::fs::remove_dir_all(&places.sled).map_err(OpenError::medium("remove", &places.sled))?;
+        return files::sync_dir(&places.data).map_err(OpenError::medium("sync", &places.data));
+    }
     let aside = set_aside(places, (options.clock)())
         .map_err(OpenError::medium("set aside", &places.sled))?;
     tracing::warn!(%error, aside = %aside.display(), "rebuilding the projection from the journal");
     report.quarantined = Some(aside);
-    report.quarantine_reason = Some(error.to_string());
-    let opened = open(places, options.sled_cache_bytes, incarnation);
-    let (projection, replayed) =
-        replay_onto(places, scanned, opened).map_err(|again| match again {
-            Replay::Journal(error) => error,
-            Replay::Projection(error) => {
-                OpenError::Start { what: "sled", message: error.to_string() }
-            }
-        })?;
-    report.replayed = replayed;
-    Ok(projection)
+    Ok(())
+}
+
+fn not_rebuilt(places: &Places, error: Replay) -> OpenError {
+    match error {
+        Replay::Journal(error) => error,
+        Replay::Projection(ProjectionError::NoSpace(message)) => {
+            // Half a projection is of no use, and others need the room.
+            let _ = std::fs::remove_dir_all(&places.sled);
+            OpenError::NoSpace { path: places.sled.clone(), message }
+        }
+        Replay::Projection(error) => OpenError::Start { what: "sled", message: error.to_string() },
+    }
 }
 
 enum Replay {

@@ -85,12 +85,6 @@ pub(super) struct StorageParts {
     pub(super) ledger: Ledger,
 }
 
-impl From<ProjectionError> for StoreFailure {
-    fn from(error: ProjectionError) -> Self {
-        Self::Projection { message: error.to_string() }
-    }
-}
-
 impl Storage {
     /// Makes the storage thread's state.
     pub(super) fn new(parts: StorageParts) -> Self {
@@ -223,7 +217,7 @@ impl Storage {
             for pending in &group.commits {
                 tracing::error!(commit = pending.committed.commit, "a commit may not be durable");
             }
-            StoreFailure::Journal { message: error.to_string() }
+            StoreFailure::from(error)
         })?;
         let counters = &self.shared.counters;
         counters.group(group.commits.len() as u64, micros);

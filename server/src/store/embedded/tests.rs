@@ -9,3 +9,4 @@ mod make;
 mod model;
 mod payloads;
 mod recovery;
+mod space;

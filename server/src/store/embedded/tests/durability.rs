@@ -1,11 +1,11 @@
 //! What is seen when, who goes first, who is refused for space.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::make::*;
 use crate::store::conformance::make::*;
-use crate::store::embedded::{EmbeddedStore, FaultPoint, Space, Watermarks};
+use crate::store::embedded::{EmbeddedStore, FaultPoint};
 use crate::store::{CommitError, CommitLane, Direction, Store, TailFrom, Transaction};
 
 /// Holds the journal thread before its sync.
@@ -102,54 +102,6 @@ async fn stops_go_before_everything_that_waits() {
     }
     let stats = store.stats();
     assert_eq!((stats.commits, stats.groups), (41, 2));
-}
-
-#[tokio::test]
-async fn a_nearly_full_disk_refuses_by_lane_and_recovers() {
-    let place = mk_place();
-    let free = Arc::new(AtomicU64::new(1_000));
-    let mut options = place.options();
-    let probe = Arc::clone(&free);
-    options.free_space =
-        Arc::new(move |_| Ok(Space { free: probe.load(Ordering::SeqCst), total: 10_000 }));
-    options.watermarks = Watermarks { intake_bytes: 100, intake_percent: 5, normal_bytes: 50 };
-    let store = Arc::new(EmbeddedStore::open(options).unwrap().0);
-    for (free_bytes, intake, normal) in [
-        (500, true, true),
-        (499, false, true),
-        (50, false, true),
-        (49, false, false),
-        (0, false, false),
-        (900, true, true),
-    ] {
-        free.store(free_bytes, Ordering::SeqCst);
-        for (lane, is_taken, watermark_bytes) in [
-            (CommitLane::Intake, intake, 500),
-            (CommitLane::Normal, normal, 50),
-            (CommitLane::Exempt, true, 0),
-        ] {
-            let answer = commit(&store, Transaction { lane, ..mk_put("k", "v") }).await;
-            if is_taken {
-                assert!(answer.is_ok(), "{lane:?} at {free_bytes}");
-            } else {
-                assert_eq!(answer, Err(CommitError::DiskFull { free_bytes, watermark_bytes }));
-            }
-        }
-    }
-    assert_eq!(store.stats().disk_refusals, 6);
-}
-
-#[tokio::test]
-async fn the_ballast_is_given_up_on_a_full_disk() {
-    let place = mk_place();
-    let mut options = place.options();
-    options.ballast_bytes = 4_096;
-    drop(EmbeddedStore::open(options.clone()).unwrap());
-    let ballast = place.data.join("ballast");
-    assert_eq!(std::fs::metadata(&ballast).unwrap().len(), 4_096);
-    options.free_space = Arc::new(|_| Ok(Space { free: 100, total: 1_000_000 }));
-    let (_, report) = EmbeddedStore::open(options).unwrap();
-    assert!(report.ballast_released && !ballast.exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

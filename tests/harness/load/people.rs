@@ -1,0 +1,160 @@
+//! The people of the load, and the workers that take up what they said.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pointsman_api::v1;
+
+use super::{Caller, Gone, tolerate};
+use crate::harness::api::{Called, called, request_id};
+use crate::harness::ledger::{Known, Try};
+use crate::harness::poll::at_moment;
+
+/// How long somebody without work waits before looking again.
+const IDLE: Duration = Duration::from_millis(3);
+
+/// Refusals of somebody who was too late.
+const LOST_RACES: &[&str] = &[
+    "ESCALATION_CLOSED",
+    "CLAIMED_BY_OTHER",
+    "CLAIM_LOST",
+    "ETAG_MISMATCH",
+    "OVERLOADED",
+    "DISK_FULL",
+];
+
+impl Caller {
+    pub(super) async fn review(&mut self) -> Result<(), Gone> {
+        let request = v1::ListEscalationsRequest {
+            page_size: 20,
+            view: v1::EscalationView::Full.into(),
+            ..Default::default()
+        };
+        let listed = called(self.connection.escalation_service().list_escalations(request).await);
+        let Called::Done(page) = listed else { return Err(Gone) };
+        let count = page.escalations.len();
+        if count == 0 {
+            at_moment(IDLE).await;
+            return Ok(());
+        }
+        let escalation = page.escalations.into_iter().nth(self.seed.below(count)).unwrap();
+        if !self.seed.chance(50) {
+            return self.resolve(&escalation, 0).await;
+        }
+        let request = v1::ClaimEscalationRequest {
+            request_id: request_id(),
+            escalation_id: escalation.escalation_id.clone(),
+            lease: None,
+        };
+        match called(self.connection.escalation_service().claim_escalation(request).await) {
+            Called::Done(answer) => {
+                self.ledger.answered(answer.header.as_ref());
+                let escalation = answer.escalation.unwrap();
+                let epoch = escalation.claim.as_ref().unwrap().claim_epoch;
+                self.resolve(&escalation, epoch).await
+            }
+            Called::Refused(error) => tolerate(&error, LOST_RACES),
+            Called::Lost(_) => Err(Gone),
+        }
+    }
+
+    async fn resolve(&mut self, escalation: &v1::Escalation, epoch: u64) -> Result<(), Gone> {
+        use v1::resolution::Kind;
+        use v1::resolve_escalation_request::Resolution;
+        let arguments = &escalation.briefing.as_ref().unwrap().arguments;
+        let (kind, resolution) = match self.seed.below(6) {
+            0 => (Kind::Rejected, Resolution::Reject(v1::Reject::default())),
+            1 => {
+                let text = String::from_utf8(arguments.to_vec()).unwrap();
+                let arguments = text.replace("1.50", "1.25").into();
+                (Kind::Modified, Resolution::Modify(v1::Modify { arguments, target: None }))
+            }
+            2 => {
+                let response = Bytes::from_static(b"\"ask again tomorrow\"");
+                (Kind::Responded, Resolution::Respond(v1::Respond { response }))
+            }
+            _ => (Kind::Approved, Resolution::Approve(v1::Approve {})),
+        };
+        let id = &escalation.escalation_id;
+        let at = {
+            let mut book = self.ledger.book();
+            let tries = book.tries.entry(id.clone()).or_default();
+            tries.push(Try { kind, known: Known::Perhaps });
+            tries.len() - 1
+        };
+        let request = v1::ResolveEscalationRequest {
+            request_id: request_id(),
+            escalation_id: id.clone(),
+            etag: escalation.etag.clone(),
+            action_digest: escalation.action_digest.clone(),
+            claim_epoch: epoch,
+            note: "seen".to_owned(),
+            resolution: Some(resolution),
+        };
+        match called(self.connection.escalation_service().resolve_escalation(request).await) {
+            Called::Done(answer) => {
+                self.ledger.answered(answer.header.as_ref());
+                self.ledger.book().tries.get_mut(id).unwrap()[at].known = Known::Done;
+                Ok(())
+            }
+            Called::Refused(error) => {
+                // Keeps the places of the other tries.
+                let mut book = self.ledger.book();
+                book.tries.get_mut(id).unwrap()[at].kind = Kind::Unspecified;
+                tolerate(&error, LOST_RACES)
+            }
+            Called::Lost(_) => Err(Gone),
+        }
+    }
+
+    pub(super) async fn resume(&mut self) -> Result<(), Gone> {
+        let request = v1::ClaimResumptionsRequest {
+            request_id: request_id(),
+            max_items: 5,
+            wait: Some(prost_types::Duration { seconds: 0, nanos: 50_000_000 }),
+            ..Default::default()
+        };
+        let answer = called(self.connection.checkpoint_service().claim_resumptions(request).await);
+        let resumptions = match answer {
+            Called::Done(answer) => answer.resumptions,
+            Called::Refused(error) => return tolerate(&error, &["DISK_FULL", "OVERLOADED"]),
+            Called::Lost(_) => return Err(Gone),
+        };
+        for resumption in resumptions {
+            self.take_up(resumption).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_up(&mut self, resumption: v1::Resumption) -> Result<(), Gone> {
+        if let (Some(action), Some(grant)) = (resumption.action, resumption.grant) {
+            let request = v1::RedeemGrantRequest {
+                request_id: request_id(),
+                grant_id: grant.grant_id,
+                action_id: action.action_id,
+                run_id: action.run_id,
+                tool: action.tool,
+                tool_schema_version: action.tool_schema_version,
+                target: action.target,
+                arguments: action.arguments,
+                preconditions: action.preconditions,
+            };
+            let ended = ["RUN_NOT_RUNNING", "GRANT_REVOKED", "RESUMPTION_LOST", "DISK_FULL"];
+            return self.redeem_and_report(request, &ended).await;
+        }
+        let request = v1::AcknowledgeResumptionRequest {
+            request_id: request_id(),
+            escalation_id: resumption.escalation_id,
+            epoch: resumption.epoch,
+        };
+        let answer =
+            called(self.connection.checkpoint_service().acknowledge_resumption(request).await);
+        match answer {
+            Called::Done(_) => Ok(()),
+            Called::Refused(error) => {
+                tolerate(&error, &["RESUMPTION_LOST", "RESUMPTION_CLOSED", "DISK_FULL"])
+            }
+            Called::Lost(_) => Err(Gone),
+        }
+    }
+}
