@@ -58,13 +58,28 @@ check: ## Unit and end-to-end tests alone
 mutants: ## Faults built in on purpose: the tests must notice each
 	.ci/mutants
 
+# One after the other, so that each has the machine, and its time means something.
+LONG := env POINTSMAN_SOAK=1 cargo test --locked --test e2e -- --nocapture
+
 .PHONY: soak
 soak: ## The long forms of the fault and race tests
 	@rm -rf target/steps.txt target/failed-to-run.txt target/e2e-logs
 	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
-	@$(STEP) "long fault tests"              env POINTSMAN_SOAK=1 cargo test --locked --test e2e -- --nocapture
-	@$(STEP) "long model test"               env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
+	@$(STEP) "200 kills"                     $(MAKE) soak-kills
+	@$(STEP) "40 power cuts"                 $(MAKE) soak-cuts
+	@$(STEP) "10,000 races, 64 redeemers"    $(MAKE) soak-races
+	@$(STEP) "model, 2,000 sequences"        $(MAKE) soak-model
 	@$(STEP) --summary
+
+.PHONY: soak-kills soak-cuts soak-races soak-model
+soak-kills:
+	$(LONG) kills
+soak-cuts:
+	$(LONG) cuts
+soak-races:
+	$(LONG) races
+soak-model:
+	env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
 
 .PHONY: fmt
 fmt: $(BUF) ## Format Rust and protos

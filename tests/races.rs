@@ -27,7 +27,10 @@ async fn one_of_approve_reject_and_expiry_wins() {
     let other = Reviewer::new(fixture.connection(&token));
     let run = fixture.run().await;
     let mut ends = BTreeMap::new();
-    for _ in 0..rounds(500, 10_000) / ABREAST {
+    for batch in 0..rounds(500, 10_000) / ABREAST {
+        if batch % 40 == 0 {
+            println!("race {}", batch * ABREAST);
+        }
         let mut races = JoinSet::new();
         for at in 0..ABREAST {
             // A few race with the clock as well.
@@ -87,6 +90,7 @@ async fn a_grant_is_redeemed_once() {
     let mut fixture = Fixture::start(policy::BY_NAME).await;
     let run = fixture.run().await;
     for round in 0..rounds(4, 40) {
+        println!("grant {}", round + 1);
         let permit = allowed(&run, Proposal::new("allow_it", "{}")).await;
         let request = v1::RedeemGrantRequest {
             grant_id: permit.grant().grant_id.clone(),
