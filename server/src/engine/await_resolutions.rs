@@ -1,26 +1,32 @@
 //! Bringing answers to the agents that wait for them.
 //!
 //! An answer is kept until it is taken up, so that an agent that comes late, or
-//! again, misses nothing. Each stream first sends what is kept, then what comes.
+//! again, misses nothing. Each stream first sends what is kept, then what comes,
+//! and sends nothing twice. A stream that falls behind the hints of the feed
+//! reads in the journal what it has not looked at yet: catching up costs what
+//! has changed, and not what is open.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::feed::{Offers, resumptions_in};
 use super::resumptions::OpenResumptions;
 use super::views::ResumptionView;
 use super::watch::{HEARTBEAT_DEFAULT, HEARTBEAT_MAX, HEARTBEAT_MIN};
-use super::{Engine, authorize, validate};
+use super::{Engine, authorize, read_error, validate};
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{Escalation, EscalationState};
 use crate::domain::ids::{EscalationId, RunId, WaitId};
 use crate::domain::principal::Principal;
 use crate::domain::resumption::Resumption;
 use crate::domain::time::{Span, Timestamp};
-use crate::store::keys;
+use crate::store::{CommitRecord, TailFrom, keys};
+
+/// How many commits one read fetches while a stream catches up.
+const COMMITS_PER_READ: usize = 128;
 
 /// Which answers to bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +51,31 @@ pub enum AwaitEvent {
     Resumption(Box<ResumptionView>),
     /// Every kept answer has been sent.
     SnapshotEnd {
+        /// Up to which sequence of the tenant, at least.
+        sequence: u64,
         /// How many there were.
         count: u32,
     },
     /// The stream is alive; the next sign of life comes by then.
     Heartbeat(Timestamp),
+}
+
+/// Where a stream is.
+enum Phase {
+    /// Sending what is kept.
+    Kept(Box<Kept>),
+    /// Following the hints.
+    Live,
+    /// Reading in the journal what the hints left out.
+    Behind,
+}
+
+/// What is kept and still to be sent.
+struct Kept {
+    walk: OpenResumptions,
+    /// The tenant's sequence before the walk.
+    sequence: u64,
+    count: u32,
 }
 
 /// A running wait; ask it for the next message.
@@ -59,13 +85,14 @@ pub struct Awaiting {
     agent: String,
     scope: Scope,
     silence: Span,
-    news: Receiver<Arc<Resumption>>,
-    /// What is kept and still to be sent; none once that is done.
-    kept: Option<OpenResumptions>,
-    /// The epochs sent while the kept answers are read, to send nothing twice.
-    sent: HashMap<EscalationId, u64>,
-    count: u32,
-    is_told: bool,
+    news: Receiver<Arc<Offers>>,
+    phase: Phase,
+    /// Every commit up to this one has been looked at.
+    seen: u64,
+    /// What was sent of the kept answers and may be told of again, by commits up
+    /// to `kept_until`.
+    sent: HashSet<EscalationId>,
+    kept_until: u64,
     is_over: bool,
     ready: VecDeque<Resumption>,
 }
@@ -82,7 +109,7 @@ impl Engine {
         let bounds = HEARTBEAT_MIN..=HEARTBEAT_MAX;
         let silence = validate::span("heartbeat", heartbeat, HEARTBEAT_DEFAULT, bounds)?;
         // Listen first, read second: nothing falls between.
-        let news = self.news_of(&caller.tenant, &caller.name);
+        let news = self.0.feed.agent(&caller.tenant, &caller.name);
         let mut awaiting = Awaiting {
             engine: self.clone(),
             tenant: caller.tenant.clone(),
@@ -90,30 +117,26 @@ impl Engine {
             scope,
             silence,
             news,
-            kept: None,
-            sent: HashMap::new(),
-            count: 0,
-            is_told: false,
+            phase: Phase::Live,
+            seen: self.0.store.info().await.map_err(read_error)?.commit,
+            sent: HashSet::new(),
+            kept_until: 0,
             is_over: false,
             ready: VecDeque::new(),
         };
         match scope {
             Scope::Wait { escalation, wait } => {
-                awaiting.begin_wait(caller, escalation, wait).await?
+                awaiting.begin_wait(caller, escalation, wait).await?;
             }
             Scope::Run(run) => {
                 let run = self.run_record(caller, run).await?;
                 if run.agent != caller.name {
-                    return Err(Error::NotFound {
-                        resource: Resource::Run,
-                        id: run.id.to_string(),
-                    });
+                    let id = run.id.to_string();
+                    return Err(Error::NotFound { resource: Resource::Run, id });
                 }
-                awaiting.kept = Some(self.open_resumptions(&caller.tenant, &caller.name));
+                awaiting.begin_kept().await?;
             }
-            Scope::Agent => {
-                awaiting.kept = Some(self.open_resumptions(&caller.tenant, &caller.name))
-            }
+            Scope::Agent => awaiting.begin_kept().await?,
         }
         Ok(awaiting)
     }
@@ -130,20 +153,26 @@ impl Awaiting {
             if self.is_over {
                 return Ok(None);
             }
-            if self.kept.is_some() {
-                if let Some(event) = self.read_kept().await? {
-                    return Ok(Some(event));
-                }
-                continue;
+            if self.engine.now() >= silent_until {
+                return Ok(Some(self.heartbeat()));
             }
-            tokio::select! {
-                heard = self.news.recv() => self.hear(heard).await?,
-                () = self.engine.0.clock.sleep_until(silent_until) => {
-                    let next = self.engine.now().plus(self.silence);
-                    return Ok(Some(AwaitEvent::Heartbeat(next)));
+            match self.phase {
+                Phase::Kept(_) => {
+                    if let Some(end) = self.read_kept().await? {
+                        return Ok(Some(end));
+                    }
                 }
+                Phase::Behind => self.catch_up().await?,
+                Phase::Live => self.listen(silent_until).await?,
             }
         }
+    }
+
+    async fn begin_kept(&mut self) -> Result<(), Error> {
+        let sequence = self.engine.0.store.sequence(&self.tenant).await.map_err(read_error)?;
+        let walk = self.engine.open_resumptions(&self.tenant, &self.agent);
+        self.phase = Phase::Kept(Box::new(Kept { walk, sequence, count: 0 }));
+        Ok(())
     }
 
     async fn begin_wait(
@@ -164,7 +193,6 @@ impl Awaiting {
         if escalation.state != EscalationState::Open {
             self.look_at_one(id).await?;
         }
-        self.is_told = true;
         Ok(())
     }
 
@@ -184,63 +212,110 @@ impl Awaiting {
         }
     }
 
+    /// Reads the next kept answer; answers the end of them, if it has come.
     async fn read_kept(&mut self) -> Result<Option<AwaitEvent>, Error> {
-        let Some(kept) = &mut self.kept else { return Ok(None) };
-        match kept.next(&self.engine).await? {
-            Some(resumption) => {
-                if self.wants(&resumption) {
-                    self.sent.insert(resumption.escalation, resumption.epoch);
-                    self.count += 1;
-                    self.ready.push_back(resumption);
-                }
-                Ok(None)
+        let Phase::Kept(kept) = &mut self.phase else { return Ok(None) };
+        if let Some(resumption) = kept.walk.next(&self.engine).await? {
+            if self.scope.covers(&resumption) {
+                kept.count += 1;
+                self.sent.insert(resumption.escalation);
+                self.ready.push_back(resumption);
             }
-            None => {
-                self.kept = None;
-                let is_first = !std::mem::replace(&mut self.is_told, true);
-                let count = self.count;
-                Ok(is_first.then_some(AwaitEvent::SnapshotEnd { count }))
-            }
+            return Ok(None);
         }
+        let (sequence, count) = (kept.sequence, kept.count);
+        self.kept_until = self.engine.0.store.info().await.map_err(read_error)?.commit;
+        self.phase = Phase::Live;
+        Ok(Some(AwaitEvent::SnapshotEnd { sequence, count }))
     }
 
-    fn wants(&self, resumption: &Resumption) -> bool {
-        let is_in_scope = match self.scope {
-            Scope::Wait { escalation, .. } => resumption.escalation == escalation,
-            Scope::Run(run) => resumption.run == run,
-            Scope::Agent => true,
-        };
-        is_in_scope && resumption.close_time.is_none()
-    }
-
-    async fn hear(&mut self, heard: Result<Arc<Resumption>, RecvError>) -> Result<(), Error> {
-        match heard {
-            Ok(resumption) => {
-                // The first epoch is the agent's own; later ones are workers'.
-                let is_known = self.sent.remove(&resumption.escalation) == Some(resumption.epoch);
-                if self.wants(&resumption) && !is_known && resumption.epoch <= 1 {
-                    self.is_over = matches!(self.scope, Scope::Wait { .. });
-                    self.ready.push_back(Resumption::clone(&resumption));
-                }
-                Ok(())
-            }
-            // The hints overflowed, or the feed began anew: read the truth.
-            Err(RecvError::Lagged(_)) => self.read_again().await,
-            Err(RecvError::Closed) => {
-                self.news = self.engine.news_of(&self.tenant, &self.agent);
-                self.read_again().await
-            }
+    /// Waits for a hint until the silence must end.
+    async fn listen(&mut self, silent_until: Timestamp) -> Result<(), Error> {
+        let told = self.engine.0.feed.told();
+        if self.news.is_empty() {
+            self.look_behind(told);
         }
+        tokio::select! {
+            heard = self.news.recv() => match heard {
+                Ok(offers) if offers.commit <= self.seen => {}
+                Ok(offers) => {
+                    for offer in &offers.resumptions {
+                        self.take(offer);
+                    }
+                    self.look_behind(offers.commit);
+                }
+                // The hints overflowed, or the feed began anew.
+                Err(RecvError::Lagged(_)) => self.fall_behind().await?,
+                Err(RecvError::Closed) => {
+                    self.news = self.engine.0.feed.agent(&self.tenant, &self.agent);
+                    self.fall_behind().await?;
+                }
+            },
+            () = self.engine.0.clock.sleep_until(silent_until) => {}
+        }
+        Ok(())
     }
 
-    async fn read_again(&mut self) -> Result<(), Error> {
+    async fn fall_behind(&mut self) -> Result<(), Error> {
         match self.scope {
             Scope::Wait { escalation, .. } => self.look_at_one(escalation).await,
             Scope::Run(_) | Scope::Agent => {
-                self.kept = Some(self.engine.open_resumptions(&self.tenant, &self.agent));
+                self.phase = Phase::Behind;
                 Ok(())
             }
         }
+    }
+
+    /// Reads on in the journal.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        let from = TailFrom::Commit(self.seen);
+        let commits = self.engine.0.store.tail(from, COMMITS_PER_READ).await.map_err(read_error)?;
+        for commit in &commits {
+            self.catch_up_with(commit).await?;
+            self.look_behind(commit.commit);
+        }
+        if commits.len() < COMMITS_PER_READ {
+            self.phase = Phase::Live;
+        }
+        Ok(())
+    }
+
+    /// Takes what a commit offered and nobody has taken up since.
+    async fn catch_up_with(&mut self, commit: &CommitRecord) -> Result<(), Error> {
+        if commit.tenant != self.tenant {
+            return Ok(());
+        }
+        for found in resumptions_in(commit) {
+            let (offered, is_offer) = found?;
+            if !is_offer || offered.agent != self.agent {
+                continue;
+            }
+            let key = keys::resumption(&self.tenant, offered.escalation);
+            if self.engine.read::<Resumption>(&key).await?.as_ref() == Some(&offered) {
+                self.take(&offered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that every commit up to this one has been looked at.
+    fn look_behind(&mut self, commit: u64) {
+        self.seen = self.seen.max(commit);
+        if self.seen >= self.kept_until && !self.sent.is_empty() {
+            self.sent = HashSet::new();
+        }
+    }
+
+    /// Makes an offer ready, unless it is another's or was sent before.
+    fn take(&mut self, offer: &Resumption) {
+        if self.scope.covers(offer) && !self.sent.contains(&offer.escalation) {
+            self.is_over = matches!(self.scope, Scope::Wait { .. });
+            self.ready.push_back(offer.clone());
+        }
+    }
+
+    fn heartbeat(&self) -> AwaitEvent {
+        AwaitEvent::Heartbeat(self.engine.now().plus(self.silence))
     }
 
     async fn deliver(&self, resumption: Resumption) -> Result<AwaitEvent, Error> {
@@ -248,5 +323,15 @@ impl Awaiting {
         self.engine.0.stats.delivered.observe(now.since(resumption.create_time));
         let view = self.engine.resumption_view(&self.tenant, resumption, now).await?;
         Ok(AwaitEvent::Resumption(Box::new(view)))
+    }
+}
+
+impl Scope {
+    fn covers(&self, resumption: &Resumption) -> bool {
+        match self {
+            Self::Wait { escalation, .. } => resumption.escalation == *escalation,
+            Self::Run(run) => resumption.run == *run,
+            Self::Agent => true,
+        }
     }
 }

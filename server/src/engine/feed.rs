@@ -1,9 +1,11 @@
 //! The feed: reads every commit once and tells those who wait for it.
 //!
 //! It is a doorbell with a hint. Whoever listens reads the truth from the store
-//! at the start and whenever the hints overflow.
+//! at the start, and from the journal what the hints left out when they
+//! overflowed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, broadcast};
@@ -16,17 +18,28 @@ use crate::domain::time::Timestamp;
 use crate::store::keys::{self, Timer};
 use crate::store::{CommitRecord, Direction, MAX_SCAN, MAX_TAIL, TailFrom, records};
 
-/// How many resumptions an agent's listener may lag behind before it reads the
-/// store again.
+/// How many commits an agent's listener may lag behind before it reads them in
+/// the journal.
 const HINTS_KEPT: usize = 1_024;
 
 /// A tenant and one of its agents.
 type AgentOfTenant = (String, String);
 
+/// What one commit offers to an agent.
+#[derive(Debug)]
+pub(super) struct Offers {
+    /// The commit.
+    pub(super) commit: u64,
+    /// The resumptions, as the commit left them.
+    pub(super) resumptions: Vec<Resumption>,
+}
+
 /// Who waits for what.
 #[derive(Default)]
 pub(super) struct Feed {
-    agents: Mutex<HashMap<AgentOfTenant, broadcast::Sender<Arc<Resumption>>>>,
+    agents: Mutex<HashMap<AgentOfTenant, broadcast::Sender<Arc<Offers>>>>,
+    /// The last commit that everybody was told of.
+    told: AtomicU64,
     /// Rings when a timer has become the next one.
     pub(super) timers: Notify,
     /// What the timers wait for; none while they look, so that every timer rings.
@@ -34,8 +47,8 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Listens to an agent's resumptions.
-    pub(super) fn agent(&self, tenant: &str, agent: &str) -> broadcast::Receiver<Arc<Resumption>> {
+    /// Listens to what is offered to an agent.
+    pub(super) fn agent(&self, tenant: &str, agent: &str) -> broadcast::Receiver<Arc<Offers>> {
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         agents.retain(|_, sender| sender.receiver_count() > 0);
         let key = (tenant.to_owned(), agent.to_owned());
@@ -57,13 +70,43 @@ impl Feed {
         }
     }
 
-    fn tell(&self, tenant: &str, resumption: Resumption) {
+    /// The last commit that everybody was told of: whoever asks first and then
+    /// has no hint left has missed nothing up to it.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
+    }
+
+    fn tell(&self, commit: &CommitRecord, mut offers: Vec<Resumption>) {
+        if offers.is_empty() {
+            return;
+        }
         let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = agents.get(&(tenant.to_owned(), resumption.agent.clone())) {
-            // Nobody listens any more: the store keeps it.
-            let _ = sender.send(Arc::new(resumption));
+        while let Some(agent) = offers.last().map(|offer| offer.agent.clone()) {
+            let resumptions: Vec<_> = offers.extract_if(.., |it| it.agent == agent).collect();
+            if let Some(sender) = agents.get(&(commit.tenant.clone(), agent)) {
+                // Nobody listens any more: the store keeps it.
+                let _ = sender.send(Arc::new(Offers { commit: commit.commit, resumptions }));
+            }
         }
     }
+}
+
+/// The resumptions among a commit's writes, each with whether the commit offers
+/// it: what offers one ends its escalation as well, what leases or closes one
+/// does not.
+pub(super) fn resumptions_in(
+    commit: &CommitRecord,
+) -> impl Iterator<Item = Result<(Resumption, bool), Error>> {
+    let written = commit.writes.iter().filter_map(|write| {
+        let value = write.value.as_ref()?;
+        keys::is_resumption(&commit.tenant, &write.key).then_some(value)
+    });
+    written.map(|value| {
+        let resumption: Resumption = records::decode(value).map_err(read_error)?;
+        let ended = keys::escalation(&commit.tenant, resumption.escalation);
+        let is_offer = commit.writes.iter().any(|write| write.key == ended);
+        Ok((resumption, is_offer))
+    })
 }
 
 impl Engine {
@@ -105,6 +148,7 @@ impl Engine {
             for commit in &commits {
                 self.hear(commit)?;
                 *from = commit.commit;
+                self.0.feed.told.store(commit.commit, Ordering::Release);
             }
         }
     }
@@ -116,14 +160,19 @@ impl Engine {
             if keys::is_escalation(&commit.tenant, &write.key) {
                 let escalation: Escalation = records::decode(value).map_err(read_error)?;
                 self.0.stats.note_escalation(&escalation);
-            } else if keys::is_resumption(&commit.tenant, &write.key) {
-                let resumption: Resumption = records::decode(value).map_err(read_error)?;
-                self.0.stats.note_resumption(&resumption);
-                self.0.feed.tell(&commit.tenant, resumption);
             } else if let Some(timer) = Timer::from_key(&write.key) {
                 self.0.feed.note_timer(timer.time);
             }
         }
+        let mut offers = Vec::new();
+        for found in resumptions_in(commit) {
+            let (resumption, is_offer) = found?;
+            self.0.stats.note_resumption(&resumption);
+            if is_offer {
+                offers.push(resumption);
+            }
+        }
+        self.0.feed.tell(commit, offers);
         Ok(())
     }
 }

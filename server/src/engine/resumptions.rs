@@ -1,7 +1,5 @@
 //! Resumptions for pools of workers: claim with a lease, acknowledge.
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
@@ -264,6 +262,8 @@ impl Engine {
         let operation = Claiming { command: &command, max_items, lease };
         let mut news = self.0.feed.agent(by.tenant(), by.name());
         loop {
+            // What was offered up to here is read now: one look for all of it.
+            news = news.resubscribe();
             let answer = self.try_claim(&by, &operation).await?;
             let is_over = answer.is_replayed || self.now() >= give_up;
             if !answer.value.resumptions.is_empty() || is_over {
@@ -326,14 +326,5 @@ impl Engine {
     ) -> Result<Answer<()>, Error> {
         let by = authorize::agent(caller)?;
         self.transact(&by, request_id, &Acknowledging { escalation, epoch }).await
-    }
-
-    /// Who hears of an agent's resumptions.
-    pub(super) fn news_of(
-        &self,
-        tenant: &str,
-        agent: &str,
-    ) -> tokio::sync::broadcast::Receiver<Arc<Resumption>> {
-        self.0.feed.agent(tenant, agent)
     }
 }

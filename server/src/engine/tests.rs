@@ -2,6 +2,7 @@
 //! unless a test moves it.
 
 mod authorization;
+mod awaiting;
 mod claims;
 mod main_road;
 mod model;

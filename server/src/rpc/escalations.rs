@@ -136,13 +136,11 @@ impl EscalationService for Escalations {
         let scope = read_scope(message.scope)?;
         let heartbeat = span(message.heartbeat);
         let engine = &self.0.engine;
-        // Read first: what is kept is complete up to here at least.
-        let sequence = engine.server_info(&caller).await?.sequence;
         let awaiting = engine.await_resolutions(&caller, scope, heartbeat).await?;
         let clock = engine.clone();
         let answers = unfold(Some(awaiting), move |awaiting| {
             let clock = clock.clone();
-            async move { next_awaited(awaiting?, sequence, || clock.now()).await }
+            async move { next_awaited(awaiting?, || clock.now()).await }
         });
         answer(self.0.streams.guard(&secret, answers)?)
     }
@@ -182,12 +180,11 @@ fn within_limit(mut message: v1::WatchEscalationsResponse) -> v1::WatchEscalatio
 
 async fn next_awaited(
     mut awaiting: Awaiting,
-    sequence: u64,
     now: impl Fn() -> Timestamp,
 ) -> Option<(Result<v1::AwaitResolutionsResponse, Status>, Option<Awaiting>)> {
     match awaiting.next().await {
         Ok(event) => {
-            let message = convert::resumptions::awaited(event?, sequence, now());
+            let message = convert::resumptions::awaited(event?, now());
             Some((Ok(message), Some(awaiting)))
         }
         Err(error) => Some((Err(error.into()), None)),

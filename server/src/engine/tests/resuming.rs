@@ -38,7 +38,7 @@ async fn a_waiting_agent_is_told_at_once() {
         if scope != wait {
             assert!(matches!(
                 waiting.next().await.unwrap(),
-                Some(AwaitEvent::SnapshotEnd { count: 0 })
+                Some(AwaitEvent::SnapshotEnd { count: 0, .. })
             ));
         }
         let engine = world.engine.clone();

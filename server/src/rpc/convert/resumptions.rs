@@ -31,14 +31,10 @@ pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
 }
 
 /// One message of an agent's wait.
-pub(in crate::rpc) fn awaited(
-    event: AwaitEvent,
-    sequence: u64,
-    now: Timestamp,
-) -> v1::AwaitResolutionsResponse {
+pub(in crate::rpc) fn awaited(event: AwaitEvent, now: Timestamp) -> v1::AwaitResolutionsResponse {
     let event = match event {
         AwaitEvent::Resumption(view) => Event::Resumption(resumption(*view)),
-        AwaitEvent::SnapshotEnd { count } => {
+        AwaitEvent::SnapshotEnd { sequence, count } => {
             Event::SnapshotEnd(v1::SnapshotEnd { sequence, count })
         }
         AwaitEvent::Heartbeat(next) => {
