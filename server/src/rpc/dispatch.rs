@@ -29,7 +29,7 @@ use super::checkpoints::Checkpoints;
 use super::escalations::Escalations;
 use super::foreign;
 use super::health::HealthService;
-use super::limits::{MAX_DECODED_BYTES, MAX_ENCODED_BYTES};
+use super::limits::{MAX_ENCODED_BYTES, MAX_REQUEST_BYTES, RequestLimit};
 use super::runs::Runs;
 use crate::telemetry::health::Health;
 
@@ -47,12 +47,12 @@ struct Services {
     reflection: Option<Routes>,
 }
 
-/// Sets the limits that every service has alike.
+/// Sets the limits that every service has alike; how large a request may be
+/// depends on the method.
 macro_rules! limited {
     ($server:ty, $service:expr) => {
         <$server>::new($service)
             .accept_compressed(CompressionEncoding::Gzip)
-            .max_decoding_message_size(MAX_DECODED_BYTES)
             .max_encoding_message_size(MAX_ENCODED_BYTES)
     };
 }
@@ -92,17 +92,21 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let services = &self.0;
+        // Without the door nobody said: then it is the smaller one.
+        let limit = request.extensions().get::<RequestLimit>().copied();
+        let RequestLimit(limit) = limit.unwrap_or(RequestLimit(MAX_REQUEST_BYTES));
+        macro_rules! served_by {
+            ($server:expr) => {
+                $server.clone().max_decoding_message_size(limit).call(request)
+            };
+        }
         match service_of(request.uri().path()) {
-            ActionServiceServer::<Actions>::NAME => services.actions.clone().call(request),
-            EscalationServiceServer::<Escalations>::NAME => {
-                services.escalations.clone().call(request)
-            }
-            CheckpointServiceServer::<Checkpoints>::NAME => {
-                services.checkpoints.clone().call(request)
-            }
-            RunServiceServer::<Runs>::NAME => services.runs.clone().call(request),
-            AdminServiceServer::<Admin>::NAME => services.admin.clone().call(request),
-            HealthServer::<HealthService>::NAME => services.health.clone().call(request),
+            ActionServiceServer::<Actions>::NAME => served_by!(services.actions),
+            EscalationServiceServer::<Escalations>::NAME => served_by!(services.escalations),
+            CheckpointServiceServer::<Checkpoints>::NAME => served_by!(services.checkpoints),
+            RunServiceServer::<Runs>::NAME => served_by!(services.runs),
+            AdminServiceServer::<Admin>::NAME => served_by!(services.admin),
+            HealthServer::<HealthService>::NAME => served_by!(services.health),
             _ => match services.reflection.clone() {
                 Some(reflection) => Box::pin(reflection.oneshot(request)),
                 None => {

@@ -21,7 +21,7 @@ use tracing::field::Empty;
 
 use super::auth::{self, Authenticate};
 use super::foreign;
-use super::limits::{self, Gauge, Place};
+use super::limits::{self, Gauge, Place, RequestLimit};
 use super::methods::{Access, Method, Methods};
 use crate::domain::error::Error;
 use crate::telemetry::clock::Stopwatch;
@@ -104,11 +104,12 @@ impl<S: Clone, A: Authenticate> Door<S, A> {
         let mut inner = self.inner.clone();
         let work = async {
             let _place = self.gate.admit(method, &mut request, &self.calls).await?;
+            request.extensions_mut().insert(RequestLimit(method.max_request_bytes));
             let Ok(response) = inner.call(request).await;
             Ok::<_, Error>(response)
         };
         match tokio::time::timeout(limit, work).await {
-            Ok(Ok(response)) => foreign::repair(response),
+            Ok(Ok(response)) => foreign::repair(response, method.max_request_bytes),
             Ok(Err(refusal)) => Status::from(refusal).into_http(),
             Err(_) => foreign::deadline_exceeded(limit).into_http(),
         }

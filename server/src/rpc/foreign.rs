@@ -11,7 +11,6 @@ use pointsman_api::v1::ErrorReason as Reason;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::limits;
 use super::status::Shape;
 use crate::domain::error::Effect;
 use crate::domain::time::Span;
@@ -27,8 +26,9 @@ pub(super) fn head_code(headers: &HeaderMap) -> Option<Code> {
     headers.get(GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// Gives a bare refusal its details; anything else passes untouched.
-pub(super) fn repair(response: Response<Body>) -> Response<Body> {
+/// Gives a bare refusal its details; anything else passes untouched. The limit
+/// is that of the method's requests.
+pub(super) fn repair(response: Response<Body>, limit_bytes: usize) -> Response<Body> {
     let headers = response.headers();
     let bare = head_code(headers).is_some_and(|code| code != Code::Ok)
         && !headers.contains_key(GRPC_DETAILS);
@@ -36,17 +36,17 @@ pub(super) fn repair(response: Response<Body>) -> Response<Body> {
         return response;
     }
     match Status::from_header_map(headers) {
-        Some(status) => explain(&status).into_http(),
+        Some(status) => explain(&status, limit_bytes).into_http(),
         None => response,
     }
 }
 
 /// The status of the API for one that tonic made.
-pub(super) fn explain(status: &Status) -> Status {
+fn explain(status: &Status, limit_bytes: usize) -> Status {
     let message = status.message();
     let shape = match status.code() {
         Code::OutOfRange | Code::ResourceExhausted if is_about_size(message) => {
-            return too_large(limits::MAX_DECODED_BYTES, Effect::None);
+            return too_large(limit_bytes, Effect::None);
         }
         // Our own internal errors carry details: what is bare is a message
         // that could not be read.

@@ -13,8 +13,11 @@ use super::foreign;
 use crate::domain::error::Effect;
 use crate::domain::time::Span;
 
-/// The largest request message, also after inflating.
-pub const MAX_DECODED_BYTES: usize = 4 * 1024 * 1024;
+/// The largest request of a method that takes no payload, also after inflating.
+pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// The largest request of a method that takes one: arguments, the state of a
+/// checkpoint, an outcome.
+pub const MAX_PAYLOAD_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 /// The largest answer or stream item: what clients accept unless told otherwise.
 pub const MAX_ENCODED_BYTES: usize = 4 * 1024 * 1024;
 /// How long a unary call may take.
@@ -29,6 +32,10 @@ pub const STREAM_MAX_AGE: Duration = Duration::from_secs(30 * 60);
 pub const TOKEN_RECHECK: Duration = Duration::from_secs(4);
 /// When a refused caller may try again.
 pub const OVERLOAD_RETRY: Span = Span::from_millis(250);
+
+/// The largest request that a call may have, as the door told the services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RequestLimit(pub(super) usize);
 
 /// Counts what is going on now, up to a limit.
 #[derive(Debug)]

@@ -48,6 +48,8 @@ pub struct Method {
     pub path: String,
     /// Who may call it.
     pub access: Access,
+    /// The largest request, in bytes.
+    pub max_request_bytes: usize,
     /// How long until its answer, or its stream, has to begin.
     pub timeout: Duration,
     /// Whether the server streams the answer.
@@ -87,9 +89,11 @@ impl Methods {
             );
         }
         let methods = all.into_iter().map(|(path, access, is_stream)| {
+            let max_request_bytes = max_request_bytes(&path);
             let timeout = timeout_of(&path);
             let metrics = metrics.call(&path);
-            (path.clone(), Method { path, access, timeout, is_stream, metrics })
+            let key = path.clone();
+            (key, Method { path, access, max_request_bytes, timeout, is_stream, metrics })
         });
         Ok(Self(methods.collect()))
     }
@@ -140,6 +144,17 @@ fn need_of(path: &str) -> Option<Need> {
     })
 }
 
+/// The few methods whose requests carry payloads may be larger than the others.
+fn max_request_bytes(path: &str) -> usize {
+    match path {
+        "/pointsman.v1.ActionService/ProposeAction"
+        | "/pointsman.v1.ActionService/RedeemGrant"
+        | "/pointsman.v1.ActionService/ReportOutcomes"
+        | "/pointsman.v1.EscalationService/ResolveEscalation" => limits::MAX_PAYLOAD_REQUEST_BYTES,
+        _ => limits::MAX_REQUEST_BYTES,
+    }
+}
+
 /// The few methods that may take longer than the others.
 fn timeout_of(path: &str) -> Duration {
     match path {
@@ -180,8 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn the_long_ones_are_methods_that_exist() {
+    fn the_large_and_the_long_ones_are_methods_that_exist() {
         let methods = methods(true);
+        let large = methods.paths().filter(|path| {
+            methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
+        });
+        assert_eq!(large.count(), 4);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 2);
     }

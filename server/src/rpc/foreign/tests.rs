@@ -6,7 +6,7 @@ use super::*;
 
 fn repaired(code: Code, message: &str) -> Status {
     let response: Response<Body> = Status::new(code, message).into_http();
-    Status::from_header_map(repair(response).headers()).unwrap()
+    Status::from_header_map(repair(response, 8).headers()).unwrap()
 }
 
 fn reason(status: &Status) -> String {
@@ -28,6 +28,8 @@ fn oversize_messages_get_the_code_of_our_table() {
         let status = repaired(code, message);
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(reason(&status), "MESSAGE_TOO_LARGE");
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().metadata["limit_bytes"], "8");
     }
 }
 
@@ -49,7 +51,7 @@ fn unknown_methods_and_encodings_stay_unimplemented() {
 #[test]
 fn our_own_refusals_and_answers_pass_untouched() {
     let own = Status::from(crate::domain::error::Error::TokenInvalid);
-    let response = repair(own.clone().into_http());
+    let response = repair(own.clone().into_http(), 8);
     assert_eq!(Status::from_header_map(response.headers()).unwrap().details(), own.details());
-    assert!(repair(Response::new(Body::empty())).headers().is_empty());
+    assert!(repair(Response::new(Body::empty()), 8).headers().is_empty());
 }

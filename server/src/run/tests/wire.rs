@@ -97,20 +97,33 @@ async fn health_is_open_and_everything_else_wants_a_token() {
     assert_eq!((refused.code(), &*reason(&refused)), (Code::PermissionDenied, "ROLE_REQUIRED"));
 }
 
+/// The limit that a refusal names.
+fn limit_of(refused: &Status) -> String {
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert_eq!(reason(refused), "MESSAGE_TOO_LARGE");
+    refused.get_error_details().error_info().unwrap().metadata["limit_bytes"].clone()
+}
+
 #[tokio::test]
 async fn oversize_messages_are_refused_plain_and_inflated() {
     let server = server().await;
     let channel = server.channel().await;
-    let goal = "a".repeat(5 << 20);
-    let request = || {
+    let goal = "a".repeat(65 << 10);
+    let start = || {
         with_token("dev-agent", v1::StartRunRequest { goal: goal.clone(), ..Default::default() })
     };
-    let plain = RunServiceClient::new(channel.clone());
-    let zipped = RunServiceClient::new(channel).send_compressed(CompressionEncoding::Gzip);
-    for mut runs in [plain, zipped] {
-        let refused = runs.start_run(request()).await.unwrap_err();
-        assert_eq!(refused.code(), Code::ResourceExhausted);
-        assert_eq!(reason(&refused), "MESSAGE_TOO_LARGE");
+    let reasoning = "a".repeat(5 << 20);
+    let propose = || {
+        let reasoning = reasoning.clone();
+        with_token("dev-agent", v1::ProposeActionRequest { reasoning, ..Default::default() })
+    };
+    let (plain, zipped) = (RunServiceClient::new(channel.clone()), CompressionEncoding::Gzip);
+    for mut runs in [plain.clone(), plain.send_compressed(zipped)] {
+        assert_eq!(limit_of(&runs.start_run(start()).await.unwrap_err()), "65536");
+    }
+    let plain = ActionServiceClient::new(channel);
+    for mut actions in [plain.clone(), plain.send_compressed(zipped)] {
+        assert_eq!(limit_of(&actions.propose_action(propose()).await.unwrap_err()), "4194304");
     }
 }
 
