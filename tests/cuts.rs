@@ -36,9 +36,10 @@ async fn servers_without_power_lose_nothing_and_invent_nothing() {
             let server = place.serve_ready(PATIENCE).await;
             verify::verify(server.address(), &ledger.copy()).await;
             let load = Load::start(server.address(), &ledger, &mut seed);
+            let cut = disk.prepare_cut();
             at_moment(seed.moment(LONGEST_LIFE)).await;
             let before = ledger.copy();
-            disk.cut();
+            cut.make();
             let ended = server.ended(ENDS_WITHIN).await;
             assert!(!ended.success(), "a server without its disk must not end well");
             load.ended().await;

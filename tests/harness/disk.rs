@@ -1,15 +1,19 @@
 //! Disks to be cut, filled and thrown away. They need root.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
 /// `EXT4_IOC_SHUTDOWN` with `NOLOGFLUSH`: the file system stops at once, and what
 /// its journal has not got is gone. The ioctl goes through Python, because the
-/// workspace forbids unsafe code.
+/// workspace forbids unsafe code; it says when it is ready and waits for a line.
 const SHUTDOWN: &str = "import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
+disk = os.open(sys.argv[1], os.O_RDONLY)
+print('ready', flush=True)
+sys.stdin.readline()
+fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))";
 
 /// Where tests that could not run are noted; `make test` prints it at the end.
 const FAILED_TO_RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/failed-to-run.txt");
@@ -20,6 +24,9 @@ const WITHOUT_MOUNTS: &str = "POINTSMAN_WITHOUT_MOUNTS";
 pub struct Ext4 {
     folder: TempDir,
 }
+
+/// A power cut that is about to come.
+pub struct Cut(Child);
 
 /// A small file system in memory.
 pub struct Tmpfs {
@@ -63,10 +70,15 @@ impl Ext4 {
         self.folder.path().join("disk")
     }
 
-    /// Cuts the power: nothing more reaches the disk, and what was not synced is
-    /// lost with [`Ext4::replug`].
-    pub fn cut(&self) {
-        run(Command::new("python3").arg("-c").arg(SHUTDOWN).arg(self.path())).unwrap();
+    /// Gets a cut ready, so that it comes at once when it is made.
+    pub fn prepare_cut(&self) -> Cut {
+        let mut command = Command::new("python3");
+        command.arg("-c").arg(SHUTDOWN).arg(self.path());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n");
+        Cut(process)
     }
 
     /// Mounts what is left after a cut. Nothing may have files open.
@@ -87,6 +99,17 @@ impl Ext4 {
 impl Drop for Ext4 {
     fn drop(&mut self) {
         let _may_not_be_mounted = run(Command::new("umount").arg("-l").arg(self.path()));
+    }
+}
+
+// === impl Cut ===
+
+impl Cut {
+    /// Cuts the power: nothing more reaches the disk, and what was not synced is
+    /// lost with [`Ext4::replug`].
+    pub fn make(mut self) {
+        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(self.0.wait().unwrap().success(), "the file system was not shut down");
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Book {
     pub redeeming: BTreeSet<u64>,
     /// Actions whose outcome was reported.
     pub outcomes: BTreeMap<String, Known>,
+    /// Escalations that somebody was shown.
+    pub shown: BTreeSet<String>,
     /// Resolutions by escalation.
     pub tries: BTreeMap<String, Vec<Try>>,
     /// The highest sequence that was answered.
@@ -102,6 +104,7 @@ impl Book {
                 }
             }
         }
+        self.shown.clone_from(&before.shown);
         self.sequence = before.sequence;
     }
 

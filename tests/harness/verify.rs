@@ -13,6 +13,14 @@ use super::ledger::{Book, Known};
 /// The goal of runs that a test makes beside its load; they are not compared.
 pub const PROBE: &str = "probe";
 
+/// Every state of an escalation.
+const STATES: [v1::escalation::State; 4] = [
+    v1::escalation::State::Open,
+    v1::escalation::State::Resolved,
+    v1::escalation::State::Expired,
+    v1::escalation::State::Cancelled,
+];
+
 /// Everything a server shows of its runs.
 struct Shown {
     runs: Vec<v1::Run>,
@@ -68,12 +76,14 @@ impl Shown {
         for run in &runs {
             actions.extend(actions_of(admin, &run.run_id).await);
         }
+        let compared: BTreeSet<_> = runs.iter().map(|run| &*run.run_id).collect();
         let mut escalations = BTreeMap::new();
-        for action in actions.iter().filter(|action| !action.escalation_id.is_empty()) {
-            let escalation_id = action.escalation_id.clone();
-            let request = v1::GetEscalationRequest { escalation_id: escalation_id.clone() };
-            let answer = called(admin.escalation_service().get_escalation(request).await).done();
-            escalations.insert(escalation_id, answer.escalation.unwrap());
+        for state in STATES {
+            for escalation in escalations_of(admin, state).await {
+                if compared.contains(&*escalation.run_id) {
+                    escalations.insert(escalation.escalation_id.clone(), escalation);
+                }
+            }
         }
         Self { runs, actions, escalations, sequence: info.sequence }
     }
@@ -158,11 +168,13 @@ impl Shown {
 
     fn check_resolutions(&self, book: &Book, findings: &mut Vec<String>) {
         use v1::escalation::State;
-        let known: BTreeSet<_> = self.escalations.keys().collect();
-        for (id, tries) in &book.tries {
-            if !known.contains(id) {
+        let asked = self.actions.iter().map(|action| &action.escalation_id);
+        for id in book.shown.iter().chain(asked.filter(|id| !id.is_empty())) {
+            if !self.escalations.contains_key(id) {
                 findings.push(format!("{id} is missing"));
             }
+        }
+        for (id, tries) in &book.tries {
             let done: Vec<_> = tries.iter().filter(|one| one.known == Known::Done).collect();
             if done.len() > 1 {
                 findings.push(format!("{id} was resolved {} times", done.len()));
@@ -184,6 +196,26 @@ impl Shown {
             if escalation.state() == State::Expired {
                 findings.push(format!("{id} expired, days too early"));
             }
+        }
+    }
+}
+
+async fn escalations_of(admin: &Connection, state: v1::escalation::State) -> Vec<v1::Escalation> {
+    let mut escalations = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListEscalationsRequest {
+            page_size: 500,
+            page_token,
+            state: state.into(),
+            view: v1::EscalationView::Full.into(),
+            ..Default::default()
+        };
+        let page = called(admin.escalation_service().list_escalations(request).await).done();
+        escalations.extend(page.escalations);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return escalations;
         }
     }
 }

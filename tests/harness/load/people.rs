@@ -32,6 +32,8 @@ impl Caller {
         };
         let listed = called(self.connection.escalation_service().list_escalations(request).await);
         let Called::Done(page) = listed else { return Err(Gone) };
+        let shown = page.escalations.iter().map(|one| one.escalation_id.clone());
+        self.ledger.book().shown.extend(shown);
         let count = page.escalations.len();
         if count == 0 {
             at_moment(IDLE).await;
