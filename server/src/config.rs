@@ -102,6 +102,8 @@ pub struct MetricsConfig {
 pub struct LimitsConfig {
     /// Connections.
     pub connections: usize,
+    /// Connections of one address that have shown no valid token.
+    pub unauthenticated_per_address: usize,
     /// Calls of one connection that are being answered.
     pub calls_per_connection: usize,
     /// Open streams: watches and waits.
@@ -230,6 +232,7 @@ impl Config {
         }
         let positive = [
             ("limits.connections", self.limits.connections),
+            ("limits.unauthenticated_per_address", self.limits.unauthenticated_per_address),
             ("limits.calls_per_connection", self.limits.calls_per_connection),
             ("limits.streams", self.limits.streams),
         ];
@@ -317,6 +320,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             connections: 2_048,
+            unauthenticated_per_address: 64,
             calls_per_connection: 512,
             streams: 20_000,
             open_per_agent: 10_000,

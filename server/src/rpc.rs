@@ -19,6 +19,7 @@ pub mod limits;
 pub mod methods;
 mod runs;
 mod status;
+pub mod strangers;
 pub mod streams;
 
 use std::sync::Arc;

@@ -39,6 +39,7 @@ use crate::rpc::dispatch::Dispatch;
 use crate::rpc::door::Gate;
 use crate::rpc::limits::Gauge;
 use crate::rpc::methods::Methods;
+use crate::rpc::strangers::Strangers;
 use crate::rpc::streams::Streams;
 use crate::store::Store as _;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenReport, Watermarks};
@@ -375,7 +376,8 @@ fn compose(
         pages: http::router(pages),
         calls_per_connection: config.limits.calls_per_connection,
     };
-    Ok(Listener { front, tls, connections, metrics, ending: Ending::default() })
+    let strangers = Strangers::new(config.limits.unauthenticated_per_address);
+    Ok(Listener { front, tls, connections, strangers, metrics, ending: Ending::default() })
 }
 
 /// Whoever has a token may read the metrics.

@@ -23,6 +23,7 @@ use super::auth::{self, Authenticate};
 use super::foreign;
 use super::limits::{self, Gauge, Place, RequestLimit};
 use super::methods::{Access, Method, Methods};
+use super::strangers::Acquaintance;
 use crate::domain::error::Error;
 use crate::telemetry::clock::Stopwatch;
 use crate::telemetry::trace;
@@ -40,6 +41,7 @@ pub struct Door<S, A> {
     inner: S,
     gate: Arc<Gate<A>>,
     calls: Arc<Gauge>,
+    peer: Acquaintance,
 }
 
 // === impl Gate ===
@@ -55,13 +57,14 @@ impl<A: Authenticate> Gate<A> {
         &self,
         method: &Method,
         request: &mut Request<B>,
-        calls: &Arc<Gauge>,
+        door: &Door<impl Sized, A>,
     ) -> Result<Place, Error> {
-        let place =
-            calls.enter().ok_or(Error::Overloaded { retry_after: limits::OVERLOAD_RETRY })?;
+        let full = Error::Overloaded { retry_after: limits::OVERLOAD_RETRY };
+        let place = door.calls.enter().ok_or(full)?;
         if let Access::Caller(need) = method.access {
             let secret = auth::bearer(request.headers())?;
             let principal = self.authenticator.authenticate(secret).await?;
+            door.peer.introduce();
             tracing::Span::current().record("tenant", A::tenant(&principal));
             A::permit(&principal, need)?;
             request.extensions_mut().insert(principal);
@@ -74,8 +77,8 @@ impl<A: Authenticate> Gate<A> {
 
 impl<S: Clone, A: Authenticate> Door<S, A> {
     /// A door for one connection, which lets `calls` in at once.
-    pub const fn new(inner: S, gate: Arc<Gate<A>>, calls: Arc<Gauge>) -> Self {
-        Self { inner, gate, calls }
+    pub const fn new(inner: S, gate: Arc<Gate<A>>, calls: Arc<Gauge>, peer: Acquaintance) -> Self {
+        Self { inner, gate, calls, peer }
     }
 
     /// Answers a call; errors are answers, too.
@@ -103,7 +106,7 @@ impl<S: Clone, A: Authenticate> Door<S, A> {
         let limit = time_limit(method, request.headers());
         let mut inner = self.inner.clone();
         let work = async {
-            let _place = self.gate.admit(method, &mut request, &self.calls).await?;
+            let _place = self.gate.admit(method, &mut request, self).await?;
             request.extensions_mut().insert(RequestLimit(method.max_request_bytes));
             let Ok(response) = inner.call(request).await;
             Ok::<_, Error>(response)
@@ -122,6 +125,7 @@ impl<S: Clone, A> Clone for Door<S, A> {
             inner: self.inner.clone(),
             gate: Arc::clone(&self.gate),
             calls: Arc::clone(&self.calls),
+            peer: self.peer.clone(),
         }
     }
 }

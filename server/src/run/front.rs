@@ -16,6 +16,7 @@ use crate::rpc::auth::Authenticate;
 use crate::rpc::dispatch::Dispatch;
 use crate::rpc::door::{Door, Gate};
 use crate::rpc::limits::Gauge;
+use crate::rpc::strangers::{Acquaintance, Stranger};
 
 const GRPC: &[u8] = b"application/grpc";
 const GRPC_WEB: &[u8] = b"application/grpc-web";
@@ -47,10 +48,11 @@ enum Language {
 // === impl Front ===
 
 impl<A: Authenticate> Front<A> {
-    /// What answers one connection.
-    pub(super) fn connection(&self) -> Requests<A> {
+    /// What answers one connection, whose peer nobody knows yet.
+    pub(super) fn connection(&self, stranger: Stranger) -> Requests<A> {
         let calls = Gauge::new(self.calls_per_connection);
-        let door = Door::new(self.services.clone(), Arc::clone(&self.gate), calls);
+        let peer = Acquaintance::new(stranger);
+        let door = Door::new(self.services.clone(), Arc::clone(&self.gate), calls, peer);
         Requests { door, pages: self.pages.clone() }
     }
 }

@@ -21,6 +21,7 @@ use super::front::Front;
 use super::wire::Wire;
 use crate::rpc::auth::Authenticate;
 use crate::rpc::limits::{Gauge, spread};
+use crate::rpc::strangers::{Stranger, Strangers};
 use crate::telemetry::metrics::Metrics;
 
 /// Streams of one connection.
@@ -64,6 +65,8 @@ pub(super) struct Listener<A> {
     pub(super) tls: Option<TlsAcceptor>,
     /// How many connections there may be.
     pub(super) connections: Arc<Gauge>,
+    /// How many of one address that have shown no token.
+    pub(super) strangers: Arc<Strangers>,
     /// Where they are counted.
     pub(super) metrics: Metrics,
     /// How it ends.
@@ -109,6 +112,11 @@ impl<A: Authenticate> Listener<A> {
             tracing::debug!(%peer, "too many connections");
             return;
         };
+        let Some(stranger) = self.strangers.enter(peer.ip()) else {
+            self.metrics.refused_connections.inc();
+            tracing::debug!(%peer, "too many connections of this address without a token");
+            return;
+        };
         // Answers are small and wanted at once.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot turn off delays");
@@ -117,7 +125,7 @@ impl<A: Authenticate> Listener<A> {
             self.metrics.refused_connections.inc();
             return;
         };
-        self.requests(wire, age).await;
+        self.requests(wire, stranger, age).await;
     }
 
     async fn handshake(&self, stream: TcpStream, peer: SocketAddr) -> Option<Wire> {
@@ -137,10 +145,10 @@ impl<A: Authenticate> Listener<A> {
         }
     }
 
-    async fn requests(&self, wire: Wire, age: Duration) {
+    async fn requests(&self, wire: Wire, stranger: Stranger, age: Duration) {
         let builder = protocol();
-        let mut connection =
-            pin!(builder.serve_connection(TokioIo::new(wire), self.front.connection()));
+        let requests = self.front.connection(stranger);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), requests));
         let must_end = async {
             tokio::select! {
                 () = self.ending.drain.cancelled() => {}

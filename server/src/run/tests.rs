@@ -48,9 +48,12 @@ fn config(dir: &TempDir) -> Config {
 }
 
 impl Server {
+    fn url(&self) -> String {
+        format!("http://{}", self.running.local_addr())
+    }
+
     async fn channel(&self) -> Channel {
-        let url = format!("http://{}", self.running.local_addr());
-        Endpoint::from_shared(url).unwrap().connect().await.unwrap()
+        Endpoint::from_shared(self.url()).unwrap().connect().await.unwrap()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the door lets in, refuses, and adds.
 
 use std::future::pending;
+use std::net::Ipv4Addr;
 
 use futures::future::BoxFuture;
 use tonic_types::StatusExt as _;
@@ -8,6 +9,7 @@ use tonic_types::StatusExt as _;
 use super::*;
 use crate::domain::error::Effect;
 use crate::engine::Need;
+use crate::rpc::strangers::Strangers;
 use crate::telemetry::metrics::Metrics;
 
 const GET_RUN: &str = "/pointsman.v1.RunService/GetRun";
@@ -66,7 +68,9 @@ fn door(is_stuck: bool, calls: usize) -> (Door<Service1, OneToken>, Metrics) {
     let metrics = Metrics::new();
     let methods = Methods::new(&metrics, false).unwrap();
     let gate = Arc::new(Gate::new(OneToken, methods));
-    (Door::new(Service1 { is_stuck }, gate, Gauge::new(calls)), metrics)
+    let stranger = Strangers::new(1).enter(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let peer = Acquaintance::new(stranger);
+    (Door::new(Service1 { is_stuck }, gate, Gauge::new(calls), peer), metrics)
 }
 
 fn request(path: &str, headers: &[(&str, &str)]) -> Request<()> {

@@ -206,6 +206,35 @@ async fn one_connection_too_many_is_closed_at_once() {
 }
 
 #[tokio::test]
+async fn strangers_of_one_address_take_no_place_of_those_who_are_known() {
+    let server = server_with(|config| config.limits.unauthenticated_per_address = 2).await;
+    let mut known = Vec::new();
+    for _ in 0..3 {
+        let channel = server.channel().await;
+        start_run(&channel).await;
+        known.push(channel);
+    }
+    let connect = async || TcpStream::connect(server.running.local_addr()).await.unwrap();
+    let (first, _second) = (connect().await, connect().await);
+    let mut third = connect().await;
+    assert_eq!(soon(third.read(&mut [0; 1])).await.unwrap_or(0), 0);
+    for channel in &known {
+        start_run(channel).await;
+    }
+    // A place that is given back is there for the next.
+    drop(first);
+    soon(async {
+        loop {
+            let lazy = Endpoint::from_shared(server.url()).unwrap().connect_lazy();
+            if HealthClient::new(lazy).check(HealthCheckRequest::default()).await.is_ok() {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_stream_too_many_is_told_so() {
     let server = server_with(|config| config.limits.streams = 1).await;
     let mut queue = EscalationServiceClient::new(server.channel().await);
