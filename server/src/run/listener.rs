@@ -14,10 +14,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::front::Front;
+use super::tls::Certificates;
 use super::wire::Wire;
 use crate::rpc::auth::Authenticate;
 use crate::rpc::limits::{Gauge, spread};
@@ -62,7 +62,7 @@ pub(super) struct Listener<A> {
     /// What answers.
     pub(super) front: Front<A>,
     /// Encryption, if any.
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Certificates>>,
     /// How many connections there may be.
     pub(super) connections: Arc<Gauge>,
     /// How many of one address that have shown no token.
@@ -132,7 +132,7 @@ impl<A: Authenticate> Listener<A> {
         let Some(tls) = &self.tls else {
             return Some(Wire::plain(stream, FIRST_REQUEST_TIMEOUT));
         };
-        match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => Some(Wire::encrypted(stream, FIRST_REQUEST_TIMEOUT)),
             Ok(Err(error)) => {
                 tracing::debug!(%peer, %error, "handshake failed");

@@ -1,6 +1,7 @@
 //! A whole server on a port of its own: languages, refusals, start and end.
 
 mod start;
+pub(in crate::run) mod tls;
 mod wire;
 
 use std::str::FromStr as _;

@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::*;
 
@@ -106,15 +104,15 @@ async fn a_port_or_a_folder_in_use_ends_the_start_with_code_1() {
 #[tokio::test]
 async fn a_failed_store_acknowledges_nothing_and_ends_the_server() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = settings(config(&dir)).await.unwrap();
+    let settings = prepare::settings(config(&dir)).await.unwrap();
     let is_broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&is_broken);
-    let mut options = store_options(&settings.config);
+    let mut options = prepare::store_options(&settings.config);
     options.faults = Some(Arc::new(move |_| match breaks.load(Ordering::Relaxed) {
         true => Err(std::io::Error::other("the disk is gone")),
         false => Ok(()),
     }));
-    let (store, _) = open_store(options).await.unwrap();
+    let (store, _) = prepare::open_store(options).await.unwrap();
     let running = start_on(settings, store).await.unwrap();
     let health = running.health.clone();
     let server = Server { running, dir };
@@ -138,53 +136,4 @@ async fn a_failed_store_acknowledges_nothing_and_ends_the_server() {
     while let Ok(message) = soon(watch.message()).await {
         assert!(message.is_some(), "a failure is no clean end");
     }
-}
-
-/// An authority, and what it signed for server and client.
-struct Certificates {
-    authority: String,
-    server: (String, String),
-    client: (String, String),
-}
-
-fn certificates() -> Certificates {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&key).unwrap().pem();
-    let issuer = Issuer::new(params, key);
-    let signed = |name: &str| {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
-    };
-    Certificates { authority, server: signed("localhost"), client: signed("client") }
-}
-
-#[tokio::test]
-async fn tls_serves_those_who_trust_it_and_show_their_certificate() {
-    let made = certificates();
-    let server = server_with(|config| {
-        let dir = config.data_dir.parent().unwrap().to_owned();
-        let write = |name: &str, text: &str| {
-            let path = dir.join(name);
-            std::fs::write(&path, text).unwrap();
-            Some(path)
-        };
-        config.tls.cert_file = write("cert.pem", &made.server.0);
-        config.tls.key_file = write("key.pem", &made.server.1);
-        config.tls.client_ca_file = write("ca.pem", &made.authority);
-    })
-    .await;
-    let url = format!("https://localhost:{}", server.running.local_addr().port());
-    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&made.authority));
-    let connect = async |tls: ClientTlsConfig| {
-        let channel = Endpoint::from_shared(url.clone()).unwrap().tls_config(tls).unwrap();
-        let mut runs = RunServiceClient::new(channel.connect().await.map_err(|_| ())?);
-        let request = with_token("dev-admin", v1::ListRunsRequest::default());
-        runs.list_runs(request).await.map(|_| ()).map_err(|_| ())
-    };
-    let identity = Identity::from_pem(&made.client.0, &made.client.1);
-    assert_eq!(soon(connect(tls.clone().identity(identity))).await, Ok(()));
-    assert_eq!(soon(connect(tls)).await, Err(()));
 }

@@ -1,0 +1,143 @@
+//! What has to be there before the port opens: settings, store, engine, policy
+//! and tokens, in this order.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use super::tls::Certificates;
+use super::{DEV_TOKENS, RunError};
+use crate::config::Config;
+use crate::engine::clock::{Clock, SystemClock, SystemIds};
+use crate::engine::limits::Limits;
+use crate::engine::{Engine, Parts};
+use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenReport, Watermarks};
+
+/// The policy of a store that has none: whatever is proposed, a person is asked.
+const FIRST_POLICY: &str = "version: 1\nrules: []\n";
+
+/// What a start needs and an operator may have set wrong.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) tls: Option<Arc<Certificates>>,
+    pub(super) policy: Option<String>,
+}
+
+/// Reads everything that can be wrong before anything is opened.
+pub(super) async fn settings(config: Config) -> Result<Settings, RunError> {
+    config.validate()?;
+    let tls = Certificates::read(&config.tls)?;
+    let policy = match &config.policy_file {
+        None => None,
+        Some(path) => {
+            let unreadable = |cause| RunError::PolicyFile { path: path.clone(), cause };
+            Some(tokio::fs::read_to_string(path).await.map_err(unreadable)?)
+        }
+    };
+    Ok(Settings { config, tls, policy })
+}
+
+pub(super) fn store_options(config: &Config) -> EmbeddedOptions {
+    let clock = SystemClock;
+    let mut options = EmbeddedOptions::new(&config.data_dir, Arc::new(move || clock.now()));
+    options.head_file = Some(config.head_file());
+    options.watermarks = Watermarks {
+        intake_bytes: config.disk.intake_bytes,
+        intake_percent: config.disk.intake_percent,
+        normal_bytes: config.disk.normal_bytes,
+    };
+    options
+}
+
+/// Opens the store on a thread that may block: a large journal takes seconds.
+pub(super) async fn open_store(
+    options: EmbeddedOptions,
+) -> Result<(Arc<EmbeddedStore>, OpenReport), RunError> {
+    let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(options)).await;
+    let (store, report) = opened.map_err(|error| RunError::Internal(error.to_string()))??;
+    Ok((Arc::new(store), report))
+}
+
+pub(super) fn tell(report: &OpenReport) {
+    tracing::info!(
+        commit = report.commit,
+        entries = report.entries,
+        replayed = report.replayed,
+        "the store is open"
+    );
+    if let Some(aside) = &report.quarantined {
+        let reason = report.quarantine_reason.as_deref().unwrap_or_default();
+        tracing::warn!(aside = %aside.display(), reason, "the projection was rebuilt");
+    }
+    if report.cut_commits > 0 || report.cut_bytes > 0 {
+        let (commits, bytes) = (report.cut_commits, report.cut_bytes);
+        tracing::warn!(commits, bytes, "an unfinished end of the journal was cut");
+    }
+    if report.ballast_released {
+        tracing::warn!("the disk is full; the ballast was given up to start");
+    }
+}
+
+pub(super) fn build_engine(config: &Config, store: &Arc<EmbeddedStore>) -> Engine {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Engine::new(Parts {
+        store: Arc::clone(store) as Arc<dyn crate::store::Store>,
+        ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
+        clock,
+        limits: Limits {
+            open_per_agent: config.limits.open_per_agent,
+            open_per_tenant: config.limits.open_per_tenant,
+        },
+        backup_dir: config.backup_dir(),
+    })
+}
+
+/// The policy of the file, else the stored one, else one that asks a person.
+pub(super) async fn put_in_force(
+    engine: &Engine,
+    document: Option<String>,
+) -> Result<(), RunError> {
+    let stored = engine.restore_policy().await?;
+    let revision = match (document, stored) {
+        (Some(document), _) => engine.activate_policy(&document).await?,
+        (None, Some(stored)) => stored,
+        (None, None) => {
+            tracing::warn!("no policy is set: every action is escalated to a person");
+            engine.activate_policy(FIRST_POLICY).await?
+        }
+    };
+    tracing::info!(%revision, "the policy is in force");
+    Ok(())
+}
+
+/// Makes the tokens of `dev`, or the first admin token of an empty store.
+pub(super) async fn first_tokens(
+    engine: &Engine,
+    is_dev: bool,
+) -> Result<Option<String>, RunError> {
+    if is_dev {
+        for (secret, principal, role) in DEV_TOKENS {
+            engine.ensure_dev_token(secret, principal, &[role]).await?;
+        }
+        return Ok(None);
+    }
+    for (secret, _, _) in DEV_TOKENS {
+        if engine.authenticate(secret).await.is_ok() {
+            return Err(RunError::DevTokens);
+        }
+    }
+    Ok(engine.bootstrap_admin().await?.map(|made| made.secret))
+}
+
+/// Prints the first token where only whoever started the server sees it: not
+/// into the log.
+pub(super) fn show_first_token(secret: &str) {
+    let line = "-".repeat(72);
+    let text = format!(
+        "{line}\nFirst start: the admin token. It is shown this once and stored nowhere.\n\
+         POINTSMAN_TOKEN={secret}\n{line}\n"
+    );
+    // Without a standard output nobody can read it; a new token needs new data.
+    if let Err(error) = std::io::stdout().write_all(text.as_bytes()) {
+        tracing::error!(%error, "the first admin token could not be shown");
+    }
+}
