@@ -52,26 +52,26 @@ async fn a_full_disk_refuses_intake_first_and_loses_nothing() {
     assert_eq!(world.ballast(), Some(BALLAST_BYTES));
     world.load_for(&server, LOAD_FOR).await;
 
-    world.fill((DISK_MIB / 2) << 20);
+    world.disk.fill((DISK_MIB / 2) << 20);
     world.flood(&server).await;
     assert!(world.disk.free() >> 20 < INTAKE_MIB);
     world.answer(&server).await.unwrap();
 
-    world.fill((NORMAL_MIB << 20) - 1);
+    world.disk.fill((NORMAL_MIB << 20) - 1);
     is_disk_full(&world.answer(&server).await.unwrap_err());
-    world.drain();
-    world.fill(NORMAL_MIB << 21);
+    world.disk.drain();
+    world.disk.fill(NORMAL_MIB << 21);
     world.answer(&server).await.unwrap();
 
     // Another program takes what is left while the server is at work.
     let load = world.load(&server);
-    world.fill(0);
+    world.disk.fill(0);
     at_moment(NOTICED_WITHIN).await;
     let ended = server.kill();
     assert!(matches!(ended.code(), None | Some(EXIT_DISK_FULL)), "{ended}");
     load.ended().await;
 
-    world.fill(0);
+    world.disk.fill(0);
     let server = world.place.serve_ready(PATIENCE).await;
     assert_eq!(world.ballast(), None);
     world.verify(&server).await;
@@ -81,13 +81,13 @@ async fn a_full_disk_refuses_intake_first_and_loses_nothing() {
     let server = world.place.serve_ready(PATIENCE).await;
     world.answer(&server).await.unwrap();
 
-    world.drain();
+    world.disk.drain();
     eventually("intake goes on", RECOVERS_WITHIN, || is_taken_in(&server)).await;
     let load = world.load(&server);
     eventually("the ballast is back", PATIENCE, || async { world.ballast() }).await;
     server.kill();
     load.ended().await;
-    world.fill(0);
+    world.disk.fill(0);
     let server = world.place.serve_ready(PATIENCE).await;
     world.verify(&server).await;
     world.answer(&server).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_server_without_room_to_start_says_so_and_starts_when_there_is() {
     world.load_for(&server, LOAD_FOR).await;
     server.kill();
     fs::remove_file(world.place.data().join("ballast")).unwrap();
-    world.fill(0);
+    world.disk.fill(0);
     let journal = world.journal();
 
     for _ in 0..3 {
@@ -114,14 +114,14 @@ async fn a_server_without_room_to_start_says_so_and_starts_when_there_is() {
     assert!(log.contains("Free some room"), "{log}");
     assert_eq!(world.journal(), journal);
 
-    world.drain();
-    world.fill(START_BYTES);
+    world.disk.drain();
+    world.disk.fill(START_BYTES);
     let server = world.place.serve_ready(PATIENCE).await;
     world.verify(&server).await;
     refuses_intake(&server).await;
     server.kill();
 
-    world.drain();
+    world.disk.drain();
     let server = world.place.serve_ready(PATIENCE).await;
     world.verify(&server).await;
     assert_eq!(world.ballast(), Some(BALLAST_BYTES));
@@ -170,23 +170,6 @@ impl World {
     /// Everything acknowledged is there.
     async fn verify(&self, server: &Server) {
         verify::verify(server.address(), &self.ledger.copy()).await;
-    }
-
-    /// Another program takes all but so many bytes.
-    fn fill(&self, leave: u64) {
-        use std::io::Write as _;
-        let path = self.disk.path().join("filler");
-        let mut filler = fs::File::options().create(true).append(true).open(path).unwrap();
-        while let Some(excess) = self.disk.free().checked_sub(leave + 1) {
-            let step = excess.clamp(1, 64 * 1024) as usize;
-            if filler.write_all(&vec![7; step]).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn drain(&self) {
-        fs::remove_file(self.disk.path().join("filler")).unwrap();
     }
 
     fn ballast(&self) -> Option<u64> {

@@ -21,6 +21,7 @@ mod full_disk;
 mod harness;
 mod kills;
 mod races;
+mod restore;
 mod road;
 mod tidy;
 mod toctou;

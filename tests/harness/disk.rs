@@ -1,5 +1,6 @@
 //! Disks to be cut, filled and thrown away. They need root.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -58,7 +59,7 @@ impl Ext4 {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
         let disk = Self { folder };
         std::fs::create_dir(disk.path()).map_err(|error| error.to_string())?;
-        let image = std::fs::File::create(disk.image()).map_err(|error| error.to_string())?;
+        let image = File::create(disk.image()).map_err(|error| error.to_string())?;
         image.set_len(mib << 20).map_err(|error| error.to_string())?;
         run(Command::new("mkfs.ext4").arg("-q").arg("-F").arg(disk.image()))?;
         disk.mount()?;
@@ -133,6 +134,26 @@ impl Tmpfs {
     pub fn free(&self) -> u64 {
         let disk = rustix::fs::statvfs(self.path()).unwrap();
         disk.f_bavail * disk.f_frsize
+    }
+
+    /// Lets another program take all but so many bytes.
+    pub fn fill(&self, leave: u64) {
+        let mut filler = File::options().create(true).append(true).open(self.filler()).unwrap();
+        while let Some(excess) = self.free().checked_sub(leave + 1) {
+            let step = excess.clamp(1, 64 * 1024) as usize;
+            if filler.write_all(&vec![7; step]).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives back what the other program took.
+    pub fn drain(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path().join("filler")
     }
 }
 

@@ -248,7 +248,10 @@ pub enum Error {
         cause: String,
     },
     /// The history the cursor wants is gone.
-    #[error("history before sequence {oldest} is gone; start again without a cursor")]
+    #[error(
+        "the history that the cursor goes on from is gone, what is there begins with sequence \
+         {oldest}; start again without a cursor"
+    )]
     WatchCompacted {
         /// The oldest sequence still there.
         oldest: u64,

@@ -9,6 +9,8 @@ use crate::domain::digest::FieldHasher;
 use crate::domain::error::Error;
 
 const CURSOR_TAG: &str = "pointsman.cursor.v1";
+/// Where history begins: a life of a store keeps all of its own.
+const FIRST_SEQUENCE: u64 = 1;
 const LENGTH: usize = 16 + 8 + 8;
 
 /// What a cursor is bound to.
@@ -51,7 +53,7 @@ impl Binding {
             return Err(Error::CursorInvalid { problem: "it belongs to another filter or tenant" });
         }
         if incarnation != self.incarnation.as_bytes() {
-            return Err(Error::WatchCompacted { oldest: 0 });
+            return Err(Error::WatchCompacted { oldest: FIRST_SEQUENCE });
         }
         let sequence = sequence.try_into().map_err(|_| damaged())?;
         Ok(u64::from_be_bytes(sequence))

@@ -27,6 +27,15 @@ pub enum DamageKind {
         /// The number it must have.
         expected: u64,
     },
+    /// A file of the store is not there.
+    #[error("it is missing")]
+    Missing,
+    /// A file of the store holds something else.
+    #[error("it cannot be read")]
+    Garbled,
+    /// A backup goes on behind its end.
+    #[error("there is more than the signed head covers")]
+    Beyond,
     /// The journal ends before the last signed head.
     #[error("the journal has {entries} entries, but a signed head covers {signed}")]
     Shorter {
@@ -178,6 +187,14 @@ impl OpenError {
 /// Whether the disk, or the caller's share of it, is full.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+impl Damage {
+    /// Damage to a file as a whole: which commits it concerns is not known.
+    pub(crate) fn of_file(kind: DamageKind, file: PathBuf) -> Self {
+        let (offset, first_commit) = (0, 1);
+        Self { kind, file, offset, first_commit, last_commit: None, sequences: Vec::new() }
+    }
 }
 
 impl From<Damage> for OpenError {

@@ -55,6 +55,19 @@ pub(crate) fn size_of(dir: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
+/// Removes everything in a directory.
+pub(crate) fn empty(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// The directory that holds a path.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {

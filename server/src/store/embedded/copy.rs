@@ -11,11 +11,17 @@ use crate::store::packs::{self, PackEnd, sealed};
 
 /// Makes sure that a directory exists and is empty.
 pub(super) fn empty_dir(dir: &Path) -> Result<(), OpenError> {
-    std::fs::create_dir_all(dir).map_err(OpenError::medium("make", dir))?;
-    let mut entries = std::fs::read_dir(dir).map_err(OpenError::medium("list", dir))?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(OpenError::NotEmpty { path: dir.to_owned() }),
+    require_free(dir)?;
+    std::fs::create_dir_all(dir).map_err(OpenError::medium("make", dir))
+}
+
+/// Makes sure that a directory is absent or empty.
+pub(super) fn require_free(dir: &Path) -> Result<(), OpenError> {
+    match std::fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::NotEmpty { path: dir.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(OpenError::medium("list", dir)(error)),
     }
 }
 

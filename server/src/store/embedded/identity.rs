@@ -20,7 +20,9 @@ pub(super) const KEY_FILE: &str = "key";
 pub(super) const PUBLIC_KEY_FILE: &str = "key.pub";
 /// What the directory says of itself.
 pub(super) const STORE_FILE: &str = "store";
-/// The first line of that file.
+/// How that file begins, whatever its version.
+const STORE_NAME: &str = "pointsman-store ";
+/// Its first line.
 const STORE_FORMAT: &str = "pointsman-store 1";
 
 /// Makes the directories of a store.
@@ -97,6 +99,9 @@ pub(super) fn read_incarnation(data: &Path) -> Result<Option<Uuid>, OpenError> {
     let incarnation = lines.next().and_then(|line| line.strip_prefix("incarnation "));
     match incarnation.and_then(|incarnation| incarnation.parse().ok()) {
         Some(incarnation) if is_ours => Ok(Some(incarnation)),
+        _ if is_ours || !text.starts_with(STORE_NAME) => {
+            Err(Damage::of_file(DamageKind::Garbled, path).into())
+        }
         _ => Err(OpenError::Format { path }),
     }
 }
@@ -152,13 +157,6 @@ pub(super) fn own_head(
     public_key: &[u8],
 ) -> Result<SignedTreeHead, OpenError> {
     let note = String::from_utf8(note).unwrap_or_default();
-    let head = head::from_note(&note, public_key).ok_or_else(|| Damage {
-        kind: DamageKind::Head,
-        file: path.to_owned(),
-        offset: 0,
-        first_commit: 1,
-        last_commit: None,
-        sequences: Vec::new(),
-    })?;
-    Ok(head)
+    let head = head::from_note(&note, public_key);
+    Ok(head.ok_or_else(|| Damage::of_file(DamageKind::Head, path.to_owned()))?)
 }

@@ -3,7 +3,7 @@
 //! Lock, key, heads; then the journal is read and checked as a whole, its torn
 //! tail is cut, and the projection is brought up to it, or rebuilt.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use super::options::{EmbeddedOptions, OpenReport};
 use super::projection::{Projection, ProjectionError};
 use super::rebuild;
 use super::shared::Places;
+use crate::domain::payload::PayloadRef;
 use crate::store::damage::{Damage, DamageKind, OpenError};
 use crate::store::journal::scan::{self, Scanned, TailCommit, Wishes};
 use crate::store::journal::segment::HEADER_LENGTH;
@@ -70,7 +71,7 @@ fn journal(
     report: &mut OpenReport,
 ) -> Result<Journal, OpenError> {
     let mut scanned = read(places, heads)?;
-    check_heads(&scanned, heads)?;
+    check_heads(&places.journal, &scanned, heads)?;
     let signed = heads.iter().map(|(_, head)| head.commit).max().unwrap_or(0);
     let packs = Arc::new(Packs::open(places.packs.clone(), TornEnd::Cut)?);
     if let Some(cut) = first_without_payload(places, &scanned, &packs, signed)? {
@@ -109,30 +110,30 @@ fn read(places: &Places, heads: &[(PathBuf, SignedTreeHead)]) -> Result<Scanned,
 
 /// The journal must hold everything that was ever signed, unchanged.
 pub(super) fn check_heads(
+    journal: &Path,
     scanned: &Scanned,
     heads: &[(PathBuf, SignedTreeHead)],
 ) -> Result<(), OpenError> {
     for (file, head) in heads {
         let entries = scanned.frontier.size();
         let root = scanned.roots.iter().find(|root| root.size == head.size);
-        let (kind, first_commit) = match root {
-            _ if entries < head.size || scanned.last_commit < head.commit => {
-                (DamageKind::Shorter { entries, signed: head.size }, scanned.last_commit + 1)
-            }
+        let damage = match root {
+            _ if entries < head.size || scanned.last_commit < head.commit => Damage {
+                first_commit: scanned.last_commit + 1,
+                ..at_end(DamageKind::Shorter { entries, signed: head.size }, journal, scanned.end)
+            },
             Some(root) if root.root == head.root => continue,
-            _ => (DamageKind::Root { signed: head.size }, 1),
+            _ => Damage::of_file(DamageKind::Root { signed: head.size }, file.clone()),
         };
-        return Err(Damage {
-            kind,
-            file: file.clone(),
-            offset: 0,
-            first_commit,
-            last_commit: Some(head.commit),
-            sequences: Vec::new(),
-        }
-        .into());
+        return Err(Damage { last_commit: Some(head.commit), ..damage }.into());
     }
     Ok(())
+}
+
+/// Damage where the journal ends.
+pub(super) fn at_end(kind: DamageKind, journal: &Path, end: Position) -> Damage {
+    let file = segment::path(journal, end.segment.max(1));
+    Damage { offset: end.offset, ..Damage::of_file(kind, file) }
 }
 
 /// The first commit of the newest group that has lost a payload. Only that
@@ -155,18 +156,23 @@ fn first_without_payload(
             if tail.commit > signed {
                 return Ok(Some(tail.clone()));
             }
-            return Err(Damage {
-                kind: DamageKind::Payload { id: payload.id },
-                file: places.packs.clone(),
-                offset: 0,
-                first_commit: tail.commit,
-                last_commit: Some(tail.commit),
-                sequences: Vec::new(),
-            }
-            .into());
+            return Err(lost_payload(packs, payload, tail.commit).into());
         }
     }
     Ok(None)
+}
+
+/// A commit was answered, and its payload cannot be read.
+pub(super) fn lost_payload(packs: &Packs, payload: &PayloadRef, commit: u64) -> Damage {
+    let (file, offset) = packs.place_of_damage(payload);
+    Damage {
+        kind: DamageKind::Payload { id: payload.id },
+        file,
+        offset,
+        first_commit: commit,
+        last_commit: Some(commit),
+        sequences: Vec::new(),
+    }
 }
 
 /// Cuts the journal at a place; answers how many bytes went.

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::copy;
 use super::identity::{self, PUBLIC_KEY_FILE, STORE_FILE};
+use super::recovery;
 use super::verify::{Verified, verify_all};
 use crate::store::damage::{Damage, DamageKind, OpenError};
-use crate::store::packs::{self, PackEnd};
-use crate::store::{files, head};
+use crate::store::{SignedTreeHead, files, head, packs};
 
 /// What a restore did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,31 +30,71 @@ pub struct RestoreReport {
 }
 
 /// Verifies the backup in `from` and makes a store of it in `into`, which must
-/// be absent or empty.
+/// be absent or empty. Whatever goes wrong, `into` is left as it was.
 pub fn restore(from: &Path, into: &Path) -> Result<RestoreReport, OpenError> {
+    copy::require_free(into)?;
+    let verified = verify_all(from)?;
+    let head = exact_head(from, &verified)?;
+    let was_there = into.exists();
     copy::empty_dir(into)?;
-    let Verified { report, head, journal, last_commit } = verify_all(from)?;
-    let head = head.ok_or_else(|| Damage {
-        kind: DamageKind::Head,
-        file: from.join("head"),
-        offset: 0,
-        first_commit: 1,
-        last_commit: Some(last_commit),
-        sequences: Vec::new(),
-    })?;
-    let mut bytes = copy::packs(&from.join("packs"), &into.join("packs"), packs_end(from)?)?;
-    bytes += copy::journal(&from.join("journal"), &into.join("journal"), journal)?;
+    let made = make(from, into, &verified, &head);
+    if made.is_err() {
+        clear(into, was_there);
+    }
+    made
+}
+
+/// A backup ends where its head says; anything more is not of it.
+fn exact_head(from: &Path, verified: &Verified) -> Result<SignedTreeHead, OpenError> {
+    let Verified { report, head, scanned, packs } = verified;
+    let Some(head) = head else {
+        return Err(Damage::of_file(DamageKind::Head, from.join("head")).into());
+    };
+    let journal = from.join("journal");
+    if report.entries > head.size {
+        let at = scanned.index.place_of(head.commit + 1).unwrap_or(scanned.end);
+        let first_commit = head.commit + 1;
+        let damage = recovery::at_end(DamageKind::Beyond, &journal, at);
+        return Err(Damage { first_commit, ..damage }.into());
+    }
+    if scanned.torn.is_some() || scanned.has_zeros {
+        let first_commit = scanned.last_commit + 1;
+        let damage = recovery::at_end(DamageKind::Beyond, &journal, scanned.end);
+        return Err(Damage { first_commit, ..damage }.into());
+    }
+    let newest = packs::path(&from.join("packs"), packs.pack);
+    let length = match packs.pack {
+        0 => 0,
+        _ => std::fs::metadata(&newest).map_err(OpenError::medium("read", &newest))?.len(),
+    };
+    if length > packs.offset {
+        let (offset, first_commit) = (packs.offset, scanned.last_commit + 1);
+        let damage = Damage::of_file(DamageKind::Beyond, newest);
+        return Err(Damage { offset, first_commit, ..damage }.into());
+    }
+    Ok(head.clone())
+}
+
+fn make(
+    from: &Path,
+    into: &Path,
+    verified: &Verified,
+    head: &SignedTreeHead,
+) -> Result<RestoreReport, OpenError> {
+    let Verified { report, scanned, packs, .. } = verified;
+    let mut bytes = copy::packs(&from.join("packs"), &into.join("packs"), *packs)?;
+    bytes += copy::journal(&from.join("journal"), &into.join("journal"), scanned.end)?;
     keep_former(from, into)?;
-    let former_head = move_head_aside(into)?;
     let key = identity::key(into)?;
-    let signed = key.sign(report.entries, report.root, last_commit, head.time);
+    let signed = key.sign(report.entries, report.root, scanned.last_commit, head.time);
     let path = into.join("head");
     files::replace(&path, head::to_note(&signed).as_bytes(), files::SHARED)
         .map_err(OpenError::medium("write", &path))?;
+    let former_head = move_head_aside(into)?;
     // Last, so that an unfinished restore is not taken for a store.
     let incarnation = identity::begin_incarnation(into)?;
     Ok(RestoreReport {
-        commit: last_commit,
+        commit: scanned.last_commit,
         entries: report.entries,
         incarnation,
         bytes,
@@ -62,14 +102,12 @@ pub fn restore(from: &Path, into: &Path) -> Result<RestoreReport, OpenError> {
     })
 }
 
-fn packs_end(from: &Path) -> Result<PackEnd, OpenError> {
-    let dir = from.join("packs");
-    let found = packs::list(&dir).map_err(OpenError::medium("list", &dir))?;
-    let Some((pack, path)) = found.last() else {
-        return Ok(PackEnd::default());
-    };
-    let length = std::fs::metadata(path).map_err(OpenError::medium("read", path))?.len();
-    Ok(PackEnd { pack: *pack, offset: length })
+/// Takes back what was made so far.
+fn clear(into: &Path, was_there: bool) {
+    let cleared = if was_there { files::empty(into) } else { std::fs::remove_dir_all(into) };
+    if let Err(error) = cleared {
+        tracing::warn!(%error, into = %into.display(), "cannot clear an unfinished restore");
+    }
 }
 
 /// Keeps what the former life said of itself and signed.

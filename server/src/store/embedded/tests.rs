@@ -9,4 +9,5 @@ mod make;
 mod model;
 mod payloads;
 mod recovery;
+mod restore;
 mod space;

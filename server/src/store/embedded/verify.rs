@@ -1,15 +1,15 @@
 //! Checks a store that is not running, or a backup: every frame, leaf, root
-//! and payload. Changes nothing but a missing index of a pack.
+//! and payload. Changes nothing.
 
 use std::path::{Path, PathBuf};
 
-use super::identity::{self, PUBLIC_KEY_FILE};
+use super::identity::{self, PUBLIC_KEY_FILE, STORE_FILE};
 use super::recovery;
 use crate::domain::digest::Digest;
 use crate::store::damage::{Damage, DamageKind, OpenError};
-use crate::store::journal::Position;
 use crate::store::journal::frame::Frame;
-use crate::store::journal::scan::{self, Wishes};
+use crate::store::journal::scan::{self, Scanned, Wishes};
+use crate::store::packs::PackEnd;
 use crate::store::packs::locate::{Packs, PayloadError};
 use crate::store::packs::recover::TornEnd;
 use crate::store::{SignedTreeHead, files};
@@ -36,8 +36,9 @@ pub struct VerifyReport {
 pub(super) struct Verified {
     pub(super) report: VerifyReport,
     pub(super) head: Option<SignedTreeHead>,
-    pub(super) journal: Position,
-    pub(super) last_commit: u64,
+    pub(super) scanned: Scanned,
+    /// Where the sound records of the packs end.
+    pub(super) packs: PackEnd,
 }
 
 /// Verifies the store or backup in a directory: hashes every leaf again,
@@ -52,9 +53,16 @@ pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
         true => Some(identity::lock(dir)?),
         false => None,
     };
-    if identity::read_incarnation(dir)?.is_none() {
+    if !dir.join(STORE_FILE).exists() && !dir.join("journal").exists() {
         return Err(OpenError::Format { path: dir.to_owned() });
     }
+    for name in [STORE_FILE, PUBLIC_KEY_FILE, "journal", "packs"] {
+        let path = dir.join(name);
+        if !path.exists() {
+            return Err(Damage::of_file(DamageKind::Missing, path).into());
+        }
+    }
+    identity::read_incarnation(dir)?;
     let heads = heads(dir)?;
     let packs = Packs::open(dir.join("packs"), TornEnd::Keep)?;
     let sizes: Vec<u64> = heads.iter().map(|(_, head)| head.size).collect();
@@ -67,7 +75,7 @@ pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
             progress: &|commits| tracing::info!(commits, "verifying the journal"),
         },
     )?;
-    recovery::check_heads(&scanned, &heads)?;
+    recovery::check_heads(&dir.join("journal"), &scanned, &heads)?;
     let head = heads.into_iter().map(|(_, head)| head).max_by_key(|head| head.size);
     let report = VerifyReport {
         commits: scanned.last_commit,
@@ -77,7 +85,7 @@ pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
         signed_entries: head.as_ref().map(|head| head.size),
         has_torn_tail: scanned.torn.is_some(),
     };
-    Ok(Verified { report, head, journal: scanned.end, last_commit: scanned.last_commit })
+    Ok(Verified { report, head, scanned, packs: packs.end() })
 }
 
 fn check_payloads(
@@ -93,15 +101,7 @@ fn check_payloads(
                 return Err(OpenError::medium("read a payload in", dir)(error));
             }
             Err(PayloadError::Missing | PayloadError::Damaged) => {
-                return Err(Damage {
-                    kind: DamageKind::Payload { id: payload.id },
-                    file: dir.join("packs"),
-                    offset: 0,
-                    first_commit: frame.commit,
-                    last_commit: Some(frame.commit),
-                    sequences: Vec::new(),
-                }
-                .into());
+                return Err(recovery::lost_payload(packs, payload, frame.commit).into());
             }
         }
     }
@@ -113,7 +113,7 @@ fn heads(dir: &Path) -> Result<Vec<(PathBuf, SignedTreeHead)>, OpenError> {
     let path = dir.join(PUBLIC_KEY_FILE);
     let text = std::fs::read_to_string(&path).map_err(OpenError::medium("read", &path))?;
     let public_key =
-        hex::decode(text.trim()).map_err(|_| OpenError::Format { path: path.clone() })?;
+        hex::decode(text.trim()).map_err(|_| Damage::of_file(DamageKind::Garbled, path.clone()))?;
     let mut beside = dir.as_os_str().to_owned();
     beside.push(".head");
     let mut heads = Vec::new();

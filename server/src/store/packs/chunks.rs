@@ -36,6 +36,11 @@ pub(crate) fn cut(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// the payloads of a pack are a range of ids.
 pub(crate) const ID_PREFIX: [u8; 2] = [0xff; 2];
 
+/// Whether an id is a chunk's.
+pub(crate) fn is_id(id: Uuid) -> bool {
+    id.as_bytes().starts_with(&ID_PREFIX)
+}
+
 /// The id of a chunk: within a run, equal bytes have equal ids.
 pub(crate) fn id(run: RunId, bytes: &[u8]) -> Uuid {
     let mut hasher = FieldHasher::new(CHUNK_TAG);

@@ -10,9 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::Location;
+use super::chunks;
 use super::record::{ChunkEntry, HEADER_LENGTH, Header, Kind};
-use super::sealed::SealedPack;
+use super::sealed::{self, SealedPack};
+use super::{Location, PackEnd};
 use crate::domain::payload::{PayloadRef, commitment};
 
 /// Why a payload was not read.
@@ -39,10 +40,21 @@ pub(super) struct ActivePack {
     pub(super) opened_at: u64,
 }
 
+/// A place in a pack that cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspect {
+    pub(super) pack: u32,
+    pub(super) offset: u64,
+    /// Whose record it was, if its header can be read.
+    pub(super) id: Option<Uuid>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) sealed: Vec<Arc<SealedPack>>,
     pub(super) active: Option<ActivePack>,
+    /// What was found damaged when the packs were opened.
+    pub(super) suspects: Vec<Suspect>,
 }
 
 /// All packs of a store.
@@ -66,6 +78,45 @@ impl Packs {
             && bytes.len() == reference.size as usize
             && commitment(&header.salt, &bytes) == reference.commitment;
         if is_right { Ok(bytes.into()) } else { Err(PayloadError::Damaged) }
+    }
+
+    /// Where the newest pack's records ended when it was opened.
+    pub(crate) fn end(&self) -> PackEnd {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let end = |newest: &ActivePack| PackEnd { pack: newest.number, offset: newest.opened_at };
+        known.active.as_ref().map_or_else(PackEnd::default, end)
+    }
+
+    /// Where a payload that cannot be read is damaged, as far as can be told: the
+    /// file, and the byte in it.
+    pub(crate) fn place_of_damage(&self, reference: &PayloadRef) -> (PathBuf, u64) {
+        if let Ok(Some(at)) = self.find(reference.id) {
+            let at = self.broken_chunk(at).unwrap_or(at);
+            return (super::path(&self.dir, at.pack), at.offset);
+        }
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let its_own = |suspect: &&Suspect| suspect.id == Some(reference.id);
+        // A chunk of it, or what has lost its header.
+        let any = |suspect: &&Suspect| suspect.id.is_none_or(chunks::is_id);
+        let suspects = || known.suspects.iter();
+        if let Some(suspect) = suspects().find(its_own).or_else(|| suspects().find(any)) {
+            return (super::path(&self.dir, suspect.pack), suspect.offset);
+        }
+        match &known.active {
+            // It is full, so another one followed.
+            Some(newest) if sealed::path(&self.dir, newest.number).exists() => {
+                (super::path(&self.dir, newest.number + 1), 0)
+            }
+            Some(newest) => (super::path(&self.dir, newest.number), newest.opened_at),
+            None => (super::path(&self.dir, 1), 0),
+        }
+    }
+
+    fn broken_chunk(&self, at: Location) -> Option<Location> {
+        let (header, body) = self.record(at).ok()?;
+        let entries = ChunkEntry::decode_all(&body).filter(|_| header.kind == Kind::List)?;
+        let broken = entries.into_iter().find(|entry| self.chunk(*entry).is_err())?;
+        Some(self.find(broken.id).ok().flatten().unwrap_or(broken.at))
     }
 
     fn assemble(&self, list: &[u8], size: u32) -> Result<Vec<u8>, PayloadError> {

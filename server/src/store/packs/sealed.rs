@@ -13,18 +13,27 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::Location;
-use super::chunks::ID_PREFIX;
+use super::chunks::{ID_PREFIX, is_id};
 use crate::store::files;
 
 const MAGIC: [u8; 8] = *b"PMIX0001";
 const HEADER_LENGTH: usize = 32;
 const ENTRY_LENGTH: usize = 28;
 
+/// The entries of an index, after its header.
+#[derive(Debug)]
+enum Index {
+    OnDisk(File),
+    /// Made for somebody who only looks, because the one on the disk is not
+    /// sound.
+    InMemory(Vec<u8>),
+}
+
 /// An open sealed pack.
 #[derive(Debug)]
 pub(crate) struct SealedPack {
     number: u32,
-    index: File,
+    index: Index,
     count: u64,
     /// The least and the greatest id of its payloads.
     payloads: Option<(Uuid, Uuid)>,
@@ -42,15 +51,28 @@ impl SealedPack {
         let Some(count) = check(&bytes, pack.metadata()?.len()) else {
             return Ok(None);
         };
-        let index = File::open(path(dir, number))?;
+        let index = Index::OnDisk(File::open(path(dir, number))?);
         let payloads = payload_range(&bytes);
         Ok(Some(Self { number, index, count, payloads, pack }))
     }
 
+    /// Opens a pack with an index that is made of its records, and not kept.
+    pub(crate) fn look(
+        dir: &Path,
+        number: u32,
+        entries: Vec<(Uuid, Location)>,
+    ) -> io::Result<Self> {
+        let pack = File::open(super::path(dir, number))?;
+        let bytes = encode(pack.metadata()?.len(), entries);
+        let count = (bytes.len() - HEADER_LENGTH) / ENTRY_LENGTH;
+        let payloads = payload_range(&bytes);
+        let index = Index::InMemory(bytes);
+        Ok(Self { number, index, count: count as u64, payloads, pack })
+    }
+
     /// Finds a record by binary search.
     pub(crate) fn find(&self, id: Uuid) -> io::Result<Option<Location>> {
-        let is_chunk = id.as_bytes().starts_with(&ID_PREFIX);
-        if !is_chunk && self.payloads.is_none_or(|(least, most)| id < least || id > most) {
+        if !is_id(id) && self.payloads.is_none_or(|(least, most)| id < least || id > most) {
             return Ok(None);
         }
         let (mut low, mut high) = (0, self.count);
@@ -72,13 +94,31 @@ impl SealedPack {
     }
 }
 
+impl Index {
+    fn read_exact_at(&self, into: &mut [u8], at: u64) -> io::Result<()> {
+        match self {
+            Self::OnDisk(file) => file.read_exact_at(into, at),
+            Self::InMemory(bytes) => {
+                let start = usize::try_from(at).unwrap_or(usize::MAX);
+                let from = start.checked_add(into.len()).and_then(|end| bytes.get(start..end));
+                into.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Writes the index of a pack that is full.
 pub(crate) fn write(
     dir: &Path,
     number: u32,
     pack_bytes: u64,
-    mut entries: Vec<(Uuid, Location)>,
+    entries: Vec<(Uuid, Location)>,
 ) -> io::Result<()> {
+    files::replace(&path(dir, number), &encode(pack_bytes, entries), files::SHARED)
+}
+
+fn encode(pack_bytes: u64, mut entries: Vec<(Uuid, Location)>) -> Vec<u8> {
     // Of two records with one id the later one counts; a stable sort keeps
     // their order.
     entries.sort_by_key(|(id, _)| *id);
@@ -98,7 +138,7 @@ pub(crate) fn write(
     bytes.extend_from_slice(&crc32c::crc32c(&body).to_be_bytes());
     bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_be_bytes());
     bytes.extend_from_slice(&body);
-    files::replace(&path(dir, number), &bytes, files::SHARED)
+    bytes
 }
 
 /// The path of a pack's index.
@@ -106,16 +146,33 @@ pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:04}.idx"))
 }
 
-fn check(bytes: &[u8], pack_bytes: u64) -> Option<u64> {
+/// How long the pack was when its index was written; `None` if that cannot be
+/// read.
+pub(crate) fn pack_bytes(dir: &Path, number: u32) -> Option<u64> {
+    let bytes = files::read_optional(&path(dir, number)).ok()??;
+    header(&bytes).map(|header| header.pack_bytes)
+}
+
+struct Header {
+    count: u64,
+    pack_bytes: u64,
+    body_crc: u32,
+}
+
+fn header(bytes: &[u8]) -> Option<Header> {
     let long = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
     let short = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    let (count, body) = (long(8)?, bytes.get(HEADER_LENGTH..)?);
-    let sound = bytes.starts_with(&MAGIC)
-        && long(16)? == pack_bytes
-        && short(24)? == crc32c::crc32c(body)
-        && short(28)? == crc32c::crc32c(bytes.get(..28)?)
-        && body.len() as u64 == count.checked_mul(ENTRY_LENGTH as u64)?;
-    sound.then_some(count)
+    let sound = bytes.starts_with(&MAGIC) && short(28)? == crc32c::crc32c(bytes.get(..28)?);
+    let header = Header { count: long(8)?, pack_bytes: long(16)?, body_crc: short(24)? };
+    sound.then_some(header)
+}
+
+fn check(bytes: &[u8], pack_bytes: u64) -> Option<u64> {
+    let (header, body) = (header(bytes)?, bytes.get(HEADER_LENGTH..)?);
+    let sound = header.pack_bytes == pack_bytes
+        && header.body_crc == crc32c::crc32c(body)
+        && body.len() as u64 == header.count.checked_mul(ENTRY_LENGTH as u64)?;
+    sound.then_some(header.count)
 }
 
 /// The ids of the payloads: all that do not begin as a chunk's does.

@@ -1,12 +1,10 @@
 //! Backups are taken under load, verify, and restore to a prefix.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::make::*;
 use crate::store::conformance::make::*;
-use crate::store::damage::{DamageKind, OpenError};
 use crate::store::embedded::{EmbeddedStore, restore, verify};
 use crate::store::{Store, TailFrom, Transaction};
 
@@ -52,61 +50,4 @@ async fn a_backup_under_load_restores_to_a_prefix() {
     is_over.store(true, Ordering::Relaxed);
     load.await.unwrap();
     store.close().await;
-}
-
-/// A store and its backup.
-async fn mk_backup() -> (Place, std::path::PathBuf) {
-    let place = mk_place();
-    let (store, _) = place.open();
-    mk_history(&store, 30).await;
-    let copy = place.data.with_extension("backup");
-    store.backup(&copy).await.unwrap();
-    (place, copy)
-}
-
-#[tokio::test]
-async fn a_damaged_backup_is_not_restored() {
-    let (place, copy) = mk_backup().await;
-    let into = place.data.with_extension("restored");
-    let segment = copy.join("journal/0000000001.log");
-    for path in [segment.clone(), copy.join("packs/0001.pack"), copy.join("head")] {
-        let sound = fs::read(&path).unwrap();
-        change(&path, |bytes| {
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 1;
-        });
-        assert!(matches!(restore(&copy, &into), Err(OpenError::Damaged(_))), "{}", path.display());
-        fs::write(path, sound).unwrap();
-    }
-    change(&segment, |bytes| bytes.truncate(bytes.len() - 1));
-    match verify(&copy) {
-        Err(OpenError::Damaged(damage)) => {
-            assert_eq!(damage.kind, DamageKind::Shorter { entries: 29, signed: 30 });
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn a_restore_overwrites_nothing_and_sets_the_old_head_aside() {
-    let (place, copy) = mk_backup().await;
-    let refused = restore(&copy, &place.data);
-    assert_eq!(refused, Err(OpenError::NotEmpty { path: place.data.clone() }));
-    fs::remove_dir_all(&place.data).unwrap();
-    let report = restore(&copy, &place.data).unwrap();
-    assert!(report.former_head.is_some_and(|aside| aside.exists()));
-    let (store, opened) = place.open();
-    assert_eq!(opened.commit, 30);
-    assert!(place.data.join("restored/head").exists());
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_restore_that_was_not_finished_is_not_opened() {
-    let (place, copy) = mk_backup().await;
-    let into = place.data.with_extension("restored");
-    restore(&copy, &into).unwrap();
-    fs::remove_file(into.join("store")).unwrap();
-    let refused = EmbeddedStore::open(place.options_at(&into));
-    assert!(matches!(refused.map(|_| ()), Err(OpenError::Format { .. })));
 }
