@@ -19,6 +19,7 @@ mod cuts;
 mod damage;
 mod full_disk;
 mod harness;
+mod hostile;
 mod kills;
 mod races;
 mod restore;

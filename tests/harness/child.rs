@@ -160,6 +160,14 @@ impl Server {
         .await
     }
 
+    /// The most memory it had at once, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// The last lines of all its lives' logs.
     pub fn log(&self) -> String {
         tail(&self.log)
