@@ -46,9 +46,9 @@ impl Admin {
     /// The server cannot be reached, or the token is not valid.
     pub async fn server_info(&self) -> Result<v1::GetServerInfoResponse> {
         self.connection
-            .send(|| {
+            .send(v1::GetServerInfoRequest {}, |request| {
                 let mut service = self.connection.admin_service();
-                async move { service.get_server_info(v1::GetServerInfoRequest {}).await }
+                async move { service.get_server_info(request).await }
             })
             .await
     }
@@ -72,8 +72,8 @@ impl Admin {
         };
         let answer = self
             .connection
-            .send(|| {
-                let (mut service, request) = (self.connection.admin_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
                 async move { service.create_token(request).await }
             })
             .await?;
@@ -90,8 +90,8 @@ impl Admin {
         request: v1::ListTokensRequest,
     ) -> Result<v1::ListTokensResponse> {
         self.connection
-            .send(|| {
-                let (mut service, request) = (self.connection.admin_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
                 async move { service.list_tokens(request).await }
             })
             .await
@@ -109,8 +109,8 @@ impl Admin {
         };
         let answer = self
             .connection
-            .send(|| {
-                let (mut service, request) = (self.connection.admin_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
                 async move { service.revoke_token(request).await }
             })
             .await?;
@@ -126,8 +126,9 @@ impl Admin {
     pub async fn create_backup(&self, name: impl Into<String>) -> Result<v1::CreateBackupResponse> {
         let request = v1::CreateBackupRequest { name: name.into() };
         self.connection
-            .send_once(BACKUP_LIMIT, async {
-                self.connection.admin_service().create_backup(request).await
+            .send_once(BACKUP_LIMIT, request, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.create_backup(request).await }
             })
             .await
     }

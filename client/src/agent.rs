@@ -95,8 +95,8 @@ impl Agent {
         };
         let answer = self
             .connection
-            .send(|| {
-                let (mut service, request) = (self.connection.run_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.run_service();
                 async move { service.start_run(request).await }
             })
             .await?;
@@ -139,8 +139,8 @@ impl RunHandle {
         let request = proposal.to_request(connection.new_request_id(), &self.run_id);
         let asking = self.agent.dispatcher.about_to_ask();
         let answer = connection
-            .send(|| {
-                let (mut service, request) = (connection.action_service(), request.clone());
+            .send(request, |request| {
+                let mut service = connection.action_service();
                 async move { service.propose_action(request).await }
             })
             .await?;
@@ -177,8 +177,8 @@ impl RunHandle {
             state: end.state().into(),
         };
         let answer = connection
-            .send(|| {
-                let (mut service, request) = (connection.run_service(), request.clone());
+            .send(request, |request| {
+                let mut service = connection.run_service();
                 async move { service.finish_run(request).await }
             })
             .await?;

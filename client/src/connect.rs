@@ -40,6 +40,12 @@ const LARGEST_REQUEST: usize = 4 << 20;
 /// The largest message that is read: a full page of escalations.
 const LARGEST_ANSWER: usize = 64 << 20;
 
+/// How much longer the server may work than the caller waits, so that it is always
+/// the caller who says that it took too long.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(100);
+/// The longest deadline that is told; no server works longer for one call.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A channel that adds the caller's token to every call.
 pub type AuthorizedChannel = InterceptedService<Channel, BearerToken>;
 
@@ -135,44 +141,62 @@ impl Connection {
     }
 
     /// Sends a call that is safe to repeat: one that reads, or carries a
-    /// request_id. `call` is run once for every try.
-    pub async fn send<T, F, Fut>(&self, call: F) -> Result<T>
+    /// request_id. `call` is run once for every try, with a request that tells
+    /// the server how long this try is waited for.
+    pub async fn send<M, T, F, Fut>(&self, message: M, call: F) -> Result<T>
     where
-        F: FnMut() -> Fut,
+        M: Clone,
+        F: FnMut(Request<M>) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
-        self.send_within(self.0.limits.clone(), call).await
+        self.send_within(self.0.limits.clone(), message, call).await
     }
 
     /// Like [`send`](Self::send) for a call that the server answers late on
-    /// purpose: `wait` is added to the limits.
-    pub async fn send_and_wait<T, F, Fut>(&self, wait: Duration, call: F) -> Result<T>
+    /// purpose, by at most `wait`.
+    pub async fn send_and_wait<M, T, F, Fut>(
+        &self,
+        wait: Duration,
+        message: M,
+        call: F,
+    ) -> Result<T>
     where
-        F: FnMut() -> Fut,
+        M: Clone,
+        F: FnMut(Request<M>) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
-        self.send_within(self.0.limits.clone().prolonged_by(wait), call).await
+        self.send_within(self.0.limits.clone().prolonged_by(wait), message, call).await
     }
 
     /// Sends a call that must not be repeated.
-    pub(crate) async fn send_once<T>(
+    pub(crate) async fn send_once<M, T, Fut>(
         &self,
         limit: Duration,
-        call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T> {
-        match tokio::time::timeout(limit, call).await {
+        message: M,
+        call: impl FnOnce(Request<M>) -> Fut,
+    ) -> Result<T>
+    where
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        match tokio::time::timeout(limit, call(within(limit, message))).await {
             Ok(answer) => Ok(answer?.into_inner()),
             Err(_) => Err(Error::timeout(limit)),
         }
     }
 
-    async fn send_within<T, F, Fut>(&self, limits: RetryLimits, mut call: F) -> Result<T>
+    async fn send_within<M, T, F, Fut>(
+        &self,
+        limits: RetryLimits,
+        message: M,
+        mut call: F,
+    ) -> Result<T>
     where
-        F: FnMut() -> Fut,
+        M: Clone,
+        F: FnMut(Request<M>) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
-        with_retries(limits, Arc::clone(&self.0.entropy), || {
-            let answer = call();
+        with_retries(limits, Arc::clone(&self.0.entropy), |limit| {
+            let answer = call(within(limit, message.clone()));
             async move { answer.await.map(Response::into_inner).map_err(Error::from) }
         })
         .await
@@ -203,6 +227,13 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("address", &self.0.address).finish_non_exhaustive()
     }
+}
+
+/// A request that says how long its caller waits.
+fn within<M>(limit: Duration, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(limit.saturating_add(DEADLINE_MARGIN).min(LONGEST_DEADLINE));
+    request
 }
 
 /// The protocol's message for a span of time.

@@ -7,7 +7,9 @@
 //! - [`Runs`], [`Admin`]: reading, tokens, backup.
 //!
 //! Every mutation carries a request_id and is repeated by itself where that is
-//! safe. The crate fails closed: whatever goes wrong, a tool without a redeemed
+//! safe. Every try of a call tells the server how long it is waited for
+//! ([`RetryLimits::attempt`], a long poll's wait besides, an hour for a backup), so
+//! that nobody works for a caller who has gone; streams have no deadline. The crate fails closed: whatever goes wrong, a tool without a redeemed
 //! permit does not run, and it runs on exactly the bytes that were redeemed.
 //!
 //! ```no_run

@@ -114,8 +114,8 @@ impl Permit {
         let request = self.call.to_redeem_request(request_id, &self.grant.grant_id);
         let answer = self
             .connection
-            .send(|| {
-                let (mut service, request) = (self.connection.action_service(), request.clone());
+            .send(request.clone(), |request| {
+                let mut service = self.connection.action_service();
                 async move { service.redeem_grant(request).await }
             })
             .await?;
@@ -223,8 +223,8 @@ pub async fn report_outcomes(
     let request_id = connection.new_request_id();
     let request = v1::ReportOutcomesRequest { request_id, outcomes };
     connection
-        .send(|| {
-            let (mut service, request) = (connection.action_service(), request.clone());
+        .send(request, |request| {
+            let mut service = connection.action_service();
             async move { service.report_outcomes(request).await }
         })
         .await

@@ -107,14 +107,15 @@ impl Iterator for Delays {
     }
 }
 
-/// Runs a call until it succeeds, must not be repeated, or its time is up.
+/// Runs a call until it succeeds, must not be repeated, or its time is up. The call
+/// is told how long it is waited for.
 pub(crate) async fn with_retries<T, F, Fut>(
     limits: RetryLimits,
     entropy: Arc<dyn Entropy>,
     mut call: F,
 ) -> Result<T>
 where
-    F: FnMut() -> Fut,
+    F: FnMut(Duration) -> Fut,
     Fut: Future<Output = Result<T>>,
 {
     let (attempt_limit, total) = (limits.attempt, limits.total);
@@ -122,7 +123,7 @@ where
     let started = delays.started;
     let attempt = move || {
         let limit = attempt_limit.min(total.saturating_sub(started.elapsed()));
-        let answer = call();
+        let answer = call(limit);
         async move {
             match tokio::time::timeout(limit, answer).await {
                 Ok(result) => result,

@@ -1,14 +1,19 @@
 //! The reviewer's side: read the queue, claim, answer.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pointsman_api::v1;
+use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
 use pointsman_api::v1::resolve_escalation_request::Resolution;
+use tonic::{Request, Response, Status};
 
-use crate::connect::{Connection, promised, span};
+use crate::connect::{AuthorizedChannel, Connection, promised, span};
 use crate::error::Result;
 use crate::watch::QueueWatch;
+
+type Service = EscalationServiceClient<AuthorizedChannel>;
 
 /// A person, or a program that stands in for one, who answers questions.
 #[derive(Clone, Debug)]
@@ -86,13 +91,11 @@ impl Reviewer {
         &self,
         request: v1::ListEscalationsRequest,
     ) -> Result<v1::ListEscalationsResponse> {
-        self.connection
-            .send(|| {
-                let (mut service, request) =
-                    (self.connection.escalation_service(), request.clone());
-                async move { service.list_escalations(request).await }
-            })
-            .await
+        self.call(
+            request,
+            |mut service, request| async move { service.list_escalations(request).await },
+        )
+        .await
     }
 
     /// Returns one escalation with its whole briefing.
@@ -102,12 +105,9 @@ impl Reviewer {
     /// As `EscalationService.GetEscalation`.
     pub async fn get(&self, escalation_id: impl Into<String>) -> Result<Shown> {
         let request = v1::GetEscalationRequest { escalation_id: escalation_id.into() };
-        let answer = self
-            .connection
-            .send(|| {
-                let (mut service, request) =
-                    (self.connection.escalation_service(), request.clone());
-                async move { service.get_escalation(request).await }
+        let answer =
+            self.call(request, |mut service, request| async move {
+                service.get_escalation(request).await
             })
             .await?;
         let escalation = promised(answer.escalation, "escalation")?;
@@ -134,15 +134,12 @@ impl Reviewer {
             escalation_id: escalation_id.into(),
             lease: lease.map(span),
         };
-        let answer = self
-            .connection
-            .send(|| {
-                let (mut service, request) =
-                    (self.connection.escalation_service(), request.clone());
-                async move { service.claim_escalation(request).await }
+        let changed =
+            self.call(request, |mut service, request| async move {
+                service.claim_escalation(request).await
             })
             .await?;
-        promised(answer.escalation, "escalation")
+        promised(changed.escalation, "escalation")
     }
 
     /// Prolongs a claim from now on.
@@ -162,15 +159,10 @@ impl Reviewer {
             claim_epoch,
             lease: lease.map(span),
         };
-        let answer = self
-            .connection
-            .send(|| {
-                let (mut service, request) =
-                    (self.connection.escalation_service(), request.clone());
-                async move { service.renew_claim(request).await }
-            })
+        let changed = self
+            .call(request, |mut service, request| async move { service.renew_claim(request).await })
             .await?;
-        promised(answer.escalation, "escalation")
+        promised(changed.escalation, "escalation")
     }
 
     /// Gives a claim back.
@@ -188,15 +180,12 @@ impl Reviewer {
             escalation_id: escalation_id.into(),
             claim_epoch,
         };
-        let answer = self
-            .connection
-            .send(|| {
-                let (mut service, request) =
-                    (self.connection.escalation_service(), request.clone());
-                async move { service.release_escalation(request).await }
+        let changed = self
+            .call(request, |mut service, request| async move {
+                service.release_escalation(request).await
             })
             .await?;
-        promised(answer.escalation, "escalation")
+        promised(changed.escalation, "escalation")
     }
 
     /// Answers a question. Exactly one answer takes effect.
@@ -221,15 +210,12 @@ impl Reviewer {
             note: note.into(),
             resolution: Some(verdict.into_wire()),
         };
-        let answer = self
-            .connection
-            .send(|| {
-                let (mut service, request) =
-                    (self.connection.escalation_service(), request.clone());
-                async move { service.resolve_escalation(request).await }
+        let changed = self
+            .call(request, |mut service, request| async move {
+                service.resolve_escalation(request).await
             })
             .await?;
-        promised(answer.escalation, "escalation")
+        promised(changed.escalation, "escalation")
     }
 
     /// Approves the action as shown.
@@ -282,6 +268,20 @@ impl Reviewer {
         note: &str,
     ) -> Result<v1::Escalation> {
         self.resolve(seen, Verdict::Respond(response.into()), note).await
+    }
+
+    /// The shape of every call: what is asked, and by which method.
+    async fn call<M, T, Fut>(
+        &self,
+        request: M,
+        method: impl Fn(Service, Request<M>) -> Fut,
+    ) -> Result<T>
+    where
+        M: Clone,
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        let connection = &self.connection;
+        connection.send(request, |request| method(connection.escalation_service(), request)).await
     }
 }
 

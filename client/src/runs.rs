@@ -26,8 +26,8 @@ impl Runs {
         let request = v1::GetRunRequest { run_id: run_id.into() };
         let answer = self
             .connection
-            .send(|| {
-                let (mut service, request) = (self.connection.run_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.run_service();
                 async move { service.get_run(request).await }
             })
             .await?;
@@ -41,8 +41,8 @@ impl Runs {
     /// As `RunService.ListRuns`.
     pub async fn list(&self, request: v1::ListRunsRequest) -> Result<v1::ListRunsResponse> {
         self.connection
-            .send(|| {
-                let (mut service, request) = (self.connection.run_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.run_service();
                 async move { service.list_runs(request).await }
             })
             .await
@@ -57,8 +57,8 @@ impl Runs {
         let request = v1::GetActionRequest { action_id: action_id.into() };
         let answer = self
             .connection
-            .send(|| {
-                let (mut service, request) = (self.connection.action_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.action_service();
                 async move { service.get_action(request).await }
             })
             .await?;
@@ -75,8 +75,8 @@ impl Runs {
         request: v1::ListActionsRequest,
     ) -> Result<v1::ListActionsResponse> {
         self.connection
-            .send(|| {
-                let (mut service, request) = (self.connection.action_service(), request.clone());
+            .send(request, |request| {
+                let mut service = self.connection.action_service();
                 async move { service.list_actions(request).await }
             })
             .await

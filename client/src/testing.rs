@@ -26,11 +26,12 @@ use crate::retry::RetryLimits;
 pub(crate) struct Calls<Q, A> {
     prepared: Mutex<VecDeque<Result<A, Status>>>,
     requests: Mutex<Vec<Q>>,
+    deadlines: Mutex<Vec<Option<Duration>>>,
 }
 
 impl<Q, A> Default for Calls<Q, A> {
     fn default() -> Self {
-        Self { prepared: Mutex::default(), requests: Mutex::default() }
+        Self { prepared: Mutex::default(), requests: Mutex::default(), deadlines: Mutex::default() }
     }
 }
 
@@ -43,12 +44,31 @@ impl<Q: Clone, A> Calls<Q, A> {
         self.requests.lock().unwrap().clone()
     }
 
+    /// What each request said of how long its caller waits.
+    pub(crate) fn deadlines(&self) -> Vec<Option<Duration>> {
+        self.deadlines.lock().unwrap().clone()
+    }
+
     fn answer(&self, request: Request<Q>) -> Result<Response<A>, Status> {
+        self.deadlines.lock().unwrap().push(deadline(&request));
         self.requests.lock().unwrap().push(request.into_inner());
         let unprepared = || Err(Status::failed_precondition("the test prepared no answer"));
         let answer = self.prepared.lock().unwrap().pop_front();
         answer.unwrap_or_else(unprepared).map(Response::new)
     }
+}
+
+/// The deadline of a request; this client writes seconds' fractions only.
+fn deadline<Q>(request: &Request<Q>) -> Option<Duration> {
+    let text = request.metadata().get("grpc-timeout")?.to_str().unwrap();
+    let (amount, unit) = text.split_at(text.len() - 1);
+    let amount = amount.parse().unwrap();
+    Some(match unit {
+        "n" => Duration::from_nanos(amount),
+        "u" => Duration::from_micros(amount),
+        "m" => Duration::from_millis(amount),
+        other => panic!("a deadline in `{other}`"),
+    })
 }
 
 /// One end of a prepared stream: the test sends, the client receives.
@@ -65,8 +85,8 @@ pub(crate) struct Fake {
     pub(crate) claim: Calls<v1::ClaimResumptionsRequest, v1::ClaimResumptionsResponse>,
     pub(crate) acknowledge:
         Calls<v1::AcknowledgeResumptionRequest, v1::AcknowledgeResumptionResponse>,
-    awaits: Calls<v1::AwaitResolutionsRequest, Receiver<v1::AwaitResolutionsResponse>>,
-    watches: Calls<v1::WatchEscalationsRequest, Receiver<v1::WatchEscalationsResponse>>,
+    pub(crate) awaits: Calls<v1::AwaitResolutionsRequest, Receiver<v1::AwaitResolutionsResponse>>,
+    pub(crate) watches: Calls<v1::WatchEscalationsRequest, Receiver<v1::WatchEscalationsResponse>>,
 }
 
 impl Fake {

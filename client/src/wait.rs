@@ -174,8 +174,8 @@ pub(crate) async fn acknowledge(
     let request_id = connection.new_request_id();
     let request = v1::AcknowledgeResumptionRequest { request_id, escalation_id, epoch };
     connection
-        .send(|| {
-            let (mut service, request) = (connection.checkpoint_service(), request.clone());
+        .send(request, |request| {
+            let mut service = connection.checkpoint_service();
             async move { service.acknowledge_resumption(request).await }
         })
         .await

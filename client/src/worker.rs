@@ -109,9 +109,8 @@ impl Worker {
         };
         let answer = self
             .connection
-            .send_and_wait(self.poll, || {
-                let (mut service, request) =
-                    (self.connection.checkpoint_service(), request.clone());
+            .send_and_wait(self.poll, request, |request| {
+                let mut service = self.connection.checkpoint_service();
                 async move { service.claim_resumptions(request).await }
             })
             .await?;
@@ -233,8 +232,8 @@ impl Resumed {
 pub async fn checkpoint(connection: &Connection, checkpoint_id: String) -> Result<v1::Checkpoint> {
     let request = v1::GetCheckpointRequest { checkpoint_id };
     let answer = connection
-        .send(|| {
-            let (mut service, request) = (connection.checkpoint_service(), request.clone());
+        .send(request, |request| {
+            let mut service = connection.checkpoint_service();
             async move { service.get_checkpoint(request).await }
         })
         .await?;

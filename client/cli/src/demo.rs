@@ -58,21 +58,25 @@ struct Desk<S> {
     agent: Agent,
     /// Reads how many questions wait; answers none.
     queue: Reviewer,
+    /// How this program is called from another terminal.
+    command: String,
     say: S,
     was_full: AtomicBool,
 }
 
 /// Works until `stop` is done: `agent` calls with [`token`]'s token, `reviewer`
-/// with a reviewer's.
+/// with a reviewer's. People are told to type `command`.
 pub(crate) async fn work(
     agent: Connection,
     reviewer: Connection,
+    command: String,
     stop: impl Future<Output = ()>,
     say: impl Say,
 ) -> pointsman_client::Result<()> {
     let desk = Arc::new(Desk {
         agent: Agent::new(agent.clone()),
         queue: Reviewer::new(reviewer),
+        command,
         say,
         was_full: AtomicBool::new(false),
     });
@@ -96,11 +100,9 @@ impl<S: Say> Desk<S> {
             match self.work_on(&cases::case(number)).await {
                 Ok(Some(escalation_id)) if hints > 0 => {
                     hints -= 1;
-                    (self.say)("      in a second terminal:  pointsman inbox");
-                    let id = &escalation_id;
-                    (self.say)(&format!(
-                        "                             pointsman escalation approve {id}"
-                    ));
+                    (self.say)("      in a second terminal:");
+                    (self.say)(&format!("      {} inbox", self.command));
+                    (self.say)(&format!("      {} esc approve {escalation_id}", self.command));
                 }
                 Ok(_) => {}
                 Err(error) => (self.say)(&format!("demo  cannot work: {error}")),

@@ -15,6 +15,7 @@ use crate::context::Capacity;
 use crate::demo;
 use crate::exit::{Exit, Failure};
 use crate::output::write_error;
+use crate::pasted;
 use crate::serve::{failure, shutdown_on_signals};
 
 /// What a dev server logs beside what it says.
@@ -97,19 +98,15 @@ fn greet(address: &str, arguments: &DevArguments) {
         Some(dir) => format!("{} (kept)", dir.display()),
         None => "in a temporary folder (gone at the end; keep it with --data-dir)".to_owned(),
     };
-    let name = std::env::args().next().unwrap_or_else(|| "pointsman".to_owned());
-    let port = match arguments.port {
-        DEFAULT_PORT => String::new(),
-        _ => format!("--address {address} "),
-    };
+    let command = pasted::command(address);
     write_error(&format!(
         "Pointsman listens on {address}\n\
          \x20 data     {data}\n\
          \x20 tokens   dev-agent, dev-reviewer, dev-admin (this machine only)\n\
          \x20 metrics  {address}/metrics\n\n\
          In a second terminal:\n\
-         \x20 {name} {port}inbox -w\n\
-         \x20 {name} {port}esc approve ESC_ID\n"
+         \x20 {command} inbox -w\n\
+         \x20 {command} esc approve ESC_ID\n"
     ));
 }
 
@@ -124,7 +121,8 @@ async fn with_demo(
     let token = demo::token(&admin).await?;
     let agent = Connection::builder(address).token(token).connect().await?;
     let reviewer = connect(Capacity::Reviewer).await?;
-    let demo = demo::work(agent, reviewer, std::future::pending(), |line: &str| write_error(line));
+    let (command, never) = (pasted::command(address), std::future::pending());
+    let demo = demo::work(agent, reviewer, command, never, |line: &str| write_error(line));
     let serving = server.wait(shutdown);
     tokio::pin!(demo, serving);
     tokio::select! {

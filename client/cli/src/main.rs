@@ -20,6 +20,7 @@ mod id;
 mod measured;
 mod offline;
 mod output;
+mod pasted;
 mod prompt;
 mod replay;
 mod run;

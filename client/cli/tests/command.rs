@@ -43,9 +43,14 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let policy = folder.path().join("policy.yaml");
         std::fs::write(&policy, POLICY).unwrap();
+        let policy = policy.to_str().unwrap();
+        Self::start_with(folder, &["--no-demo", "--policy", policy])
+    }
+
+    fn start_with(folder: TempDir, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
-            .args(["dev", "--no-demo", "--port", "0", "--policy"])
-            .arg(policy)
+            .args(["dev", "--port", "0"])
+            .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -266,4 +271,38 @@ fn a_watch_tells_everything_once_and_goes_on_with_its_cursor() {
     server.run(&["esc", "release", &gated.escalation]);
     server.run(&["esc", "reject", &gated.escalation, "--note", "no"]);
     assert_eq!(gated.end().2, 10);
+}
+
+/// Runs a line as somebody would who pastes it into another terminal.
+fn paste(line: &str) -> Output {
+    let mut shell = Command::new("sh");
+    for name in ["POINTSMAN_ADDRESS", "POINTSMAN_TOKEN", "POINTSMAN_OUTPUT", "PATH"] {
+        shell.env_remove(name);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    shell.args(["-c", line]).current_dir(elsewhere.path()).stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn what_the_demo_says_to_type_works_elsewhere() {
+    let mut server = Server::start_with(tempfile::tempdir().unwrap(), &[]);
+    let mut next = |what: &str| {
+        let mut lines = server.said.by_ref().map(Result::unwrap);
+        lines.find(|line| line.contains(what)).unwrap_or_else(|| panic!("never said: {what}"))
+    };
+    let greeting = next(" inbox -w");
+    next("in a second terminal:");
+    let (inbox, approve) = (next(" inbox"), next(" esc approve esc_"));
+
+    let shown = paste(&inbox);
+    assert!(shown.status.success(), "{inbox}: {shown:?}");
+    let escalation = approve.split_whitespace().last().unwrap();
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(&escalation[..12]), "{shown:?}");
+    // Without a person it asks for what was seen, after it has found the question.
+    let refused = paste(&format!("{approve} --no-input"));
+    assert_eq!(code(&refused), 2, "{approve}: {refused:?}");
+    let digest = server.digest(escalation);
+    let approved = paste(&format!("{approve} --no-input --digest {digest}"));
+    assert!(approved.status.success(), "{approve}: {approved:?}");
+    assert_eq!(greeting.trim(), format!("{} -w", inbox.trim()));
 }

@@ -36,7 +36,7 @@ async fn delays_grow_by_the_factor_within_the_jitter() {
 async fn a_call_gives_up_when_its_time_is_up() {
     let tries = AtomicU32::new(0);
     let started = Instant::now();
-    let result: Result<()> = with_retries(hasty(), entropy(), || {
+    let result: Result<()> = with_retries(hasty(), entropy(), |_| {
         tries.fetch_add(1, Ordering::Relaxed);
         async { Err(Status::unavailable("away").into()) }
     })
@@ -49,7 +49,7 @@ async fn a_call_gives_up_when_its_time_is_up() {
 #[tokio::test]
 async fn a_silent_server_is_given_up() {
     let started = Instant::now();
-    let never = || std::future::pending::<Result<()>>();
+    let never = |_| std::future::pending::<Result<()>>();
     let error = with_retries(hasty(), entropy(), never).await.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Timeout);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
@@ -58,7 +58,7 @@ async fn a_silent_server_is_given_up() {
 #[tokio::test]
 async fn a_refusal_is_not_repeated() {
     let tries = AtomicU32::new(0);
-    let result: Result<()> = with_retries(RetryLimits::default(), entropy(), || {
+    let result: Result<()> = with_retries(RetryLimits::default(), entropy(), |_| {
         tries.fetch_add(1, Ordering::Relaxed);
         async { Err(Status::permission_denied("no").into()) }
     })
