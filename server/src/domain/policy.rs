@@ -80,7 +80,7 @@ impl Policy {
     /// give the same verdict. A condition that fails to evaluate counts as
     /// matched, and as an escalation at least.
     pub fn evaluate(&self, facts: &Facts<'_>) -> Verdict {
-        let mut scope = None;
+        let mut scope: Option<condition::Scope<'_>> = None;
         let mut deciding: Option<(DecisionEffect, &Rule, Option<ConditionError>)> = None;
         let mut matched = Vec::new();
         for rule in self.rules.iter().filter(|rule| rule.matches_tool(facts.tool)) {

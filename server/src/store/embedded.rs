@@ -10,6 +10,7 @@
 
 mod backup;
 mod ballast;
+mod bucket;
 mod copy;
 mod group;
 mod heads;
@@ -27,6 +28,7 @@ mod stats;
 mod storage;
 mod syncer;
 mod tail;
+mod unapplied;
 mod verify;
 mod view;
 

@@ -34,6 +34,8 @@ pub struct ConditionError(String);
 pub struct Condition {
     source: String,
     program: Program,
+    /// The variables it speaks of.
+    speaks_of: Vec<&'static str>,
 }
 
 impl fmt::Debug for Condition {
@@ -42,16 +44,33 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// The variables of one action, built once for all conditions.
-pub(super) struct Scope(Context<'static, 'static>);
+/// The variables of one action: each is built for the first condition that
+/// speaks of it, and serves all others.
+pub(super) struct Scope<'f> {
+    context: Context<'static, 'static>,
+    facts: &'f Facts<'f>,
+    built: Vec<&'static str>,
+}
 
-impl Scope {
-    pub(super) fn new(facts: &Facts<'_>) -> Self {
-        let mut context = Context::with_env(Arc::clone(&STANDARD));
-        context.add_variable_from_value("args", object(facts.arguments));
-        context.add_variable_from_value("action", action(facts));
-        context.add_variable_from_value("run", run(facts));
-        Self(context)
+impl<'f> Scope<'f> {
+    pub(super) fn new(facts: &'f Facts<'f>) -> Self {
+        let context = Context::with_env(Arc::clone(&STANDARD));
+        Self { context, facts, built: Vec::with_capacity(VARIABLES.len()) }
+    }
+
+    fn build(&mut self, variables: &[&'static str]) {
+        for name in variables {
+            if self.built.contains(name) {
+                continue;
+            }
+            self.built.push(name);
+            let value = match *name {
+                "args" => object(self.facts.arguments),
+                "action" => action(self.facts),
+                _ => run(self.facts),
+            };
+            self.context.add_variable_from_value(*name, value);
+        }
     }
 }
 
@@ -70,12 +89,17 @@ impl Condition {
         let program = Program::compile(source)
             .map_err(|error| ConditionError(format!("not a CEL expression: {error}")))?;
         check(program.expression(), &Position::default())?;
-        Ok(Self { source: source.to_owned(), program })
+        let references = program.references();
+        let is_used = |name: &&str| references.has_variable(name);
+        let speaks_of = VARIABLES.iter().copied().filter(is_used).collect();
+        drop(references);
+        Ok(Self { source: source.to_owned(), program, speaks_of })
     }
 
     /// Whether the condition holds. Anything but a plain yes or no is an error.
-    pub(super) fn holds(&self, scope: &Scope) -> Result<bool, ConditionError> {
-        match self.program.execute(&scope.0) {
+    pub(super) fn holds(&self, scope: &mut Scope<'_>) -> Result<bool, ConditionError> {
+        scope.build(&self.speaks_of);
+        match self.program.execute(&scope.context) {
             Ok(CelValue::Bool(holds)) => Ok(holds),
             Ok(other) => Err(ConditionError(format!("gave a {:?}, not a bool", other.type_of()))),
             Err(error) => Err(ConditionError(error.to_string())),

@@ -43,15 +43,59 @@ pub(super) struct Pending {
     pub(super) offset: usize,
 }
 
+/// The most commits in one group.
+pub(super) const MAX_GROUP: usize = 512;
+/// The most bytes in one group, beyond its last commit.
+const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a group still has room for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    commits: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// For nothing.
+    pub(super) const NONE: Self = Self { commits: 0, bytes: 0 };
+    /// For a whole group.
+    const ALL: Self = Self { commits: MAX_GROUP, bytes: MAX_GROUP_BYTES };
+
+    /// Whether nothing more fits.
+    pub(super) const fn is_full(self) -> bool {
+        self.commits == 0 || self.bytes == 0
+    }
+
+    /// Takes room for a commit.
+    pub(super) const fn enter(&mut self, bytes: usize) {
+        self.commits = self.commits.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
 /// Commits that are synced together.
 #[derive(Default)]
 pub(super) struct Group {
+    pub(super) room: Room,
     pub(super) layer: Layer,
     pub(super) commits: Vec<Pending>,
     pub(super) frames: Vec<u8>,
     pub(super) payloads: Vec<PayloadDraft>,
     /// The ledger's tree after the group.
     pub(super) frontier: Frontier,
+}
+
+impl Group {
+    /// The number of its first commit.
+    pub(super) fn first_commit(&self) -> Option<u64> {
+        self.commits.first().map(|first| first.committed.commit)
+    }
 }
 
 /// Forms groups.
@@ -66,17 +110,19 @@ pub(super) struct Former<'a> {
 }
 
 impl Former<'_> {
-    /// Judges transactions in order; answers those that do not hold.
+    /// Judges transactions in order and puts them in a group; answers those
+    /// that do not hold.
     pub(super) fn form(
         &mut self,
         commits: Vec<Commit>,
-        frames: Vec<u8>,
-    ) -> Result<Group, ProjectionError> {
-        let mut group = Group { frames, ..Group::default() };
-        let first = self.ledger.commit + 1;
-        for Commit { transaction, answer, .. } in commits {
-            match self.admit(&transaction, &group)? {
-                Ok(()) => self.number(transaction, answer, first, &mut group),
+        group: &mut Group,
+    ) -> Result<(), ProjectionError> {
+        for Commit { transaction, answer, weight } in commits {
+            match self.admit(&transaction, group)? {
+                Ok(()) => {
+                    group.room.enter(weight);
+                    self.number(transaction, answer, group);
+                }
                 Err(refusal) => {
                     if refusal == CommitError::Conflict {
                         self.shared.counters.conflicts.add(1);
@@ -86,7 +132,7 @@ impl Former<'_> {
             }
         }
         group.frontier = self.ledger.frontier.clone();
-        Ok(group)
+        Ok(())
     }
 
     fn admit(
@@ -129,7 +175,6 @@ impl Former<'_> {
         &mut self,
         transaction: Transaction,
         answer: oneshot::Sender<Result<Committed, CommitError>>,
-        first_of_group: u64,
         group: &mut Group,
     ) {
         let Transaction { tenant, principal, request_id, writes, events, payloads, .. } =
@@ -141,7 +186,7 @@ impl Former<'_> {
         }
         let frame = Frame {
             commit: self.ledger.commit + 1,
-            group: first_of_group,
+            group: group.first_commit().unwrap_or(self.ledger.commit + 1),
             time: self.ledger.time.max((self.shared.clock)()),
             first_sequence: self.ledger.sequences.get(&tenant).copied().unwrap_or(0) + 1,
             leaf_index: self.ledger.frontier.size(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::group::Room;
 use super::syncer::SyncDone;
 use crate::domain::digest::Digest;
 use crate::store::{
@@ -24,11 +25,6 @@ const MAX_QUEUED: usize = 8_192;
 const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
 /// The most commits that wait in the exempt lane.
 const MAX_QUEUED_EXEMPT: usize = 65_536;
-/// The most commits in one group.
-const MAX_GROUP: usize = 512;
-/// The most bytes in one group, beyond its first commit.
-const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
-
 type Answer<T> = oneshot::Sender<Result<T, ReadError>>;
 
 /// A transaction and who waits for it.
@@ -166,20 +162,22 @@ impl Inbox {
         }
     }
 
-    /// Takes what there is: commits only if a group is wanted. Waits up to `patience` if there is nothing and the phase is
-    /// still the one that was `seen`.
-    pub(super) fn take(&self, wants_group: bool, seen: Phase, patience: Duration) -> Taken {
+    /// Takes what there is: stops and pauses, and as many other commits as there
+    /// is room for. Waits up to
+    /// `patience` if there is nothing and the phase is still the one that was
+    /// `seen`.
+    pub(super) fn take(&self, room: Room, seen: Phase, patience: Duration) -> Taken {
         let mut queues = self.lock();
-        if !patience.is_zero() && !queues.has_work(wants_group) {
+        if !patience.is_zero() && !queues.has_work(room) {
             queues.is_waiting = true;
             let waited = self.ready.wait_timeout_while(queues, patience, |queues| {
-                !queues.has_work(wants_group) && queues.phase == seen
+                !queues.has_work(room) && queues.phase == seen
             });
             queues = waited.unwrap_or_else(PoisonError::into_inner).0;
             queues.is_waiting = false;
         }
         let done = queues.done.take();
-        let commits = if wants_group { queues.take_group() } else { Vec::new() };
+        let commits = queues.take_commits(room);
         Taken { phase: queues.phase, done, commits, asks: std::mem::take(&mut queues.asks) }
     }
 
@@ -201,24 +199,20 @@ impl Inbox {
 }
 
 impl Queues {
-    fn has_work(&self, wants_group: bool) -> bool {
-        let has_commits = !self.exempt.is_empty() || !self.normal.is_empty();
-        self.done.is_some() || !self.asks.is_empty() || (wants_group && has_commits)
+    fn has_work(&self, room: Room) -> bool {
+        let has_answers = self.done.is_some() || !self.asks.is_empty();
+        has_answers || !self.exempt.is_empty() || !(self.normal.is_empty() || room.is_full())
     }
 
-    fn take_group(&mut self) -> Vec<Commit> {
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        while group.len() < MAX_GROUP && (group.is_empty() || bytes < MAX_GROUP_BYTES) {
-            let next = self.exempt.pop_front().or_else(|| {
-                let commit = self.normal.pop_front()?;
-                self.normal_bytes = self.normal_bytes.saturating_sub(commit.weight);
-                Some(commit)
-            });
-            let Some(commit) = next else { break };
-            bytes += commit.weight;
-            group.push(commit);
+    fn take_commits(&mut self, mut room: Room) -> Vec<Commit> {
+        let mut taken = Vec::from(std::mem::take(&mut self.exempt));
+        while !room.is_full()
+            && let Some(commit) = self.normal.pop_front()
+        {
+            self.normal_bytes = self.normal_bytes.saturating_sub(commit.weight);
+            room.enter(commit.weight);
+            taken.push(commit);
         }
-        group
+        taken
     }
 }

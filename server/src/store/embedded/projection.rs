@@ -1,26 +1,26 @@
 //! The current state in sled: a cache of what the journal says.
 //!
-//! One tree. `d` and the key: eight bytes of version, big-endian, and the
-//! value. `m` and a name: what the projection says of itself. Only the storage
-//! thread comes here. Changes are applied in order of commit, and after them
-//! how far they reach; every value is written as a whole, so replaying commits
-//! over a state that already holds some of them ends in the same state.
+//! One tree. `d` and a key: the [bucket](super::bucket) of the records from
+//! that key on. `m` and a name: what the projection says of itself. Only the
+//! storage thread comes here. Changes are applied in order of commit, and after
+//! them how far they reach; every record is written as a whole, so replaying
+//! commits over a state that already holds some of them ends in the same state.
 
 use std::path::Path;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::bucket::{self, Garbled, Piece};
 use super::view::Slot;
 use crate::store::damage::is_full;
-use crate::store::{KeyRange, Version, Versioned};
+use crate::store::{KeyRange, Versioned};
 
 const DATA: u8 = b'd';
 const FORMAT_KEY: &[u8] = b"mformat";
 const APPLIED_KEY: &[u8] = b"mapplied";
 const INCARNATION_KEY: &[u8] = b"mincarnation";
-const FORMAT: &[u8] = b"1";
-const VERSION_LENGTH: usize = 8;
+const FORMAT: &[u8] = b"2";
 
 /// How often sled writes and syncs by itself.
 const FLUSH_EVERY_MS: u64 = 500;
@@ -59,6 +59,12 @@ impl From<sled::Error> for ProjectionError {
     }
 }
 
+impl From<Garbled> for ProjectionError {
+    fn from(_: Garbled) -> Self {
+        Self::Garbled
+    }
+}
+
 /// sled, opened.
 pub(super) struct Projection {
     db: sled::Db,
@@ -87,8 +93,8 @@ impl Projection {
 
     /// Reads one record.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Versioned>, ProjectionError> {
-        match self.db.get(data_key(key))? {
-            Some(value) => Ok(Some(decode(&value)?)),
+        match self.bucket_of(key)? {
+            Some((_, bucket)) => Ok(bucket::find(&bucket, key)?),
             None => Ok(None),
         }
     }
@@ -98,45 +104,84 @@ impl Projection {
         &self,
         range: &KeyRange,
     ) -> impl DoubleEndedIterator<Item = Result<(Bytes, Versioned), ProjectionError>> + use<> {
-        self.db.range(data_key(&range.start)..data_key(&range.end)).map(decode_row)
+        let (from, failure) = match self.bucket_of(&range.start) {
+            Ok(Some((separator, _))) => (separator, None),
+            Ok(None) => (data_key(&range.start).into(), None),
+            Err(error) => (data_key(&range.end).into(), Some(Err(error))),
+        };
+        let (wanted, to) = (range.clone(), sled::IVec::from(data_key(&range.end)));
+        let rows = self.db.range(from..to).flat_map(move |found| unpack(found, Some(&wanted)));
+        failure.into_iter().chain(rows)
     }
 
     /// Reads everything.
     pub(super) fn all(
         &self,
     ) -> impl DoubleEndedIterator<Item = Result<(Bytes, Versioned), ProjectionError>> + use<> {
-        self.db.scan_prefix([DATA]).map(decode_row)
+        self.db.scan_prefix([DATA]).flat_map(|found| unpack(found, None))
     }
 
-    /// Applies state changes, and notes how far they reach if they complete a
-    /// commit.
+    /// Applies state changes, sorted by key, and notes how far they reach if
+    /// they complete a commit.
     ///
-    /// Key by key: a batch of sled's seals a log buffer, writes it and syncs
-    /// its range, and several hundred a second of those hold up the journal.
-    /// Nothing needs the batch: sled recovers to a prefix of its log, and what
-    /// is there beyond `applied` is written again by the replay.
-    pub(super) fn apply<'a>(
+    /// Bucket by bucket: a batch of sled's seals a log buffer, writes it and
+    /// syncs its range, and several hundred a second of those hold up the
+    /// journal. Nothing needs the batch: sled recovers to a prefix of its log,
+    /// and what is there beyond `applied` is written again by the replay.
+    pub(super) fn apply(
         &self,
-        slots: impl Iterator<Item = (&'a Bytes, &'a Slot)>,
+        changes: &[(&Bytes, &Slot)],
         applied: Option<u64>,
     ) -> Result<(), ProjectionError> {
-        for (key, slot) in slots {
-            match &slot.value {
-                Some(value) => {
-                    let mut stored = Vec::with_capacity(VERSION_LENGTH + value.len());
-                    stored.extend_from_slice(&slot.version.0.to_be_bytes());
-                    stored.extend_from_slice(value);
-                    self.db.insert(data_key(key), stored)?;
-                }
-                None => {
-                    self.db.remove(data_key(key))?;
-                }
+        let mut rest = changes;
+        while let Some((first, _)) = rest.first() {
+            let (separator, bucket) = self
+                .bucket_of(first)?
+                .unwrap_or_else(|| (vec![DATA].into(), sled::IVec::default()));
+            let count = match self.next_separator(&separator)? {
+                Some(next) => rest.partition_point(|(key, _)| is_before(key, &next)),
+                None => rest.len(),
+            };
+            let (now, later) = rest.split_at(count);
+            if let Some(pieces) = bucket::merge(&bucket, now)? {
+                self.replace(&separator, pieces)?;
             }
+            rest = later;
         }
         if let Some(applied) = applied {
             self.db.insert(APPLIED_KEY, &applied.to_be_bytes())?;
         }
         Ok(())
+    }
+
+    /// Puts pieces in the place of a bucket.
+    ///
+    /// The last piece first: whatever prefix of these writes survives, every
+    /// record is in the bucket in which it is looked for. What the old bucket
+    /// then holds beyond its end is cut by the next start.
+    fn replace(&self, separator: &[u8], pieces: Vec<Piece>) -> Result<(), ProjectionError> {
+        let mut pieces = pieces.into_iter();
+        let Some(first) = pieces.next() else {
+            self.db.remove(separator)?;
+            return Ok(());
+        };
+        for piece in pieces.rev() {
+            self.db.insert(data_key(&piece.first), piece.bytes)?;
+        }
+        self.db.insert(separator, first.bytes)?;
+        Ok(())
+    }
+
+    /// The bucket in which a key belongs, with its own key.
+    fn bucket_of(&self, key: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, ProjectionError> {
+        let found = self.db.range(..=data_key(key)).next_back().transpose()?;
+        Ok(found.filter(|(separator, _)| separator.first() == Some(&DATA)))
+    }
+
+    /// Where the next bucket begins.
+    fn next_separator(&self, separator: &[u8]) -> Result<Option<sled::IVec>, ProjectionError> {
+        let next = self.db.get_gt(separator)?;
+        Ok(next.map(|(key, _)| key).filter(|key| key.first() == Some(&DATA)))
     }
 
     /// Writes what sled holds back, and syncs it by a handle of our own: its
@@ -165,10 +210,30 @@ impl Projection {
         }
         let applied = self.db.get(APPLIED_KEY)?.ok_or(ProjectionError::Garbled)?;
         let applied = applied.as_ref().try_into().map_err(|_| ProjectionError::Garbled)?;
-        for row in self.all() {
-            row?;
-        }
+        self.check_buckets()?;
         Ok(u64::from_be_bytes(applied))
+    }
+
+    /// Reads every record; cuts what an interrupted split left behind the end
+    /// of a bucket.
+    fn check_buckets(&self) -> Result<(), ProjectionError> {
+        let mut last: Option<(sled::IVec, sled::IVec)> = None;
+        for found in self.db.scan_prefix([DATA]) {
+            let (separator, bucket) = found?;
+            let rows = bucket::rows(&bucket).map(|row| row.map(|row| row.key));
+            let keys = rows.collect::<Result<Vec<_>, _>>()?;
+            let is_in_place = keys.first().is_none_or(|first| !is_before(first, &separator));
+            if !is_in_place || !keys.is_sorted() {
+                return Err(ProjectionError::Garbled);
+            }
+            if let Some((earlier, bucket)) = &last
+                && let Some(kept) = bucket::before(bucket, separator.get(1..).unwrap_or_default())?
+            {
+                self.db.insert(earlier, kept)?;
+            }
+            last = Some((separator, bucket));
+        }
+        Ok(())
     }
 }
 
@@ -179,17 +244,31 @@ fn data_key(key: &[u8]) -> Vec<u8> {
     stored
 }
 
-fn decode(stored: &[u8]) -> Result<Versioned, ProjectionError> {
-    let (version, value) =
-        stored.split_first_chunk::<VERSION_LENGTH>().ok_or(ProjectionError::Garbled)?;
-    let version = Version(u64::from_be_bytes(*version));
-    Ok(Versioned { value: Bytes::copy_from_slice(value), version })
+/// Whether a key stands before the bucket with this key of sled.
+fn is_before(key: &[u8], separator: &[u8]) -> bool {
+    separator.get(1..).is_some_and(|separator| key < separator)
 }
 
-fn decode_row(
-    row: sled::Result<(sled::IVec, sled::IVec)>,
-) -> Result<(Bytes, Versioned), ProjectionError> {
-    let (key, value) = row?;
-    let key = key.get(1..).ok_or(ProjectionError::Garbled)?;
-    Ok((Bytes::copy_from_slice(key), decode(&value)?))
+type Unpacked = Vec<Result<(Bytes, Versioned), ProjectionError>>;
+
+/// The records of a bucket, or those of them that are wanted.
+fn unpack(
+    found: sled::Result<(sled::IVec, sled::IVec)>,
+    wanted: Option<&KeyRange>,
+) -> std::vec::IntoIter<Result<(Bytes, Versioned), ProjectionError>> {
+    let (_, bucket) = match found {
+        Ok(found) => found,
+        Err(error) => return vec![Err(error.into())].into_iter(),
+    };
+    let is_wanted = |key: &[u8]| {
+        wanted.is_none_or(|range| key >= range.start.as_ref() && key < range.end.as_ref())
+    };
+    let rows = bucket::rows(&bucket).filter_map(|row| match row {
+        Ok(row) => {
+            let key = is_wanted(row.key).then(|| Bytes::copy_from_slice(row.key))?;
+            Some(Ok((key, row.to_versioned())))
+        }
+        Err(Garbled) => Some(Err(ProjectionError::Garbled)),
+    });
+    rows.collect::<Unpacked>().into_iter()
 }

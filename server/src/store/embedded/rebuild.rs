@@ -153,7 +153,7 @@ fn replay(
     let mut failed = None;
     let mut apply = |layer: &mut Layer, commit| {
         let batch = std::mem::take(layer);
-        projection.apply(batch.iter(), Some(commit)).keep_first(&mut failed)
+        projection.apply(&batch.iter().collect::<Vec<_>>(), Some(commit)).keep_first(&mut failed)
     };
     let read = reader::read_from(&places.journal, from, scanned.end, &mut |frame: Frame| {
         if frame.commit <= applied {

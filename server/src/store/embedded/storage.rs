@@ -1,13 +1,11 @@
 //! The storage thread: owns sled and the order of commits.
 //!
-//! Each turn it publishes a group that has been synced, hands the next one to
-//! the journal thread, answers questions, and applies a slice of what is synced
-//! to sled. Slices are small, so that neither a reader nor a synced group
-//! waits long for sled. Synced changes that sled does not have yet live in two
-//! layers: one that is being applied, one that gathers meanwhile. A key that
-//! is written often reaches sled once per layer.
+//! One group forms while the one before is synced. Each turn the thread hands
+//! the formed group to the journal thread if that is free, publishes the one
+//! that has been synced, lets more commits into the next, answers questions,
+//! and applies a slice of what is synced to sled, if it is time. Slices are
+//! small, so that neither a reader nor a synced group waits long for sled.
 
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -16,14 +14,15 @@ use bytes::Bytes;
 use ring::rand::SystemRandom;
 use tokio::sync::oneshot;
 
-use super::group::{Former, Group, Ledger, Pending};
+use super::group::{Former, Group, Ledger, Pending, Room};
 use super::heads::HeadSignal;
 use super::inbox::{Ask, Commit, Inbox, Phase, Taken};
 use super::options::StoreFailure;
 use super::projection::{Projection, ProjectionError};
 use super::shared::{Published, PublishedCommit, Shared};
 use super::space::Watermarks;
-use super::syncer::{Job, SyncDone};
+use super::syncer::{Job, SyncDone, Synced};
+use super::unapplied::Unapplied;
 use super::view::{Layer, View};
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::store::journal::Position;
@@ -31,27 +30,14 @@ use crate::store::{
     CommitError, Committed, Direction, KeyRange, MAX_SCAN, ReadError, Scan, Versioned,
 };
 
-/// How many records are applied to sled between two looks at the inbox.
-const APPLY_SLICE: usize = 32;
-/// The most synced records that sled may lack before new groups wait for it.
-const MAX_UNAPPLIED: usize = 64 * 1024;
+/// How long nothing may come before gathered changes are applied to sled.
+const QUIET: Duration = Duration::from_millis(50);
 /// How long an idle store waits before it lets sled write what it holds back.
 const IDLE_FLUSH: Duration = Duration::from_secs(1);
 /// How long to wait for a message when there is nothing else to do.
 const IDLE: Duration = Duration::from_secs(3_600);
 
 const STATE_TAG: &str = "pointsman.state.v1";
-
-/// A layer on its way into sled.
-struct Applying {
-    layer: Layer,
-    /// The newest commit in it.
-    commit: u64,
-    /// The last key applied.
-    cursor: Option<Bytes>,
-    /// How many records are still to be applied.
-    left: usize,
-}
 
 /// What the storage thread owns.
 pub(super) struct Storage {
@@ -65,8 +51,8 @@ pub(super) struct Storage {
     random: SystemRandom,
     ledger: Ledger,
     /// Synced, visible, not in sled.
-    gathered: Layer,
-    applying: Option<Applying>,
+    unapplied: Unapplied,
+    forming: Group,
     in_flight: Option<Group>,
     spare: Vec<u8>,
     phase: Phase,
@@ -100,8 +86,8 @@ impl Storage {
             seed,
             random: SystemRandom::new(),
             ledger,
-            gathered: Layer::new(),
-            applying: None,
+            unapplied: Unapplied::default(),
+            forming: Group::default(),
             in_flight: None,
             spare: Vec::new(),
             phase: Phase::Open,
@@ -112,17 +98,14 @@ impl Storage {
     /// Works until the store is closed, abandoned, or fails.
     pub(super) fn run(&mut self) -> Result<(), StoreFailure> {
         loop {
-            let wants_group = self.in_flight.is_none() && !self.is_behind();
             let Taken { phase, done, commits, asks } =
-                self.inbox.take(wants_group, self.phase, self.patience());
+                self.inbox.take(self.room(), self.phase, self.patience());
             self.phase = phase;
             let was_idle = done.is_none() && commits.is_empty() && asks.is_empty();
             if let Some(done) = done {
-                self.publish(done)?;
+                self.synced(done)?;
             }
-            if !commits.is_empty() {
-                self.begin_group(commits)?;
-            }
+            self.form(commits)?;
             for ask in asks {
                 self.answer(ask)?;
             }
@@ -131,45 +114,43 @@ impl Storage {
                 Phase::Closing if was_idle && self.in_flight.is_none() => return self.finish(),
                 Phase::Open | Phase::Closing => {}
             }
-            let has_applied = self.apply_slice()?;
-            if was_idle && !has_applied && self.in_flight.is_none() && self.needs_flush {
-                self.projection.flush(&self.shared.places.sled)?;
-                self.needs_flush = false;
-            }
+            self.catch_up(was_idle && self.in_flight.is_none())?;
         }
     }
 
     /// How long to wait for messages: not at all while there is work.
     fn patience(&self) -> Duration {
-        let has_work = self.applying.is_some() || !self.gathered.is_empty();
-        let is_ending = self.phase != Phase::Open && self.in_flight.is_none();
-        if has_work || is_ending {
+        if self.unapplied.is_due((self.shared.clock)()) {
             Duration::ZERO
-        } else if self.needs_flush && self.in_flight.is_none() {
+        } else if self.in_flight.is_some() {
+            IDLE
+        } else if self.phase != Phase::Open {
+            Duration::ZERO
+        } else if !self.unapplied.is_empty() {
+            QUIET
+        } else if self.needs_flush {
             IDLE_FLUSH
         } else {
             IDLE
         }
     }
 
-    fn is_behind(&self) -> bool {
-        self.unapplied() > MAX_UNAPPLIED
-    }
-
-    fn unapplied(&self) -> usize {
-        self.gathered.len() + self.applying.as_ref().map_or(0, |applying| applying.left)
-    }
-
     // === groups ===
 
-    /// Forms a group and hands it to the journal thread.
-    fn begin_group(&mut self, commits: Vec<Commit>) -> Result<(), StoreFailure> {
+    /// What the forming group may still take.
+    fn room(&self) -> Room {
+        if self.unapplied.is_too_much() { Room::NONE } else { self.forming.room }
+    }
+
+    /// Lets commits into the forming group, and sends it off if it can go.
+    fn form(&mut self, commits: Vec<Commit>) -> Result<(), StoreFailure> {
+        if commits.is_empty() {
+            return Ok(());
+        }
         let commits = self.refuse_for_space(commits);
-        let mut below = vec![&self.gathered];
-        below.extend(self.applying.as_ref().map(|applying| &applying.layer));
-        let frames = std::mem::take(&mut self.spare);
-        let first_commit = self.ledger.commit + 1;
-        let mut group = Former {
+        let mut below = Vec::from_iter(self.in_flight.as_ref().map(|group| &group.layer));
+        below.extend(self.unapplied.layers());
+        Former {
             shared: &self.shared,
             ledger: &mut self.ledger,
             below: &below,
@@ -177,12 +158,19 @@ impl Storage {
             seed: self.seed,
             random: &self.random,
         }
-        .form(commits, frames)?;
-        let frames = std::mem::take(&mut group.frames);
-        if group.commits.is_empty() {
-            self.spare = frames;
+        .form(commits, &mut self.forming)?;
+        self.send_off()
+    }
+
+    /// Hands the formed group to the journal thread, unless that has one.
+    fn send_off(&mut self) -> Result<(), StoreFailure> {
+        let Some(first_commit) = self.forming.first_commit().filter(|_| self.in_flight.is_none())
+        else {
             return Ok(());
-        }
+        };
+        let next = Group { frames: std::mem::take(&mut self.spare), ..Group::default() };
+        let mut group = std::mem::replace(&mut self.forming, next);
+        let frames = std::mem::take(&mut group.frames);
         let payloads = std::mem::take(&mut group.payloads);
         self.in_flight = Some(group);
         self.jobs
@@ -207,9 +195,10 @@ impl Storage {
         commits
     }
 
-    /// Makes a synced group visible, then answers its callers.
-    fn publish(&mut self, done: SyncDone) -> Result<(), StoreFailure> {
-        let SyncDone { result, mut job, micros } = done;
+    /// Sends the next group off, then makes the synced one visible and answers
+    /// its callers.
+    fn synced(&mut self, done: SyncDone) -> Result<(), StoreFailure> {
+        let SyncDone { result, job, micros } = done;
         let Some(group) = self.in_flight.take() else {
             return Ok(());
         };
@@ -219,6 +208,12 @@ impl Storage {
             }
             StoreFailure::from(error)
         })?;
+        self.send_off()?;
+        self.publish(group, synced, job, micros);
+        Ok(())
+    }
+
+    fn publish(&mut self, group: Group, synced: Synced, mut job: Job, micros: u64) {
         let counters = &self.shared.counters;
         counters.group(group.commits.len() as u64, micros);
         counters.journal_bytes.add(job.frames.len() as u64);
@@ -226,7 +221,6 @@ impl Storage {
             counters.payload_bytes.add(payload.bytes.len() as u64);
             self.shared.keep_payload(payload);
         }
-        self.gather(group.layer);
         let last = group.commits.last().map(|pending| pending.committed);
         let now = Published {
             commit: last.map_or(0, |last| last.commit),
@@ -235,6 +229,7 @@ impl Storage {
             journal: synced.end,
             packs: synced.packs,
         };
+        self.gather(group.layer, &now);
         let entries = now.frontier.size();
         let (commits, answers) = split(group.commits, synced.start, job.frames.len());
         self.shared.publish(commits, now);
@@ -244,67 +239,62 @@ impl Storage {
         self.heads.entries(entries);
         job.frames.clear();
         self.spare = job.frames;
-        Ok(())
     }
 
     /// Puts a group's changes on top of what sled lacks, and in the cache.
-    fn gather(&mut self, layer: Layer) {
-        for (key, slot) in layer {
-            self.shared.records.insert(key.clone(), slot.to_versioned());
-            self.gathered.insert(key, slot);
+    fn gather(&mut self, layer: Layer, now: &Published) {
+        for (key, slot) in &layer {
+            // Index entries are found by scans, and would crowd records out.
+            if slot.value.as_ref().is_some_and(Bytes::is_empty) {
+                self.shared.records.remove(key);
+            } else {
+                self.shared.records.insert(key.clone(), slot.to_versioned());
+            }
         }
-        self.shared.counters.unapplied.set(self.unapplied() as u64);
+        self.unapplied.gather(layer, now.commit, now.time);
+        self.shared.counters.unapplied.set(self.unapplied.len() as u64);
     }
 
     // === sled ===
 
-    /// Applies a slice to sled; answers whether there was anything to apply.
-    fn apply_slice(&mut self) -> Result<bool, StoreFailure> {
-        if self.applying.is_none() && !self.gathered.is_empty() {
-            let layer = std::mem::take(&mut self.gathered);
-            let (left, commit) = (layer.len(), self.shared.now().commit);
-            self.applying = Some(Applying { layer, commit, cursor: None, left });
+    /// Applies a slice if it is time or nothing else is to be done; after that
+    /// lets sled write what it holds back.
+    fn catch_up(&mut self, is_idle: bool) -> Result<(), StoreFailure> {
+        if !self.unapplied.is_empty() && (is_idle || self.unapplied.is_due((self.shared.clock)())) {
+            self.apply_slice()?;
+        } else if is_idle && self.needs_flush {
+            self.projection.flush(&self.shared.places.sled)?;
+            self.needs_flush = false;
         }
-        let Some(applying) = &mut self.applying else {
-            return Ok(false);
-        };
-        let from = match &applying.cursor {
-            Some(cursor) => Bound::Excluded(cursor.clone()),
-            None => Bound::Unbounded,
-        };
-        let mut rest = applying.layer.range((from, Bound::Unbounded));
-        let slice: Vec<_> = rest.by_ref().take(APPLY_SLICE).collect();
-        let last = slice.last().map(|(key, _)| (*key).clone());
-        applying.left = applying.left.saturating_sub(slice.len());
-        let is_complete = rest.next().is_none();
-        let applied = is_complete.then_some(applying.commit);
-        self.projection.apply(slice.into_iter(), applied)?;
+        Ok(())
+    }
+
+    fn apply_slice(&mut self) -> Result<(), StoreFailure> {
+        self.unapplied.apply_slice(&self.projection)?;
         self.needs_flush = true;
-        applying.cursor = last;
-        if is_complete {
-            self.applying = None;
-        }
-        self.shared.counters.unapplied.set(self.unapplied() as u64);
-        Ok(true)
+        self.shared.counters.unapplied.set(self.unapplied.len() as u64);
+        Ok(())
     }
 
     /// Leaves the group in flight without an answer: its callers hear that
-    /// nothing is known of it.
+    /// nothing is known of it. The forming one was never written.
     pub(super) fn give_up(&mut self) {
         self.in_flight = None;
+        for pending in std::mem::take(&mut self.forming).commits {
+            let _ = pending.answer.send(Err(CommitError::Stopped));
+        }
     }
 
     /// Whether everything synced is in sled, as after an orderly end.
     pub(super) fn is_finished(&self) -> bool {
-        self.phase == Phase::Closing
-            && self.in_flight.is_none()
-            && self.applying.is_none()
-            && self.gathered.is_empty()
+        self.phase == Phase::Closing && self.in_flight.is_none() && self.unapplied.is_empty()
     }
 
     /// The orderly end: sled catches up and is flushed.
     fn finish(&mut self) -> Result<(), StoreFailure> {
-        while self.apply_slice()? {}
+        while !self.unapplied.is_empty() {
+            self.apply_slice()?;
+        }
         Ok(self.projection.flush(&self.shared.places.sled)?)
     }
 
@@ -328,14 +318,8 @@ impl Storage {
         Ok(())
     }
 
-    fn layers(&self) -> Vec<&Layer> {
-        let mut layers = vec![&self.gathered];
-        layers.extend(self.applying.as_ref().map(|applying| &applying.layer));
-        layers
-    }
-
     fn read(&self, key: Bytes) -> Result<Option<Versioned>, StoreFailure> {
-        let layers = self.layers();
+        let layers = self.unapplied.layers();
         let view = View { layers: &layers, projection: &self.projection };
         let found = view.get(&key)?;
         self.shared.records.insert(key, found.clone());
@@ -348,7 +332,7 @@ impl Storage {
         direction: Direction,
         limit: usize,
     ) -> Result<Scan, StoreFailure> {
-        let layers = self.layers();
+        let layers = self.unapplied.layers();
         let view = View { layers: &layers, projection: &self.projection };
         let mut found = view.range(range, direction);
         let mut rows = Vec::new();
@@ -360,7 +344,7 @@ impl Storage {
     }
 
     fn state_digest(&self) -> Result<Digest, ProjectionError> {
-        let layers = self.layers();
+        let layers = self.unapplied.layers();
         let view = View { layers: &layers, projection: &self.projection };
         let mut hasher = FieldHasher::new(STATE_TAG);
         for row in view.all() {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use super::super::group::MAX_GROUP;
 use super::make::*;
 use crate::store::conformance::make::*;
 use crate::store::embedded::{EmbeddedStore, FaultPoint};
@@ -71,37 +72,39 @@ async fn what_is_not_synced_is_not_seen() {
 }
 
 #[tokio::test]
-async fn stops_go_before_everything_that_waits() {
+async fn a_stop_is_synced_next_however_many_commits_wait() {
     let place = mk_place();
     let (store, gate) = mk_gated(&place);
     gate.set(true);
     let mut tasks = Vec::new();
-    for n in 0..40 {
-        let (store, lane) = (Arc::clone(&store), CommitLane::Normal);
-        tasks.push(tokio::spawn(async move {
-            commit(&store, Transaction { lane, ..mk_put(&format!("k{n}"), "v") }).await
-        }));
+    for n in 0..1_200 {
+        let store = Arc::clone(&store);
+        tasks
+            .push(tokio::spawn(async move { commit(&store, mk_put(&format!("k{n}"), "v")).await }));
         if n == 0 {
             gate.reached().await;
         }
     }
-    while store.stats().queue_depth < 39 {
+    // One group is being synced, the next is full, the rest waits.
+    while store.stats().queue_depth != 1_199 - MAX_GROUP as u64 {
         tokio::task::yield_now().await;
     }
     let stopper = Arc::clone(&store);
     let stop = tokio::spawn(async move {
         commit(&stopper, Transaction { lane: CommitLane::Exempt, ..mk_put("stop", "v") }).await
     });
-    while store.stats().queue_depth < 40 {
+    // Queued at the first poll, and then let into the full group.
+    tokio::task::yield_now().await;
+    while store.stats().queue_depth != 1_199 - MAX_GROUP as u64 {
         tokio::task::yield_now().await;
     }
     gate.set(false);
-    assert_eq!(stop.await.unwrap(), Ok(2));
+    let mut last = 0;
     for task in tasks {
-        task.await.unwrap().unwrap();
+        last = last.max(task.await.unwrap().unwrap());
     }
-    let stats = store.stats();
-    assert_eq!((stats.commits, stats.groups), (41, 2));
+    assert_eq!(stop.await.unwrap(), Ok(2 + MAX_GROUP as u64));
+    assert_eq!(last, 1_201);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
