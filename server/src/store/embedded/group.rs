@@ -34,11 +34,14 @@ pub(super) struct Ledger {
     pub(super) sequences: HashMap<String, u64>,
 }
 
+/// Where the answer to a transaction goes.
+pub(super) type Answer = oneshot::Sender<Result<Committed, CommitError>>;
+
 /// A commit of a group, until it is synced.
 pub(super) struct Pending {
     pub(super) record: CommitRecord,
     pub(super) committed: Committed,
-    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
+    pub(super) answer: Answer,
     /// Where its frame begins in the group's bytes.
     pub(super) offset: usize,
 }
@@ -87,6 +90,9 @@ pub(super) struct Group {
     pub(super) commits: Vec<Pending>,
     pub(super) frames: Vec<u8>,
     pub(super) payloads: Vec<PayloadDraft>,
+    /// Callers whose transaction did not hold. They hear it when the group is
+    /// visible: before, they would read again what they have read.
+    pub(super) conflicted: Vec<Answer>,
     /// The ledger's tree after the group.
     pub(super) frontier: Frontier,
 }
@@ -97,6 +103,9 @@ impl Group {
         self.commits.first().map(|first| first.committed.commit)
     }
 }
+
+/// What a transaction rests on has changed.
+struct Conflict;
 
 /// Forms groups.
 pub(super) struct Former<'a> {
@@ -110,8 +119,7 @@ pub(super) struct Former<'a> {
 }
 
 impl Former<'_> {
-    /// Judges transactions in order and puts them in a group; answers those
-    /// that do not hold.
+    /// Judges transactions in order and puts them in a group.
     pub(super) fn form(
         &mut self,
         commits: Vec<Commit>,
@@ -123,11 +131,9 @@ impl Former<'_> {
                     group.room.enter(weight);
                     self.number(transaction, answer, group);
                 }
-                Err(refusal) => {
-                    if refusal == CommitError::Conflict {
-                        self.shared.counters.conflicts.add(1);
-                    }
-                    let _ = answer.send(Err(refusal));
+                Err(Conflict) => {
+                    self.shared.counters.conflicts.add(1);
+                    group.conflicted.push(answer);
                 }
             }
         }
@@ -139,7 +145,7 @@ impl Former<'_> {
         &self,
         transaction: &Transaction,
         group: &Group,
-    ) -> Result<Result<(), CommitError>, ProjectionError> {
+    ) -> Result<Result<(), Conflict>, ProjectionError> {
         let mut layers = Vec::with_capacity(self.below.len() + 1);
         layers.push(&group.layer);
         layers.extend_from_slice(self.below);
@@ -152,7 +158,7 @@ impl Former<'_> {
                 }
             };
             if !holds {
-                return Ok(Err(CommitError::Conflict));
+                return Ok(Err(Conflict));
             }
         }
         Ok(Ok(()))
@@ -171,12 +177,7 @@ impl Former<'_> {
     }
 
     /// Gives a transaction its numbers and encodes it.
-    fn number(
-        &mut self,
-        transaction: Transaction,
-        answer: oneshot::Sender<Result<Committed, CommitError>>,
-        group: &mut Group,
-    ) {
+    fn number(&mut self, transaction: Transaction, answer: Answer, group: &mut Group) {
         let Transaction { tenant, principal, request_id, writes, events, payloads, .. } =
             transaction;
         let mut salt = [0; WRITES_SALT_LENGTH];

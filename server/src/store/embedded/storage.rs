@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ring::rand::SystemRandom;
-use tokio::sync::oneshot;
 
-use super::group::{Former, Group, Ledger, Pending, Room};
+use super::group::{Answer, Former, Group, Ledger, Pending, Room};
 use super::heads::HeadSignal;
 use super::inbox::{Ask, Commit, Inbox, Phase, Taken};
 use super::options::StoreFailure;
@@ -164,6 +163,13 @@ impl Storage {
 
     /// Hands the formed group to the journal thread, unless that has one.
     fn send_off(&mut self) -> Result<(), StoreFailure> {
+        if self.forming.commits.is_empty() {
+            let conflicted = std::mem::take(&mut self.forming.conflicted);
+            match &mut self.in_flight {
+                Some(group) => group.conflicted.extend(conflicted),
+                None => refuse(conflicted, &CommitError::Conflict),
+            }
+        }
         let Some(first_commit) = self.forming.first_commit().filter(|_| self.in_flight.is_none())
         else {
             return Ok(());
@@ -236,6 +242,7 @@ impl Storage {
         for (answer, committed) in answers {
             let _ = answer.send(Ok(committed));
         }
+        refuse(group.conflicted, &CommitError::Conflict);
         self.heads.entries(entries);
         job.frames.clear();
         self.spare = job.frames;
@@ -279,10 +286,11 @@ impl Storage {
     /// Leaves the group in flight without an answer: its callers hear that
     /// nothing is known of it. The forming one was never written.
     pub(super) fn give_up(&mut self) {
-        self.in_flight = None;
-        for pending in std::mem::take(&mut self.forming).commits {
-            let _ = pending.answer.send(Err(CommitError::Stopped));
-        }
+        let forming = std::mem::take(&mut self.forming);
+        let conflicted = self.in_flight.take().map(|group| group.conflicted);
+        let unwritten = forming.commits.into_iter().map(|pending| pending.answer);
+        let others = forming.conflicted.into_iter().chain(conflicted.into_iter().flatten());
+        refuse(unwritten.chain(others), &CommitError::Stopped);
     }
 
     /// Whether everything synced is in sled, as after an orderly end.
@@ -355,7 +363,13 @@ impl Storage {
     }
 }
 
-type Answers = Vec<(oneshot::Sender<Result<Committed, CommitError>>, Committed)>;
+fn refuse(callers: impl IntoIterator<Item = Answer>, error: &CommitError) {
+    for caller in callers {
+        let _ = caller.send(Err(error.clone()));
+    }
+}
+
+type Answers = Vec<(Answer, Committed)>;
 
 /// Parts what is published from who is answered.
 fn split(commits: Vec<Pending>, start: Position, total: usize) -> (Vec<PublishedCommit>, Answers) {
