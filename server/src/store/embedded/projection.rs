@@ -166,9 +166,14 @@ impl Projection {
             return Ok(());
         };
         for piece in pieces.rev() {
-            self.db.insert(data_key(&piece.first), piece.bytes)?;
+            self.put_piece(piece)?;
         }
         self.db.insert(separator, first.bytes)?;
+        Ok(())
+    }
+
+    pub(super) fn put_piece(&self, piece: Piece) -> Result<(), ProjectionError> {
+        self.db.insert(data_key(&piece.first), piece.bytes)?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod heads;
 mod make;
 mod model;
 mod payloads;
+mod projection;
 mod recovery;
 mod restore;
 mod space;
