@@ -1,58 +1,88 @@
 //! Random command sequences, with restarts between, against a reference model:
 //! the engine over the real store must answer and end up exactly as the model.
+//!
+//! A failing sequence is made smaller command by command, as long as what is left
+//! names only what there is.
 
+mod command;
 mod reference;
 mod subject;
 
 use proptest::prelude::*;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use tokio::runtime::Runtime;
 
-use reference::{Command, Model, Step};
+use command::Command;
+use reference::{Answer, Model};
 use subject::Subject;
 
-/// The most commands of one sequence.
-const LONGEST: usize = 50;
 const CASES: u32 = 40;
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>())
-        .prop_map(|(kind, which, how, who)| Step { kind, which, how, who });
-    prop::collection::vec(step, 1..LONGEST)
-}
 
 fn cases() -> u32 {
     let set = std::env::var("PROPTEST_CASES").ok();
     set.and_then(|text| text.parse().ok()).unwrap_or(CASES)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+/// The model, and its answer to the last command.
+#[derive(Clone, Debug, Default)]
+struct Reference {
+    model: Model,
+    answer: Answer,
+}
 
-    #[test]
-    fn the_engine_does_what_the_model_does(steps in steps()) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let outcome = runtime.block_on(run(&steps));
-        prop_assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+impl ReferenceStateMachine for Reference {
+    type State = Self;
+    type Transition = Command;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        Just(Self::default()).boxed()
+    }
+
+    fn transitions(state: &Self) -> BoxedStrategy<Command> {
+        command::next(&state.model)
+    }
+
+    fn preconditions(state: &Self, command: &Command) -> bool {
+        command::is_possible(&state.model, command)
+    }
+
+    fn apply(mut state: Self, command: &Command) -> Self {
+        state.answer = state.model.apply(command);
+        state
     }
 }
 
-async fn run(steps: &[Step]) -> Result<(), String> {
-    let mut model = Model::default();
-    let mut subject = Subject::new().await;
-    let mut history = Vec::new();
-    for step in steps {
-        let Some(command) = model.choose(step) else { continue };
-        history.push(format!("{command:?}"));
-        let expected = model.apply(&command);
-        let found = subject.apply(&command, &model).await;
-        subject = if command == Command::Restart { subject.restarted().await } else { subject };
-        let compared = (expected, model.state());
-        let seen = (found, subject.state().await);
-        if compared != seen {
-            return Err(format!(
-                "after\n  {}\nthe model has\n{compared:#?}\nthe engine has\n{seen:#?}",
-                history.join("\n  ")
-            ));
-        }
+/// The engine under test, and what runs it.
+struct Engine {
+    subject: Subject,
+    runtime: Runtime,
+}
+
+impl StateMachineTest for Engine {
+    type SystemUnderTest = Self;
+    type Reference = Reference;
+
+    fn init_test(_: &Reference) -> Self {
+        let runtime = Runtime::new().unwrap();
+        Self { subject: runtime.block_on(Subject::new()), runtime }
     }
-    Ok(())
+
+    fn apply(mut engine: Self, expected: &Reference, command: Command) -> Self {
+        let answer = engine.runtime.block_on(engine.subject.apply(&command, &expected.model));
+        assert_eq!(answer, expected.answer, "the answer to {command:?}");
+        if command == Command::Restart {
+            let Self { subject, runtime } = engine;
+            engine = Self { subject: runtime.block_on(subject.restarted()), runtime };
+        }
+        let state = engine.runtime.block_on(engine.subject.state());
+        assert_eq!(state, expected.model.state(), "after {command:?}");
+        engine
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_engine_does_what_the_model_does(sequential command::lengths() => Engine);
 }

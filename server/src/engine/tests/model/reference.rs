@@ -1,5 +1,6 @@
 //! The reference model: what the commands mean, without store, wire or threads.
 
+use super::command::{Command, Said, Tool};
 use crate::domain::action::ActionState as Action;
 use crate::domain::escalation::EscalationState as Question;
 
@@ -10,56 +11,6 @@ const APPROVAL: i64 = 24 * 3_600;
 const EXPIRE: i64 = 24 * 3_600;
 /// How long a restart takes, in seconds.
 pub(super) const RESTART: i64 = 1;
-/// Spans that reach past a lease, an outcome, a grant, a due time, an expiry.
-const SPANS: [i64; 5] = [30, 61, 301, 1_801, 24 * 3_600 + 1];
-
-/// Raw choices of one step; [`Model::choose`] makes a command of them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
-    pub(super) kind: u8,
-    pub(super) which: u8,
-    pub(super) how: u8,
-    pub(super) who: u8,
-}
-
-/// What is proposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tool {
-    /// Allowed; ten minutes for the outcome.
-    Note,
-    /// Allowed and idempotent; a minute for the outcome.
-    Lookup,
-    /// A person is asked; a minute for the outcome.
-    Refund,
-    /// Denied.
-    TooMuch,
-}
-
-/// What a person says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    Approve,
-    Reject,
-    Modify,
-    Respond,
-}
-
-/// A command about things by their number, in the order of their making.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    StartRun,
-    FinishRun { run: usize },
-    Propose { run: usize, tool: Tool, is_detached: bool, redeem: bool },
-    Claim { question: usize, who: usize },
-    Release { question: usize, who: usize, epoch: u64 },
-    Resolve { question: usize, who: usize, epoch: u64, said: Said, is_stale: bool },
-    Redeem { action: usize, grant: usize, is_tampered: bool },
-    Report { action: usize },
-    Resume { most: usize },
-    Acknowledge { question: usize, epoch: u64 },
-    Pass { seconds: i64 },
-    Restart,
-}
 
 #[derive(Clone, Debug)]
 struct Grant {
@@ -129,66 +80,37 @@ fn ok() -> Answer {
     "ok".to_owned()
 }
 
-// === choosing ===
+// === looking ===
 
 impl Model {
-    /// Makes a command that names existing things; `None` if there are none.
-    pub(super) fn choose(&self, step: &Step) -> Option<Command> {
-        let pick = |count: usize| (count > 0).then(|| usize::from(step.which) % count);
-        // New things are more interesting than old ones.
-        let recent = |count: usize| pick(count.min(4)).map(|back| count - 1 - back);
-        let how = usize::from(step.how);
-        let who = usize::from(step.who) % 2;
-        let mostly = how % 8 != 0;
-        Some(match step.kind % 16 {
-            0 => Command::StartRun,
-            1 if how % 4 == 0 => Command::FinishRun { run: recent(self.runs.len())? },
-            1..=4 => Command::Propose {
-                run: recent(self.runs.len())?,
-                tool: [Tool::Refund, Tool::Lookup, Tool::Note, Tool::Refund, Tool::TooMuch]
-                    [how % 5],
-                is_detached: step.who.is_multiple_of(2),
-                redeem: step.who % 4 == 1,
-            },
-            5 => Command::Claim { question: recent(self.questions.len())?, who },
-            6 if how % 3 == 0 => {
-                let question = recent(self.questions.len())?;
-                Command::Release { question, who, epoch: self.epoch_of(question, mostly) }
-            }
-            6..=8 => {
-                let question = recent(self.questions.len())?;
-                let said =
-                    [Said::Approve, Said::Modify, Said::Reject, Said::Approve, Said::Respond];
-                Command::Resolve {
-                    question,
-                    who,
-                    epoch: self.epoch_of(question, mostly),
-                    said: said[how % 5],
-                    is_stale: how % 11 == 0,
-                }
-            }
-            9 | 10 => {
-                let action = recent(self.actions.len())?;
-                let count = self.actions[action].grants.len();
-                let grant = if mostly { count.checked_sub(1)? } else { pick(count)? };
-                Command::Redeem { action, grant, is_tampered: how % 7 == 0 }
-            }
-            11 => Command::Report { action: recent(self.actions.len())? },
-            12 => Command::Resume { most: how % 3 + 1 },
-            13 => {
-                let question = recent(self.questions.len())?;
-                let held = self.questions[question].resumption.as_ref().map_or(0, |one| one.epoch);
-                Command::Acknowledge { question, epoch: if mostly { held } else { held + 1 } }
-            }
-            14 => Command::Pass { seconds: SPANS[how % SPANS.len()] },
-            _ if how % 2 == 0 => Command::Restart,
-            _ => Command::Pass { seconds: SPANS[how % SPANS.len()] },
-        })
+    /// How many runs there are.
+    pub(super) fn runs(&self) -> usize {
+        self.runs.len()
     }
 
-    fn epoch_of(&self, question: usize, is_right: bool) -> u64 {
-        let live = self.live_claim(question).map_or(0, |(_, epoch)| epoch);
-        if is_right { live } else { live + 1 }
+    /// How many actions there are.
+    pub(super) fn actions(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// How many questions there are.
+    pub(super) fn questions(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// How many grants an action ever had.
+    pub(super) fn grants_of(&self, action: usize) -> usize {
+        self.actions.get(action).map_or(0, |it| it.grants.len())
+    }
+
+    /// The epoch of a question's live claim; 0 without one.
+    pub(super) fn epoch_of(&self, question: usize) -> u64 {
+        self.live_claim(question).map_or(0, |(_, epoch)| epoch)
+    }
+
+    /// The epoch of a question's resumption; 0 without one.
+    pub(super) fn resumption_of(&self, question: usize) -> u64 {
+        self.questions[question].resumption.as_ref().map_or(0, |it| it.epoch)
     }
 
     fn live_claim(&self, question: usize) -> Option<(usize, u64)> {

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::super::world::{self, World, agent, other_reviewer, proposal, resolution, reviewer};
-use super::reference::{Answer, Command, Model, RESTART, Said, State, Tool};
+use super::command::{Command, Said, Tool};
+use super::reference::{Answer, Model, RESTART, State};
 use crate::domain::error::Error;
 use crate::domain::escalation::ResumeMode;
 use crate::domain::ids::{ActionId, EscalationId, GrantId, RunId};
