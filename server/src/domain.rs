@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod arguments;
+pub mod call;
 pub mod checkpoint;
 pub mod digest;
 pub mod error;

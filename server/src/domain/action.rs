@@ -1,16 +1,14 @@
-//! Actions: tool calls that an agent proposes, their digest and their grant.
+//! Actions: tool calls that an agent proposed, and their grant.
 //!
 //! The life of an action is the table in [`ActionState::after`].
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::digest::{Digest, FieldHasher};
+use super::digest::Digest;
 use super::ids::{ActionId, EscalationId, GrantId, PolicyRevisionId, RunId};
 use super::payload::PayloadRef;
 use super::time::{Span, Timestamp};
-
-const ACTION_TAG: &str = "pointsman.action.v1";
 
 /// How long a grant lives from the moment its holder can use it.
 pub const GRANT_LIFETIME: Span = Span::from_secs(5 * 60);
@@ -157,50 +155,6 @@ mod bytes_field {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
         serde_bytes::deserialize::<Vec<u8>, D>(from).map(Bytes::from)
-    }
-}
-
-/// Everything the action digest covers, in its order.
-#[derive(Clone, Copy, Debug)]
-pub struct DigestInput<'a> {
-    /// The tenant.
-    pub tenant: &'a str,
-    /// The agent's principal.
-    pub agent: &'a str,
-    /// Whom the agent acts for.
-    pub on_behalf_of: Option<&'a str>,
-    /// The run.
-    pub run: RunId,
-    /// The tool.
-    pub tool: &'a str,
-    /// The version of the tool's argument schema.
-    pub tool_schema_version: &'a str,
-    /// What the tool acts on.
-    pub target: &'a str,
-    /// The exact argument bytes.
-    pub arguments: &'a [u8],
-    /// The exact bytes of the preconditions.
-    pub preconditions: &'a [u8],
-    /// The policy revision that judged.
-    pub policy_revision: PolicyRevisionId,
-}
-
-impl DigestInput<'_> {
-    /// SHA-256 over the domain tag and the length-prefixed fields.
-    pub fn digest(&self) -> Digest {
-        let mut hasher = FieldHasher::new(ACTION_TAG);
-        hasher
-            .field(self.tenant.as_bytes())
-            .field(self.agent.as_bytes())
-            .optional(self.on_behalf_of.map(str::as_bytes))
-            .field(self.run.as_bytes())
-            .field(self.tool.as_bytes())
-            .field(self.tool_schema_version.as_bytes())
-            .field(self.target.as_bytes())
-            .field(self.arguments)
-            .field(self.preconditions)
-            .field(self.policy_revision.as_bytes());
-        hasher.finish()
     }
 }
 

@@ -107,8 +107,11 @@ pub enum Error {
         role: &'static str,
     },
     /// Nobody resolves what it asked for itself.
-    #[error("a requester cannot resolve its own escalation")]
-    SelfReview,
+    #[error("escalation `{escalation}` was asked by you or for you; somebody else must answer it")]
+    SelfReview {
+        /// The escalation.
+        escalation: String,
+    },
     /// No such resource, or not the caller's to see.
     #[error("there is no {} `{id}`, or it is not yours to see", resource.name())]
     NotFound {
@@ -172,8 +175,12 @@ pub enum Error {
         etag: String,
     },
     /// What was shown or is to run is not what is stored.
-    #[error("the action digest does not match: {what}")]
+    #[error("the digest of action `{action}` does not match: {what}")]
     DigestMismatch {
+        /// The action.
+        action: String,
+        /// The escalation, where a person answers.
+        escalation: Option<String>,
         /// What was compared.
         what: &'static str,
     },

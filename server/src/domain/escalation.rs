@@ -300,7 +300,7 @@ impl Escalation {
     /// Refuses a reviewer who asked, or on whose behalf it was asked.
     pub fn require_other_than(&self, reviewer: &str) -> Result<(), Error> {
         if self.agent == reviewer || self.on_behalf_of.as_deref() == Some(reviewer) {
-            return Err(Error::SelfReview);
+            return Err(Error::SelfReview { escalation: self.id.to_string() });
         }
         Ok(())
     }

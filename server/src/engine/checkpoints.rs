@@ -1,12 +1,48 @@
-//! Reading checkpoints.
+//! Saving checkpoints with what they belong to, and reading them.
 
+use super::operation::Tx;
 use super::views::CheckpointView;
-use super::{Engine, authorize};
+use super::{Engine, authorize, read_error};
+use crate::domain::action::Action;
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::error::{Error, Resource};
+use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::CheckpointId;
 use crate::domain::principal::Principal;
-use crate::store::keys;
+use crate::store::{Direction, keys};
+
+/// Saves the agent's state with an action, behind the newest one of its run.
+pub(super) async fn save(
+    tx: &mut Tx<'_>,
+    action: &Action,
+    content: &CheckpointContent,
+) -> Result<CheckpointId, Error> {
+    let tenant = tx.tenant();
+    let id = CheckpointId::new(tx.next_id());
+    let range = keys::run_checkpoints(tenant, action.run);
+    let store = &tx.engine.0.store;
+    let newest = store.scan(range, Direction::Descending, 1).await.map_err(read_error)?;
+    let parent = newest.rows.first().and_then(|(key, _)| keys::listed_checkpoint(key));
+    let checkpoint = Checkpoint {
+        id,
+        run: action.run,
+        agent: action.agent.clone(),
+        parent,
+        action: action.id,
+        content: tx.payload(content, Some(action.run))?,
+        create_time: tx.now,
+    };
+    tx.put(keys::checkpoint(tenant, id), &checkpoint)?;
+    tx.mark(keys::run_checkpoint(tenant, action.run, id));
+    let subjects = Subjects {
+        run: Some(action.run),
+        action: Some(action.id),
+        checkpoint: Some(id),
+        ..Subjects::default()
+    };
+    tx.event_about(EventKind::CheckpointSaved, subjects, None, &[checkpoint.content]);
+    Ok(id)
+}
 
 impl Engine {
     /// Returns one checkpoint: with its state to the agent of its run, without

@@ -26,6 +26,17 @@ pub(super) fn subjects(escalation: &Escalation) -> Subjects {
     }
 }
 
+/// What an event about an action is about.
+pub(super) fn action_subjects(action: &Action, grant: Option<GrantId>) -> Subjects {
+    Subjects {
+        run: Some(action.run),
+        action: Some(action.id),
+        escalation: action.escalation,
+        grant,
+        ..Subjects::default()
+    }
+}
+
 /// The timer that an open escalation has now.
 pub(super) fn timer(tenant: &str, escalation: &Escalation) -> Timer {
     let is_due_next = !escalation.is_overdue && escalation.due_time < escalation.expire_time;

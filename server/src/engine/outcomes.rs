@@ -91,7 +91,7 @@ async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
     closing::advance(&mut action, event, tx.now)?;
     action.outcome = Some(Outcome { status: report.status, result, report_time: tx.now });
     tx.put(key, &action)?;
-    let subjects = super::propose::action_subjects(&action, action.grant.map(|grant| grant.id));
+    let subjects = closing::action_subjects(&action, action.grant.map(|grant| grant.id));
     let digest = Some(action.digest);
     tx.event_about(EventKind::OutcomeReported, subjects, digest, result.as_slice());
     Ok(())

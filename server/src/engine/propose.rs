@@ -1,31 +1,28 @@
 //! Proposing actions: the policy decides, and one commit holds all of it.
 
-use std::sync::Arc;
+mod check;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::runs::own_running;
-use super::{Engine, authorize, briefing, closing, limits, validate};
+use super::{Engine, authorize, briefing, checkpoints, closing};
 use crate::domain::action::{
-    Action, ActionContent, ActionState, Decision, DecisionEffect, DigestInput, GRANT_LIFETIME,
-    Grant,
+    Action, ActionContent, ActionState, Decision, DecisionEffect, GRANT_LIFETIME, Grant,
 };
-use crate::domain::arguments;
-use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
+use crate::domain::call::{CallFields, ToolCall};
+use crate::domain::checkpoint::CheckpointContent;
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, EscalationState, Question, ResumeMode};
-use crate::domain::event::{EventKind, Subjects};
-use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, WaitId};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{ActionId, EscalationId, GrantId, RunId, WaitId};
 use crate::domain::payload::PayloadRef;
-use crate::domain::policy::{Ask, Facts, Verdict};
+use crate::domain::policy::{Ask, Policy};
 use crate::domain::principal::Principal;
 use crate::domain::run::Run;
-use crate::domain::secrets::refuse_secrets;
-use crate::store::{CommitLane, Direction, keys};
+use crate::store::{CommitLane, keys};
 
 /// Proposes one tool call.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +69,9 @@ pub struct Proposed {
 struct Proposal<'a> {
     command: &'a Propose,
     run: RunId,
-    arguments: Map<String, Value>,
+    /// What is kept of the call; the rule's words are still missing.
+    content: &'a ActionContent,
+    call: ToolCall<'a>,
 }
 
 impl Operation for Proposal<'_> {
@@ -105,9 +104,11 @@ impl Operation for Proposal<'_> {
         let run = own_running(tx, self.run).await?;
         let revision = tx.engine.policy()?;
         let goal = tx.engine.goal_of(&run).await?;
-        let verdict = revision.policy.evaluate(&self.facts(&run, &goal));
-        let digest = self.digest_input(tx.tenant(), &run, revision.id).digest();
-        let content = self.content(&verdict);
+        let facts = self.call.facts(&run, &goal, self.command.confidence);
+        let verdict = revision.policy.evaluate(&facts);
+        let digest = self.call.digest(tx.tenant(), &run, revision.id);
+        let decision_reason = verdict.reason.clone();
+        let content = ActionContent { decision_reason, ..self.content.clone() };
         let action = Action {
             id: ActionId::new(tx.next_id()),
             run: run.id,
@@ -166,58 +167,7 @@ impl Operation for Proposal<'_> {
 }
 
 impl Proposal<'_> {
-    fn facts<'f>(&'f self, run: &'f Run, goal: &'f str) -> Facts<'f> {
-        Facts {
-            tool: &self.command.tool,
-            tool_schema_version: &self.command.tool_schema_version,
-            target: &self.command.target,
-            arguments: &self.arguments,
-            confidence: self.command.confidence,
-            agent: &run.agent,
-            on_behalf_of: run.on_behalf_of.as_deref(),
-            hop_count: run.hop_count,
-            goal,
-        }
-    }
-
-    fn digest_input<'d>(
-        &'d self,
-        tenant: &'d str,
-        run: &'d Run,
-        policy_revision: crate::domain::ids::PolicyRevisionId,
-    ) -> DigestInput<'d> {
-        DigestInput {
-            tenant,
-            agent: &run.agent,
-            on_behalf_of: run.on_behalf_of.as_deref(),
-            run: run.id,
-            tool: &self.command.tool,
-            tool_schema_version: &self.command.tool_schema_version,
-            target: &self.command.target,
-            arguments: &self.command.arguments,
-            preconditions: &self.command.preconditions,
-            policy_revision,
-        }
-    }
-
-    fn content(&self, verdict: &Verdict) -> ActionContent {
-        ActionContent {
-            tool_schema_version: self.command.tool_schema_version.clone(),
-            target: self.command.target.clone(),
-            arguments: self.command.arguments.clone(),
-            preconditions: self.command.preconditions.clone(),
-            reasoning: self.command.reasoning.clone(),
-            tool_call_id: self.command.tool_call_id.clone(),
-            decision_reason: verdict.reason.clone(),
-        }
-    }
-
-    fn allow(
-        &self,
-        tx: &mut Tx<'_>,
-        mut action: Action,
-        policy: &crate::domain::policy::Policy,
-    ) -> Result<Action, Error> {
+    fn allow(&self, tx: &mut Tx<'_>, mut action: Action, policy: &Policy) -> Result<Action, Error> {
         let mut grant = Grant {
             id: GrantId::new(tx.next_id()),
             expire_time: tx.now.plus(GRANT_LIFETIME),
@@ -227,7 +177,7 @@ impl Proposal<'_> {
             outcome_due_time: None,
         };
         action.state = ActionState::Granted;
-        let subjects = action_subjects(&action, Some(grant.id));
+        let subjects = closing::action_subjects(&action, Some(grant.id));
         let digest = Some(action.digest);
         tx.event_about(EventKind::ActionAllowed, subjects.clone(), digest, &[action.content]);
         if self.command.redeem_if_allowed {
@@ -243,7 +193,7 @@ impl Proposal<'_> {
     }
 
     fn deny(&self, tx: &mut Tx<'_>, action: Action) -> Action {
-        let subjects = action_subjects(&action, None);
+        let subjects = closing::action_subjects(&action, None);
         let digest = Some(action.digest);
         tx.event_about(EventKind::ActionDenied, subjects, digest, &[action.content]);
         action
@@ -257,7 +207,10 @@ impl Proposal<'_> {
         ask: &Ask,
         briefing: PayloadRef,
     ) -> Result<(Action, Escalation), Error> {
-        let checkpoint = self.save_checkpoint(tx, &action).await?;
+        let checkpoint = match &self.command.checkpoint {
+            Some(content) => Some(checkpoints::save(tx, &action, content).await?),
+            None => None,
+        };
         let escalation = Escalation {
             id: EscalationId::new(tx.next_id()),
             state: EscalationState::Open,
@@ -294,98 +247,21 @@ impl Proposal<'_> {
         closing::open(tx, &escalation)?;
         Ok((action, escalation))
     }
-
-    async fn save_checkpoint(
-        &self,
-        tx: &mut Tx<'_>,
-        action: &Action,
-    ) -> Result<Option<CheckpointId>, Error> {
-        let Some(content) = &self.command.checkpoint else { return Ok(None) };
-        let tenant = tx.tenant();
-        let id = CheckpointId::new(tx.next_id());
-        let range = keys::run_checkpoints(tenant, action.run);
-        let store = &tx.engine.0.store;
-        let newest =
-            store.scan(range, Direction::Descending, 1).await.map_err(super::read_error)?;
-        let parent = newest.rows.first().and_then(|(key, _)| keys::listed_checkpoint(key));
-        let checkpoint = Checkpoint {
-            id,
-            run: action.run,
-            agent: action.agent.clone(),
-            parent,
-            action: action.id,
-            content: tx.payload(content, Some(action.run))?,
-            create_time: tx.now,
-        };
-        tx.put(keys::checkpoint(tenant, id), &checkpoint)?;
-        tx.mark(keys::run_checkpoint(tenant, action.run, id));
-        let subjects = Subjects {
-            run: Some(action.run),
-            action: Some(action.id),
-            checkpoint: Some(id),
-            ..Subjects::default()
-        };
-        tx.event_about(EventKind::CheckpointSaved, subjects, None, &[checkpoint.content]);
-        Ok(Some(id))
-    }
-}
-
-pub(super) fn action_subjects(action: &Action, grant: Option<GrantId>) -> Subjects {
-    Subjects {
-        run: Some(action.run),
-        action: Some(action.id),
-        escalation: action.escalation,
-        grant,
-        ..Subjects::default()
-    }
 }
 
 impl Propose {
-    /// Checks everything that needs no state.
-    fn check(&self) -> Result<Map<String, Value>, Error> {
-        validate::tool("tool", &self.tool)?;
-        let schema_version = self.tool_schema_version.as_bytes();
-        validate::length("tool_schema_version", schema_version, limits::MAX_SCHEMA_VERSION_BYTES)?;
-        validate::length("target", self.target.as_bytes(), limits::MAX_TARGET_BYTES)?;
-        validate::required("arguments", &self.arguments)?;
-        validate::length("preconditions", &self.preconditions, limits::MAX_PRECONDITIONS_BYTES)?;
-        validate::length("reasoning", self.reasoning.as_bytes(), limits::MAX_REASONING_BYTES)?;
-        validate::confidence(self.confidence)?;
-        let tool_call_id = self.tool_call_id.as_bytes();
-        validate::length("tool_call_id", tool_call_id, limits::MAX_TOOL_CALL_ID_BYTES)?;
-        let parsed = arguments::parse("arguments", &self.arguments)?;
-        refuse_secrets("arguments", &self.arguments)?;
-        refuse_secrets("target", self.target.as_bytes())?;
-        refuse_secrets("preconditions", &self.preconditions)?;
-        refuse_secrets("reasoning", self.reasoning.as_bytes())?;
-        if let Some(checkpoint) = &self.checkpoint {
-            check_checkpoint(checkpoint)?;
+    /// What is kept of the call, before the policy has spoken.
+    fn content(&self) -> ActionContent {
+        ActionContent {
+            tool_schema_version: self.tool_schema_version.clone(),
+            target: self.target.clone(),
+            arguments: self.arguments.clone(),
+            preconditions: self.preconditions.clone(),
+            reasoning: self.reasoning.clone(),
+            tool_call_id: self.tool_call_id.clone(),
+            decision_reason: String::new(),
         }
-        Ok(parsed)
     }
-}
-
-fn check_checkpoint(checkpoint: &CheckpointContent) -> Result<(), Error> {
-    validate::length("checkpoint.state", &checkpoint.state, limits::MAX_STATE_BYTES)?;
-    let schema_version = checkpoint.schema_version.as_bytes();
-    validate::length(
-        "checkpoint.schema_version",
-        schema_version,
-        limits::MAX_SCHEMA_VERSION_BYTES,
-    )?;
-    refuse_secrets("checkpoint.state", &checkpoint.state)?;
-    if checkpoint.credentials.len() > limits::MAX_CREDENTIALS {
-        let problem = format!("more than {} references", limits::MAX_CREDENTIALS);
-        return Err(Error::field("checkpoint.credentials", problem));
-    }
-    for (place, credential) in checkpoint.credentials.iter().enumerate() {
-        let field = |part: &str| format!("checkpoint.credentials[{place}].{part}");
-        let (name, reference) = (credential.name.as_bytes(), credential.reference.as_bytes());
-        validate::length(&field("name"), name, limits::MAX_PRINCIPAL_BYTES)?;
-        validate::length(&field("reference"), reference, limits::MAX_REFERENCE_BYTES)?;
-        refuse_secrets(&field("reference"), reference)?;
-    }
-    Ok(())
 }
 
 impl Engine {
@@ -396,9 +272,12 @@ impl Engine {
         command: Propose,
     ) -> Result<Answer<Proposed>, Error> {
         let by = authorize::agent(caller)?;
-        let arguments = command.check()?;
+        check::form(&command)?;
+        let content = command.content();
+        let call = ToolCall::read("arguments", CallFields::of(&command.tool, &content))?;
+        check::secrets(&command)?;
         let run = command.run.ok_or_else(|| Error::field("run_id", "required"))?;
-        let proposal = Proposal { command: &command, run, arguments };
+        let proposal = Proposal { command: &command, run, content: &content, call };
         self.transact(&by, &command.request_id, &proposal).await
     }
 
@@ -413,19 +292,5 @@ impl Engine {
             return Err(Error::TooManyOpen { scope: "the tenant", limit: limits.open_per_tenant });
         }
         Ok(())
-    }
-
-    /// What a run is to reach. A run's goal never changes, so that it is read
-    /// once and not with every proposal.
-    pub(super) async fn goal_of(&self, run: &Run) -> Result<Arc<str>, Error> {
-        if run.goal.is_none() {
-            return Ok(Arc::from(""));
-        }
-        if let Some(goal) = self.0.goals.get(&run.id) {
-            return Ok(goal);
-        }
-        let goal: Arc<str> = self.text(run.goal.as_ref()).await?.into();
-        self.0.goals.insert(run.id, Arc::clone(&goal));
-        Ok(goal)
     }
 }

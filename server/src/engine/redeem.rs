@@ -5,19 +5,17 @@
 //! the transaction that uses the grant up, so none can change in between.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
 use super::runs::own_running;
 use super::{Engine, actions, authorize, closing, validate};
-use crate::domain::action::{Action, ActionEvent, ActionState, DigestInput, Grant};
-use crate::domain::arguments;
+use crate::domain::action::{Action, ActionEvent, ActionState, Grant};
+use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, GrantId, RunId};
-use crate::domain::policy::Facts;
 use crate::domain::principal::Principal;
 use crate::domain::resumption::Resumption;
 use crate::domain::run::Run;
@@ -58,7 +56,7 @@ pub struct Redeemed {
 
 struct Redemption<'a> {
     command: &'a Redeem,
-    arguments: Map<String, Value>,
+    call: ToolCall<'a>,
 }
 
 impl Operation for Redemption<'_> {
@@ -98,7 +96,7 @@ impl Operation for Redemption<'_> {
         closing::advance(&mut action, ActionEvent::Redeemed, tx.now)?;
         tx.put(key, &action)?;
         tx.mark(closing::outcome_timer(tx.tenant(), action.id, due).key());
-        let subjects = super::propose::action_subjects(&action, Some(grant.id));
+        let subjects = closing::action_subjects(&action, Some(grant.id));
         tx.event_about(EventKind::GrantRedeemed, subjects, Some(action.digest), &[]);
         if let Some(resumption) = resumption {
             closing::finish_resumption(tx, resumption)?;
@@ -142,23 +140,11 @@ impl Redemption<'_> {
     }
 
     fn require_digest(&self, tenant: &str, action: &Action, run: &Run) -> Result<(), Error> {
-        let recomputed = DigestInput {
-            tenant,
-            agent: &run.agent,
-            on_behalf_of: run.on_behalf_of.as_deref(),
-            run: run.id,
-            tool: &self.command.tool,
-            tool_schema_version: &self.command.tool_schema_version,
-            target: &self.command.target,
-            arguments: &self.command.arguments,
-            preconditions: &self.command.preconditions,
-            policy_revision: action.decision.policy_revision,
-        }
-        .digest();
+        let recomputed = self.call.digest(tenant, run, action.decision.policy_revision);
         if recomputed == action.digest || cfg!(feature = "mutant-digest-unchecked") {
             return Ok(());
         }
-        Err(Error::DigestMismatch { what: "what is about to run is not what was permitted" })
+        Err(self.command.mismatch())
     }
 
     /// The resumption behind the grant, which the caller must hold.
@@ -190,23 +176,34 @@ impl Redemption<'_> {
             return Ok(());
         }
         let goal = engine.goal_of(run).await?;
-        let denied = current.policy.denies(&Facts {
-            tool: &self.command.tool,
-            tool_schema_version: &self.command.tool_schema_version,
-            target: &self.command.target,
-            arguments: &self.arguments,
-            confidence: action.confidence,
-            agent: &run.agent,
-            on_behalf_of: run.on_behalf_of.as_deref(),
-            hop_count: run.hop_count,
-            goal: &goal,
-        });
+        let denied = current.policy.denies(&self.call.facts(run, &goal, action.confidence));
         denied.map_or(Ok(()), |verdict| {
             Err(Error::DeniedByPolicy {
                 rule: verdict.rule.unwrap_or_default(),
                 reason: verdict.reason,
             })
         })
+    }
+}
+
+impl Redeem {
+    /// The call that is about to be made.
+    fn fields(&self) -> CallFields<'_> {
+        CallFields {
+            tool: &self.tool,
+            tool_schema_version: &self.tool_schema_version,
+            target: &self.target,
+            arguments: &self.arguments,
+            preconditions: &self.preconditions,
+        }
+    }
+
+    fn mismatch(&self) -> Error {
+        Error::DigestMismatch {
+            action: self.action.to_string(),
+            escalation: None,
+            what: "what is about to run is not what was permitted; propose it as it is",
+        }
     }
 }
 
@@ -222,10 +219,8 @@ impl Engine {
         validate::required("arguments", &command.arguments)?;
         // Bytes that do not parse were never permitted: that is a mismatch, and
         // an attacker learns nothing else.
-        let arguments = arguments::parse("arguments", &command.arguments).map_err(|_| {
-            Error::DigestMismatch { what: "what is about to run is not what was permitted" }
-        })?;
-        let redemption = Redemption { command: &command, arguments };
+        let call = ToolCall::read("arguments", command.fields()).map_err(|_| command.mismatch())?;
+        let redemption = Redemption { command: &command, call };
         self.transact(&by, &command.request_id, &redemption).await
     }
 }

@@ -6,10 +6,9 @@ use uuid::Uuid;
 use super::operation::{Answer, Operation, Tx};
 use super::views::{Depth, EscalationView};
 use super::{Engine, authorize, closing, escalations, limits, validate};
-use crate::domain::action::{
-    Action, ActionContent, ActionEvent, ActionState, DecisionEffect, DigestInput,
-};
+use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState, DecisionEffect};
 use crate::domain::arguments;
+use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{
@@ -17,7 +16,7 @@ use crate::domain::escalation::{
 };
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, EscalationId};
-use crate::domain::policy::Facts;
+use crate::domain::policy::Verdict;
 use crate::domain::principal::Principal;
 use crate::domain::run::Run;
 use crate::domain::secrets::refuse_secrets;
@@ -160,7 +159,11 @@ impl Resolving<'_> {
             return Err(Error::EtagMismatch { escalation, etag });
         }
         if escalation.action_digest != self.0.action_digest {
-            return Err(Error::DigestMismatch { what: "what you were shown is not what is asked" });
+            return Err(Error::DigestMismatch {
+                action: escalation.action.to_string(),
+                escalation: Some(escalation.id.to_string()),
+                what: "what you were shown is not what is asked; read it again",
+            });
         }
         Ok(())
     }
@@ -186,22 +189,10 @@ impl Resolving<'_> {
         if let Some(target) = target {
             target.clone_into(&mut content.target);
         }
-        let verdict = self.judge(tx, &run, proposed, &content).await?;
+        let call = ToolCall::read("modify.arguments", CallFields::of(&proposed.tool, &content))?;
+        let verdict = judge(tx, &run, proposed, &call).await?;
+        let digest = call.digest(tx.tenant(), &run, proposed.decision.policy_revision);
         content.decision_reason = verdict.reason;
-        let policy_revision = proposed.decision.policy_revision;
-        let digest = DigestInput {
-            tenant: tx.tenant(),
-            agent: &run.agent,
-            on_behalf_of: run.on_behalf_of.as_deref(),
-            run: run.id,
-            tool: &proposed.tool,
-            tool_schema_version: &content.tool_schema_version,
-            target: &content.target,
-            arguments: &content.arguments,
-            preconditions: &content.preconditions,
-            policy_revision,
-        }
-        .digest();
         let mut edited = proposed.clone();
         edited.id = ActionId::new(tx.next_id());
         edited.state = ActionState::Granted;
@@ -216,38 +207,9 @@ impl Resolving<'_> {
         edited.update_time = tx.now;
         tx.put(keys::action(tx.tenant(), edited.id), &edited)?;
         tx.mark(keys::run_action(tx.tenant(), edited.run, edited.id));
-        let subjects = super::propose::action_subjects(&edited, edited.grant.map(|grant| grant.id));
+        let subjects = closing::action_subjects(&edited, edited.grant.map(|grant| grant.id));
         tx.event_about(EventKind::ActionModified, subjects, Some(digest), &[edited.content]);
         Ok(edited.id)
-    }
-
-    async fn judge(
-        &self,
-        tx: &Tx<'_>,
-        run: &Run,
-        proposed: &Action,
-        content: &ActionContent,
-    ) -> Result<crate::domain::policy::Verdict, Error> {
-        let parsed = arguments::parse("modify.arguments", &content.arguments)?;
-        let policy_revision = proposed.decision.policy_revision;
-        let revision = tx.engine.policy_of(tx.tenant(), policy_revision).await?;
-        let goal = tx.engine.goal_of(run).await?;
-        let verdict = revision.policy.evaluate(&Facts {
-            tool: &proposed.tool,
-            tool_schema_version: &content.tool_schema_version,
-            target: &content.target,
-            arguments: &parsed,
-            confidence: proposed.confidence,
-            agent: &run.agent,
-            on_behalf_of: run.on_behalf_of.as_deref(),
-            hop_count: run.hop_count,
-            goal: &goal,
-        });
-        if verdict.effect == DecisionEffect::Deny {
-            let rule = verdict.rule.unwrap_or_default();
-            return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });
-        }
-        Ok(verdict)
     }
 
     fn finish(
@@ -292,6 +254,23 @@ impl Resolving<'_> {
         tx.event_about(event, subjects, digest, content.as_slice());
         closing::offer(tx, escalation, may_run)
     }
+}
+
+/// Judges an edited call under the revision that judged the proposal.
+async fn judge(
+    tx: &Tx<'_>,
+    run: &Run,
+    proposed: &Action,
+    call: &ToolCall<'_>,
+) -> Result<Verdict, Error> {
+    let revision = tx.engine.policy_of(tx.tenant(), proposed.decision.policy_revision).await?;
+    let goal = tx.engine.goal_of(run).await?;
+    let verdict = revision.policy.evaluate(&call.facts(run, &goal, proposed.confidence));
+    if verdict.effect == DecisionEffect::Deny {
+        let rule = verdict.rule.unwrap_or_default();
+        return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });
+    }
+    Ok(verdict)
 }
 
 impl Resolve {

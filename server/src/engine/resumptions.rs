@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
-use super::propose::action_subjects;
 use super::views::ResumptionView;
 use super::{Engine, authorize, closing, limits, read_error, validate};
 use crate::domain::action::{Action, ActionState, GRANT_LIFETIME, Grant};
@@ -152,7 +151,7 @@ async fn reissue(tx: &mut Tx<'_>, id: ActionId, epoch: u64) -> Result<usize, Err
     }
     let expire_time = tx.now.plus(GRANT_LIFETIME).min(former.approval_valid_until);
     let grant = Grant { id: GrantId::new(tx.next_id()), expire_time, epoch, ..former };
-    let subjects = action_subjects(&action, Some(former.id));
+    let subjects = closing::action_subjects(&action, Some(former.id));
     tx.event_about(EventKind::GrantRevoked, subjects, Some(action.digest), &[]);
     action.replace_grant(Some(grant));
     action.update_time = tx.now;

@@ -1,5 +1,7 @@
 //! Starting, showing and finishing runs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -178,6 +180,20 @@ impl Engine {
     pub async fn get_run(&self, caller: &Principal, id: RunId) -> Result<RunView, Error> {
         let run = self.run_record(caller, id).await?;
         self.run_view(run).await
+    }
+
+    /// What a run is to reach. A run's goal never changes, so that it is read
+    /// once and not with every proposal.
+    pub(super) async fn goal_of(&self, run: &Run) -> Result<Arc<str>, Error> {
+        if run.goal.is_none() {
+            return Ok(Arc::from(""));
+        }
+        if let Some(goal) = self.0.goals.get(&run.id) {
+            return Ok(goal);
+        }
+        let goal: Arc<str> = self.text(run.goal.as_ref()).await?.into();
+        self.0.goals.insert(run.id, Arc::clone(&goal));
+        Ok(goal)
     }
 
     /// Lists runs, newest first: all of the tenant for reviewers and admins,

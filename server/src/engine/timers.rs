@@ -4,7 +4,6 @@
 use uuid::Uuid;
 
 use super::operation::{Operation, Tx};
-use super::propose::action_subjects;
 use super::{Authorized, Engine, briefing, closing, read_error};
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
@@ -100,7 +99,7 @@ async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
         return Ok(());
     }
     closing::advance(&mut action, ActionEvent::OutcomeOverdue, tx.now)?;
-    let subjects = action_subjects(&action, action.grant.map(|grant| grant.id));
+    let subjects = closing::action_subjects(&action, action.grant.map(|grant| grant.id));
     tx.event_about(EventKind::ExecutionUnknown, subjects, Some(action.digest), &[]);
     let found = tx.get::<Run>(keys::run(tx.tenant(), action.run)).await?;
     let run = found.ok_or_else(|| super::views::missing(Resource::Run, &action.run))?;

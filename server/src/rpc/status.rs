@@ -148,7 +148,9 @@ fn shape(error: &Error) -> Shape {
         E::RoleRequired { role } => {
             new(Code::PermissionDenied, Reason::RoleRequired).with("role", role)
         }
-        E::SelfReview => new(Code::PermissionDenied, Reason::SelfReview),
+        E::SelfReview { escalation } => {
+            new(Code::PermissionDenied, Reason::SelfReview).with("escalation_id", escalation)
+        }
         E::NotFound { resource, id } => {
             new(Code::NotFound, not_found_reason(*resource)).with(id_key(*resource), id)
         }
@@ -178,7 +180,14 @@ fn shape(error: &Error) -> Shape {
         E::EtagMismatch { escalation, etag } => new(Code::Aborted, Reason::EtagMismatch)
             .with("escalation_id", escalation)
             .with("etag", etag),
-        E::DigestMismatch { what } => failed(Reason::DigestMismatch).subject("what", what),
+        E::DigestMismatch { action, escalation, what } => {
+            let mismatch =
+                failed(Reason::DigestMismatch).subject("action_id", action).with("what", what);
+            match escalation {
+                Some(escalation) => mismatch.with("escalation_id", escalation),
+                None => mismatch,
+            }
+        }
         E::GrantRedeemed { grant, at } => {
             failed(Reason::GrantRedeemed).subject("grant_id", grant).with("at", rfc3339(*at))
         }

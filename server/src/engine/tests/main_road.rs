@@ -122,8 +122,13 @@ async fn nobody_resolves_what_was_not_shown() {
     assert!(matches!(refused, Err(Error::EtagMismatch { .. })));
     let mut other = resolution(&escalation, Verb::Approve);
     other.action_digest = crate::domain::digest::sha256(b"another action");
-    let refused = world.engine.resolve(&reviewer(), other).await;
-    assert!(matches!(refused, Err(Error::DigestMismatch { .. })));
+    let Err(Error::DigestMismatch { action, escalation: asked, .. }) =
+        world.engine.resolve(&reviewer(), other).await
+    else {
+        panic!("another digest is resolved")
+    };
+    assert_eq!(action, escalation.action.to_string());
+    assert_eq!(asked, Some(escalation.id.to_string()));
     assert_eq!(world.escalation(escalation.id).await.state, EscalationState::Open);
 }
 
@@ -133,7 +138,8 @@ async fn nobody_resolves_for_themselves() {
     let command = StartRun { on_behalf_of: "alice".to_owned(), ..StartRun::default() };
     let run = world.engine.start_run(&agent(), command).await.unwrap().value.run.id;
     let escalation = world.escalate(run).await;
-    assert_eq!(world.resolve(&escalation, Verb::Approve).await.unwrap_err(), Error::SelfReview);
+    let own = Error::SelfReview { escalation: escalation.id.to_string() };
+    assert_eq!(world.resolve(&escalation, Verb::Approve).await.unwrap_err(), own);
     let by_agent = world.engine.resolve(&agent(), resolution(&escalation, Verb::Approve)).await;
     assert!(matches!(by_agent, Err(Error::RoleRequired { role: "reviewer" })));
     let by_admin = world.engine.resolve(&admin(), resolution(&escalation, Verb::Approve)).await;
@@ -142,10 +148,10 @@ async fn nobody_resolves_for_themselves() {
         world.engine.resolve(&other_reviewer(), resolution(&escalation, Verb::Approve)).await;
     assert!(by_bob.is_ok());
     // Of a closed one they are told that first, too, and not how it ended.
-    assert_eq!(world.resolve(&escalation, Verb::Approve).await.unwrap_err(), Error::SelfReview);
+    assert_eq!(world.resolve(&escalation, Verb::Approve).await.unwrap_err(), own);
     let claim = crate::engine::escalations::ClaimStep::Claim(None);
     let claimed = world.engine.claim(&reviewer(), "", escalation.id, claim).await;
-    assert_eq!(claimed.unwrap_err(), Error::SelfReview);
+    assert_eq!(claimed.unwrap_err(), own);
 }
 
 #[tokio::test]
