@@ -54,6 +54,33 @@ async fn request_ids_belong_to_their_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_list_says_what_time_it_is() {
+    let fixture = Fixture::start(policy::BY_NAME).await;
+    let agent = fixture.agent();
+    let run = agent.start_run(StartRun::default()).await.unwrap();
+    let before = fixture.admin().server_info().await.unwrap().server_time;
+
+    let run_id = run.run_id().to_owned();
+    let runs = fixture.runs().list(v1::ListRunsRequest::default()).await.unwrap();
+    let tokens = v1::ListTokensRequest::default();
+    let tokens = called(fixture.connection(ADMIN).admin_service().list_tokens(tokens).await).done();
+    let actions = v1::ListActionsRequest { run_id, ..Default::default() };
+    let connection = fixture.connection(AGENT);
+    let actions = called(connection.action_service().list_actions(actions).await).done();
+    let queue = v1::ListEscalationsRequest::default();
+    let connection = fixture.connection(ADMIN);
+    let queue = called(connection.escalation_service().list_escalations(queue).await).done();
+
+    let nanos = |time: Option<prost_types::Timestamp>| {
+        let time = time.expect("a time");
+        (time.seconds, time.nanos)
+    };
+    for time in [runs.server_time, tokens.server_time, actions.server_time, queue.server_time] {
+        assert!(nanos(time) >= nanos(before));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_hold_everything_once() {
     let fixture = Fixture::start(policy::BY_NAME).await;
     let agent = fixture.agent();

@@ -144,6 +144,29 @@ fn every_rpc_names_effect_and_errors() {
     none(&findings, "comments of the rpcs");
 }
 
+#[test]
+fn every_list_says_what_time_it_is() {
+    let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let messages = files.file.iter().flat_map(|file| &file.message_type);
+    let lists: Vec<_> = messages
+        .filter(|message| {
+            message.name().starts_with("List") && message.name().ends_with("Response")
+        })
+        .collect();
+    assert!(lists.len() >= 4, "only {} lists found", lists.len());
+    let has_time = |message: &DescriptorProto| {
+        message.field.iter().any(|field| {
+            field.name() == "server_time" && field.type_name() == ".google.protobuf.Timestamp"
+        })
+    };
+    let findings: Vec<_> = lists
+        .iter()
+        .filter(|message| !has_time(message))
+        .map(|message| format!("{} has no `server_time`", message.name()))
+        .collect();
+    none(&findings, "clients' clocks are wrong: a list carries the server's");
+}
+
 /// The words in capitals that stand in a comment's list of errors, outside
 /// parentheses.
 fn reasons_named(comment: &str) -> Vec<String> {

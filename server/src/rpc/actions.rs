@@ -105,6 +105,7 @@ impl ActionService for Actions {
         answer(fits(v1::ListActionsResponse {
             actions: listed.items.into_iter().map(convert::actions::action).collect(),
             next_page_token: listed.next_page_token,
+            server_time: Some(time(self.0.now())),
         })?)
     }
 }

@@ -70,6 +70,7 @@ impl AdminService for Admin {
         answer(fits(v1::ListTokensResponse {
             tokens: listed.items.into_iter().map(token).collect(),
             next_page_token: listed.next_page_token,
+            server_time: Some(time(self.0.engine.now())),
         })?)
     }
 

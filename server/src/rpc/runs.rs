@@ -5,7 +5,7 @@ use pointsman_api::v1::run_service_server::RunService;
 use tonic::{Request, Response, Status};
 
 use super::caller::{Call, open};
-use super::convert::{self, answer, header, page};
+use super::convert::{self, answer, header, page, time};
 use super::limits::fits;
 use crate::engine::Engine;
 use crate::engine::runs::{FinishRun, StartRun};
@@ -56,6 +56,7 @@ impl RunService for Runs {
         answer(fits(v1::ListRunsResponse {
             runs: listed.items.into_iter().map(convert::runs::run).collect(),
             next_page_token: listed.next_page_token,
+            server_time: Some(time(self.0.now())),
         })?)
     }
 
