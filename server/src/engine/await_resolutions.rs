@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::feed::{Offers, resumptions_in};
+use super::feed::{Offers, Topic, resumptions_in};
 use super::resumptions::OpenResumptions;
 use super::views::ResumptionView;
 use super::watch::{HEARTBEAT_DEFAULT, HEARTBEAT_MAX, HEARTBEAT_MIN};
@@ -109,7 +109,7 @@ impl Engine {
         let bounds = HEARTBEAT_MIN..=HEARTBEAT_MAX;
         let silence = validate::span("heartbeat", heartbeat, HEARTBEAT_DEFAULT, bounds)?;
         // Listen first, read second: nothing falls between.
-        let news = self.0.feed.agent(&caller.tenant, &caller.name);
+        let news = self.0.feed.listen(scope.topic(&caller.tenant, &caller.name));
         let mut awaiting = Awaiting {
             engine: self.clone(),
             tenant: caller.tenant.clone(),
@@ -247,7 +247,8 @@ impl Awaiting {
                 // The hints overflowed, or the feed began anew.
                 Err(RecvError::Lagged(_)) => self.fall_behind().await?,
                 Err(RecvError::Closed) => {
-                    self.news = self.engine.0.feed.agent(&self.tenant, &self.agent);
+                    let topic = self.scope.topic(&self.tenant, &self.agent);
+                    self.news = self.engine.0.feed.listen(topic);
                     self.fall_behind().await?;
                 }
             },
@@ -327,6 +328,13 @@ impl Awaiting {
 }
 
 impl Scope {
+    fn topic(&self, tenant: &str, agent: &str) -> Topic {
+        match self {
+            Self::Wait { escalation, .. } => Topic::Wait(*escalation),
+            Self::Run(_) | Self::Agent => Topic::Agent(tenant.to_owned(), agent.to_owned()),
+        }
+    }
+
     fn covers(&self, resumption: &Resumption) -> bool {
         match self {
             Self::Wait { escalation, .. } => resumption.escalation == *escalation,

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, broadcast};
 use super::{Engine, read_error};
 use crate::domain::error::Error;
 use crate::domain::escalation::Escalation;
+use crate::domain::ids::EscalationId;
 use crate::domain::resumption::Resumption;
 use crate::domain::time::Timestamp;
 use crate::store::keys::{self, Timer};
@@ -22,10 +23,21 @@ use crate::store::{CommitRecord, Direction, MAX_SCAN, MAX_TAIL, TailFrom, record
 /// the journal.
 const HINTS_KEPT: usize = 1_024;
 
-/// A tenant and one of its agents.
-type AgentOfTenant = (String, String);
+/// How many topics there are before the ones that nobody listens to any more are
+/// looked for.
+const TOPICS_UNSWEPT: usize = 64;
 
-/// What one commit offers to an agent.
+/// What a listener wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Topic {
+    /// Everything that is offered to an agent of a tenant.
+    Agent(String, String),
+    /// The answer to one question: thousands may be waited for one by one, and
+    /// none is woken for another.
+    Wait(EscalationId),
+}
+
+/// What one commit offers to whoever listens to a topic.
 #[derive(Debug)]
 pub(super) struct Offers {
     /// The commit.
@@ -34,10 +46,18 @@ pub(super) struct Offers {
     pub(super) resumptions: Vec<Resumption>,
 }
 
+/// Who listens to what.
+#[derive(Default)]
+struct Listeners {
+    topics: HashMap<Topic, broadcast::Sender<Arc<Offers>>>,
+    /// From so many topics on, the ones without a listener are forgotten.
+    sweep_at: usize,
+}
+
 /// Who waits for what.
 #[derive(Default)]
 pub(super) struct Feed {
-    agents: Mutex<HashMap<AgentOfTenant, broadcast::Sender<Arc<Offers>>>>,
+    listeners: Mutex<Listeners>,
     /// The last commit that everybody was told of.
     told: AtomicU64,
     /// Rings when a timer has become the next one.
@@ -47,12 +67,16 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Listens to what is offered to an agent.
-    pub(super) fn agent(&self, tenant: &str, agent: &str) -> broadcast::Receiver<Arc<Offers>> {
-        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        agents.retain(|_, sender| sender.receiver_count() > 0);
-        let key = (tenant.to_owned(), agent.to_owned());
-        agents.entry(key).or_insert_with(|| broadcast::channel(HINTS_KEPT).0).subscribe()
+    /// Listens to what is offered.
+    pub(super) fn listen(&self, topic: Topic) -> broadcast::Receiver<Arc<Offers>> {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.forget_unheard();
+        let kept = match topic {
+            Topic::Agent(..) => HINTS_KEPT,
+            Topic::Wait(_) => 1,
+        };
+        let sender = listeners.topics.entry(topic);
+        sender.or_insert_with(|| broadcast::channel(kept).0).subscribe()
     }
 
     /// Notes what the timers wait for. None before they look: a timer that comes
@@ -80,13 +104,34 @@ impl Feed {
         if offers.is_empty() {
             return;
         }
-        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let commit_number = commit.commit;
+        for offer in &offers {
+            let topic = Topic::Wait(offer.escalation);
+            listeners.tell(&topic, commit_number, || vec![offer.clone()]);
+        }
         while let Some(agent) = offers.last().map(|offer| offer.agent.clone()) {
-            let resumptions: Vec<_> = offers.extract_if(.., |it| it.agent == agent).collect();
-            if let Some(sender) = agents.get(&(commit.tenant.clone(), agent)) {
-                // Nobody listens any more: the store keeps it.
-                let _ = sender.send(Arc::new(Offers { commit: commit.commit, resumptions }));
-            }
+            let of_agent: Vec<_> = offers.extract_if(.., |it| it.agent == agent).collect();
+            let topic = Topic::Agent(commit.tenant.clone(), agent);
+            listeners.tell(&topic, commit_number, || of_agent);
+        }
+    }
+}
+
+impl Listeners {
+    fn tell(&self, topic: &Topic, commit: u64, resumptions: impl FnOnce() -> Vec<Resumption>) {
+        if let Some(sender) = self.topics.get(topic) {
+            // Nobody listens any more: the store keeps it.
+            let _ = sender.send(Arc::new(Offers { commit, resumptions: resumptions() }));
+        }
+    }
+
+    /// Forgets topics without listeners, once there are twice as many topics as
+    /// the last time: the cost of a look is spread over what came since.
+    fn forget_unheard(&mut self) {
+        if self.topics.len() >= self.sweep_at {
+            self.topics.retain(|_, sender| sender.receiver_count() > 0);
+            self.sweep_at = (2 * self.topics.len()).max(TOPICS_UNSWEPT);
         }
     }
 }

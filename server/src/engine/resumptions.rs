@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::feed::Topic;
 use super::operation::{Answer, Operation, Tx};
 use super::views::ResumptionView;
 use super::{Engine, authorize, closing, limits, read_error, validate};
@@ -259,7 +260,8 @@ impl Engine {
         let wait = validate::span("wait", command.wait, Span::ZERO, Span::ZERO..=most)?;
         let give_up = self.now().plus(wait);
         let operation = Claiming { command: &command, max_items, lease };
-        let mut news = self.0.feed.agent(by.tenant(), by.name());
+        let topic = Topic::Agent(by.tenant().to_owned(), by.name().to_owned());
+        let mut news = self.0.feed.listen(topic);
         loop {
             // What was offered up to here is read now: one look for all of it.
             news = news.resubscribe();

@@ -10,6 +10,7 @@ use crate::domain::ids::{EscalationId, RunId};
 use crate::domain::run::RunState;
 use crate::domain::time::Span;
 use crate::engine::await_resolutions::{AwaitEvent, Awaiting, Scope};
+use crate::engine::feed::Topic;
 use crate::engine::resumptions::ClaimResumptions;
 use crate::engine::runs::FinishRun;
 
@@ -146,4 +147,43 @@ async fn what_is_kept_is_complete_up_to_the_sequence_of_its_end() {
     }
     let end = waiting.next().await.unwrap();
     assert_eq!(end, Some(AwaitEvent::SnapshotEnd { sequence, count: 3 }));
+}
+
+#[tokio::test]
+async fn a_single_wait_is_woken_for_its_own_answer_alone() {
+    let world = World::new().await;
+    let run = world.run().await;
+    let (mine, other) = (world.escalate(run).await, world.escalate(run).await);
+    let listen = |id| world.engine.0.feed.listen(Topic::Wait(id));
+    let (mut mine_news, mut other_news) = (listen(mine.id), listen(other.id));
+    world.approve(&other).await;
+    let told = other_news.recv().await.unwrap();
+    assert_eq!(told.resumptions.iter().map(|it| it.escalation).collect::<Vec<_>>(), [other.id]);
+    assert!(mine_news.is_empty());
+    world.approve(&mine).await;
+    mine_news.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_waits_get_their_answers() {
+    let world = World::new().await;
+    let run = world.run().await;
+    let asked: Vec<_> = stream::iter(0..900)
+        .map(async |_| world.escalate(run).await)
+        .buffer_unordered(ABREAST)
+        .collect()
+        .await;
+    let mut waits = Vec::new();
+    for escalation in &asked {
+        let scope = Scope::Wait { escalation: escalation.id, wait: escalation.wait };
+        waits.push(world.engine.await_resolutions(&agent(), scope, None).await.unwrap());
+    }
+    let answers = stream::iter(&asked).map(async |it| world.approve(it).await);
+    answers.buffer_unordered(ABREAST).collect::<Vec<_>>().await;
+    for (escalation, mut wait) in asked.iter().zip(waits) {
+        let answer = wait.next().await.unwrap();
+        let Some(AwaitEvent::Resumption(view)) = answer else { panic!("{answer:?}") };
+        assert_eq!(view.escalation.id, escalation.id);
+        assert_eq!(wait.next().await.unwrap(), None);
+    }
 }
