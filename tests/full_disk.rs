@@ -112,7 +112,8 @@ async fn a_server_without_room_to_start_says_so_and_starts_when_there_is() {
     let log = fs::read_to_string(world.place.log()).unwrap();
     assert!(log.contains("no room on the disk of"), "{log}");
     assert!(log.contains("Free some room"), "{log}");
-    assert_eq!(world.journal(), journal);
+    // But for an end that was never answered.
+    assert!(journal.starts_with(&world.journal()));
 
     world.disk.drain();
     world.disk.fill(START_BYTES);

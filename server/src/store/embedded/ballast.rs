@@ -6,7 +6,7 @@
 //! ballast is laid in again as soon as there is room for it.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 
@@ -40,6 +40,8 @@ impl Ballast {
     /// Gives it up if less is free than it holds; answers whether it did.
     pub(super) fn release(&self) -> bool {
         let path = self.path();
+        // Somebody may have been killed while laying it in.
+        let _ = std::fs::remove_file(beside(&path));
         let is_full = (self.free_space)(&self.data)
             .is_ok_and(|space| path.exists() && space.free < self.bytes(space));
         is_full && std::fs::remove_file(&path).is_ok()
@@ -55,13 +57,14 @@ impl Ballast {
             Ok(space) if space.free > self.bytes(space).saturating_mul(ROOM) => self.bytes(space),
             _ => return,
         };
-        let made = File::create(&path)
-            .and_then(|file| Ok(rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes)?));
+        let made = File::create(beside(&path))
+            .and_then(|file| Ok(rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes)?))
+            .and_then(|()| std::fs::rename(beside(&path), &path));
         if let Err(error) = made {
             // Not every file system can; and half a ballast is of no use.
             tracing::warn!(%error, "cannot lay in ballast");
             self.is_possible = false;
-            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(beside(&path));
         }
     }
 
@@ -72,4 +75,9 @@ impl Ballast {
     fn bytes(&self, space: Space) -> u64 {
         self.most_bytes.min(space.total / BALLAST_SHARE)
     }
+}
+
+/// Its name until it has its size: an empty file must not pass for the ballast.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("tmp")
 }
