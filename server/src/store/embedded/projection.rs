@@ -1,6 +1,6 @@
 //! The current state in sled: a cache of what the journal says.
 //!
-//! One tree. `d` and a key: the [bucket](super::bucket) of the records from
+//! One tree. `d` and a key: the [bucket][`super::bucket`] of the records from
 //! that key on. `m` and a name: what the projection says of itself. Only the
 //! storage thread comes here. Changes are applied in order of commit, and after
 //! them how far they reach; every record is written as a whole, so replaying

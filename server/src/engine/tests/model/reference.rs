@@ -441,7 +441,10 @@ impl Model {
                 self.end_question(at, Question::Expired);
             }
         }
-        for at in 0..self.actions.len() {
+        // Timers fire in the order of their times, and later questions stand behind.
+        let mut order: Vec<_> = (0..self.actions.len()).collect();
+        order.sort_by_key(|at| self.actions[*at].outcome_due);
+        for at in order {
             let it = &self.actions[at];
             if it.state != Action::Redeemed || it.outcome_due > self.now {
                 continue;
