@@ -7,6 +7,7 @@
 //! commits over a state that already holds some of them ends in the same state.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -24,6 +25,13 @@ const FORMAT: &[u8] = b"2";
 
 /// How often sled writes and syncs by itself.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// How long to wait for the threads of an earlier sled to let go of its files.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often to wait for them.
+const MAX_PAUSES: u32 = 500;
+/// How sled says that its files are in use; it has no kind of its own for it.
+const IN_USE: &str = "could not acquire lock";
 
 /// What sled, or what is in it, did wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,13 +88,7 @@ impl Projection {
         cache_bytes: u64,
         incarnation: Uuid,
     ) -> Result<(Self, u64), ProjectionError> {
-        let db = sled::Config::new()
-            .path(dir)
-            .mode(sled::Mode::LowSpace)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(Some(FLUSH_EVERY_MS))
-            .open()?;
-        let projection = Self { db };
+        let projection = Self { db: open_when_free(dir, cache_bytes)? };
         let applied = projection.check(incarnation)?;
         Ok((projection, applied))
     }
@@ -240,6 +242,26 @@ impl Projection {
         }
         Ok(())
     }
+}
+
+/// Opens sled, after the threads of an earlier one in this process have ended:
+/// dropping it does not wait for them. Other processes are kept out by the lock
+/// of the data directory.
+fn open_when_free(dir: &Path, cache_bytes: u64) -> Result<sled::Db, sled::Error> {
+    let config = sled::Config::new()
+        .path(dir)
+        .mode(sled::Mode::LowSpace)
+        .cache_capacity(cache_bytes)
+        .flush_every_ms(Some(FLUSH_EVERY_MS));
+    for _ in 0..MAX_PAUSES {
+        match config.open() {
+            Err(sled::Error::Io(error)) if error.to_string().contains(IN_USE) => {
+                std::thread::sleep(PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 fn data_key(key: &[u8]) -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! Buckets in sled against a plain map, and a split that was interrupted.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -112,4 +114,24 @@ fn a_split_that_was_interrupted_is_finished_by_the_next_start() {
         old.into_iter().chain(added).collect::<BTreeMap<_, _>>().into_keys().collect();
     let keys: Vec<_> = projection.all().map(|row| row.unwrap().0).collect();
     assert_eq!(keys, expected);
+}
+
+/// sled's threads may hold its files for a moment after it was dropped.
+#[test]
+fn files_that_are_still_in_use_are_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(mk_projection(dir.path()));
+    let file = std::fs::File::open(dir.path().join("db")).unwrap();
+    file.lock().unwrap();
+    let (sender, opened) = std::sync::mpsc::channel();
+    let path = dir.path().to_owned();
+    let opener = std::thread::spawn(move || {
+        let projection = Projection::open(&path, CACHE_BYTES, Uuid::nil());
+        sender.send(projection.is_ok()).unwrap();
+    });
+    let while_in_use = opened.recv_timeout(Duration::from_millis(50));
+    assert_eq!(while_in_use, Err(RecvTimeoutError::Timeout));
+    drop(file);
+    assert_eq!(opened.recv(), Ok(true));
+    opener.join().unwrap();
 }
