@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod load;
 pub mod policy;
 pub mod poll;
+pub mod postgres;
 pub mod proxy;
 pub mod raw;
 pub mod seed;

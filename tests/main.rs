@@ -21,6 +21,7 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod kills;
+mod postgres;
 mod races;
 mod restore;
 mod road;
