@@ -69,10 +69,9 @@ soak: ## The long forms of the fault and race tests
 	@$(STEP) "40 power cuts"                 $(MAKE) soak-cuts
 	@$(STEP) "10,000 races, 64 redeemers"    $(MAKE) soak-races
 	@$(STEP) "model, 2,000 sequences"        $(MAKE) soak-model
-	@$(STEP) "failovers of Patroni"          $(MAKE) soak-patroni
 	@$(STEP) --summary
 
-.PHONY: soak-kills soak-cuts soak-races soak-model soak-patroni
+.PHONY: soak-kills soak-cuts soak-races soak-model
 soak-kills:
 	$(LONG) kills
 soak-cuts:
@@ -81,9 +80,6 @@ soak-races:
 	$(LONG) races
 soak-model:
 	env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
-soak-patroni:
-	.ci/patroni
-	$(LONG) --ignored patroni
 
 .PHONY: fmt
 fmt: $(BUF) ## Format Rust and protos

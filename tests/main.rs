@@ -21,7 +21,6 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod kills;
-mod patroni;
 mod postgres;
 mod races;
 mod restore;

@@ -5,11 +5,15 @@
 //! that nothing unsafe is ever opened. Every key stands in
 //! `docs/configuration.md`, and a test compares the two.
 
+mod database;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use database::{DatabaseConfig, StoreUrl};
 
 /// The port for everything.
 pub const DEFAULT_PORT: u16 = 7420;
@@ -22,7 +26,11 @@ const ENV_PREFIX: &str = "POINTSMAN_";
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Where journal, payloads and projection are.
+    /// The database that several servers share, `postgres://…`; absent: all data
+    /// are in `data_dir`.
+    pub store: Option<StoreUrl>,
+    /// Where journal, payloads and projection are; with a `store`, this server's
+    /// signing key and signed head.
     pub data_dir: PathBuf,
     /// Where the signed tree head is; absent: beside `data_dir`.
     pub head_file: Option<PathBuf>,
@@ -44,8 +52,10 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// Limits of the wire.
     pub limits: LimitsConfig,
-    /// When to stop taking work because the disk fills.
+    /// When to stop taking work because the disk fills; without a `store`.
     pub disk: DiskConfig,
+    /// How the `store` is used.
+    pub database: DatabaseConfig,
 }
 
 /// Certificates; all absent: no encryption, on loopback only.
@@ -145,6 +155,12 @@ pub enum ConfigError {
     /// A value or the file cannot be read.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(#[from] ::config::ConfigError),
+    /// The address of a store is none of a database.
+    #[error("`store` must begin with `postgres://`; for a folder, set `data_dir` alone")]
+    StoreUrl,
+    /// A command that needs a database was given none.
+    #[error("no database is named: set `store` to `postgres://…`")]
+    NoDatabase,
     /// Listening there would not be safe.
     #[error("`listen` = `{0}` is reachable from outside: set `tls.cert_file` and `tls.key_file`")]
     NotEncrypted(SocketAddr),
@@ -218,6 +234,9 @@ impl Config {
     /// Refuses what is not safe or makes no sense.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_reach()?;
+        if self.store.as_ref().is_some_and(|store| !store.is_database()) {
+            return Err(ConfigError::StoreUrl);
+        }
         for (key, path) in [("head_file", self.head_file()), ("backup_dir", self.backup_dir())] {
             if path.starts_with(&self.data_dir) {
                 return Err(ConfigError::InsideData { key });
@@ -235,6 +254,7 @@ impl Config {
             ("limits.unauthenticated_per_address", self.limits.unauthenticated_per_address),
             ("limits.calls_per_connection", self.limits.calls_per_connection),
             ("limits.streams", self.limits.streams),
+            ("database.connections", self.database.connections),
         ];
         match positive.into_iter().find(|(_, number)| *number == 0) {
             Some((key, _)) => Err(ConfigError::Number { key, want: "at least 1" }),
@@ -294,6 +314,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
+            store: None,
             data_dir: PathBuf::from("pointsman-data"),
             head_file: None,
             backup_dir: None,
@@ -306,6 +327,7 @@ impl Default for Config {
             metrics: MetricsConfig::default(),
             limits: LimitsConfig::default(),
             disk: DiskConfig::default(),
+            database: DatabaseConfig::default(),
         }
     }
 }

@@ -192,6 +192,7 @@ impl Engine {
 fn read_error(error: ReadError) -> Error {
     match error {
         ReadError::Stopped => Error::Stopping { effect: Effect::None },
+        ReadError::Unavailable { message } => Error::StoreUnavailable { cause: message },
         ReadError::Compacted { oldest } => Error::WatchCompacted { oldest },
         ReadError::Damaged { .. } | ReadError::NoPayload { .. } | ReadError::Medium { .. } => {
             Error::DataDamaged { cause: error.to_string() }

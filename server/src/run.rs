@@ -13,6 +13,7 @@ mod numbers;
 mod port;
 mod prepare;
 mod shutdown;
+mod store;
 mod tls;
 mod wire;
 
@@ -26,13 +27,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use error::RunError;
 pub use shutdown::Shutdown;
+pub use store::migrate;
 pub use tls::TlsError;
 
 use crate::config::Config;
 use crate::domain::principal::Role;
 use crate::engine::Background;
-use crate::store::Store as _;
-use crate::store::embedded::EmbeddedStore;
+use crate::store::{Store, StoreFailure};
 use crate::telemetry::health::{Health, Serving};
 use crate::telemetry::trace;
 use listener::Ending;
@@ -53,7 +54,7 @@ pub struct RunningServer {
     address: SocketAddr,
     first_token: Option<String>,
     grace: Duration,
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Store>,
     background: Background,
     health: Health,
     stopping: CancellationToken,
@@ -83,15 +84,11 @@ pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
 /// Starts a server and returns when it answers.
 pub async fn start(config: Config) -> Result<RunningServer, RunError> {
     let settings = prepare::settings(config).await?;
-    let (store, report) = prepare::open_store(prepare::store_options(&settings.config)).await?;
-    prepare::tell(&report);
+    let store = store::open(&settings.config).await?;
     start_on(settings, store).await
 }
 
-async fn start_on(
-    settings: Settings,
-    store: Arc<EmbeddedStore>,
-) -> Result<RunningServer, RunError> {
+async fn start_on(settings: Settings, store: Arc<dyn Store>) -> Result<RunningServer, RunError> {
     let Settings { config, tls, policy } = settings;
     let engine = prepare::build_engine(&config, &store);
     let background = engine.start().await?;
@@ -160,7 +157,7 @@ impl RunningServer {
     }
 
     /// Nothing may be acknowledged any more: says so, and ends within a second.
-    async fn fail(self, failure: crate::store::embedded::StoreFailure) -> RunError {
+    async fn fail(self, failure: StoreFailure) -> RunError {
         tracing::error!(%failure, "the store failed; the server ends");
         self.health.set(Serving::Failed);
         self.stopping.cancel();

@@ -7,37 +7,51 @@
 //! (`conformance`):
 //!
 //! - [`embedded`]: journal, payload packs and a sled projection on one disk;
-//! - a shared one over the PostgreSQL protocol.
+//! - [`postgres`]: a database that speaks the PostgreSQL protocol, shared by any
+//!   number of servers.
 //!
 //! What is *not* promised: two reads of one caller need not see the same
 //! moment. A decision that rests on several keys names all of them in its
 //! transaction.
 
 pub(crate) mod ahead;
+pub(crate) mod caches;
 pub mod damage;
 pub mod embedded;
+mod failure;
 pub(crate) mod files;
 pub mod head;
 pub(crate) mod journal;
 pub mod keys;
 pub mod leaf;
+pub(crate) mod ledger;
 pub mod merkle;
 pub(crate) mod packs;
+pub(crate) mod place;
+pub mod postgres;
 pub mod records;
+pub mod stats;
 
 #[cfg(test)]
 mod conformance;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use self::failure::StoreFailure;
+pub use self::stats::StoreStats;
+
 use crate::domain::digest::Digest;
 use crate::domain::event::Event;
 use crate::domain::payload::{PayloadDraft, PayloadRef};
 use crate::domain::time::Timestamp;
+
+/// Tells the time; injected, so that tests own it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The most bytes a key and its value may have together.
 pub const MAX_RECORD_BYTES: usize = 4 * 1024;
@@ -155,6 +169,28 @@ pub struct Transaction {
     pub events: Vec<Event>,
     /// The payloads that writes and events refer to.
     pub payloads: Vec<PayloadDraft>,
+}
+
+impl Transaction {
+    /// Checks it against the limits of every store; answers its bytes.
+    pub(crate) fn check_limits(&self) -> Result<usize, CommitError> {
+        let within = |what, actual, limit| {
+            if actual > limit {
+                Err(CommitError::TooLarge { what, actual, limit })
+            } else {
+                Ok(actual)
+            }
+        };
+        within("writes", self.writes.len(), MAX_WRITES)?;
+        within("events", self.events.len(), MAX_WRITES)?;
+        let mut bytes = 0;
+        for write in &self.writes {
+            let record = write.key.len() + write.value.as_ref().map_or(0, Bytes::len);
+            bytes += within("bytes in one record", record, MAX_RECORD_BYTES)?;
+        }
+        let payloads = self.payloads.iter().map(|payload| payload.bytes.len()).sum();
+        Ok(bytes + within("bytes of payload", payloads, MAX_PAYLOAD_BYTES)?)
+    }
 }
 
 /// The answer to a commit: it is durable.
@@ -276,9 +312,16 @@ pub enum CommitError {
     /// The commit queue is full: try again later.
     #[error("the commit queue is full")]
     Busy,
-    /// The store stopped; whether this commit is durable is not known.
-    #[error("the store stopped before it answered")]
+    /// The store stopped, or lost its database; whether this commit is durable
+    /// is not known.
+    #[error("the store went away before it answered")]
     Unknown,
+    /// The database cannot be reached, or refuses: it took nothing.
+    #[error("the database is unavailable: {message}")]
+    Unavailable {
+        /// What it said last.
+        message: String,
+    },
     /// The store is stopped: it took nothing.
     #[error("the store is stopped")]
     Stopped,
@@ -307,6 +350,12 @@ pub enum ReadError {
     Compacted {
         /// The oldest sequence (or commit) still there.
         oldest: u64,
+    },
+    /// The database cannot be reached.
+    #[error("the database is unavailable: {message}")]
+    Unavailable {
+        /// What it said last.
+        message: String,
     },
     /// Reading failed in the medium or its driver.
     #[error("reading failed: {message}")]
@@ -362,6 +411,13 @@ pub trait Store: Send + Sync + 'static {
     /// Copies everything durable at some moment of the call into an empty or
     /// absent directory, while commits go on.
     async fn backup(&self, into: &Path) -> Result<BackupReport, ReadError>;
+
+    /// Counters since the store was opened.
+    fn stats(&self) -> StoreStats;
+
+    /// Waits until the store has failed for good. The process should then exit:
+    /// nothing is acknowledged any more, and only a restart recovers.
+    async fn failure(&self) -> StoreFailure;
 
     /// Stops taking commits, answers the ones in hand, and closes the files.
     async fn close(&self);

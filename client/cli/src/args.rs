@@ -16,7 +16,7 @@ use crate::offline::{DoctorArguments, RestoreArguments};
 use crate::output::Format;
 use crate::replay::ReplayArguments;
 use crate::run::RunVerb;
-use crate::serve::ServeArguments;
+use crate::serve::{MigrateArguments, ServeArguments};
 use crate::span::parse_span;
 use crate::token::TokenVerb;
 
@@ -108,6 +108,8 @@ pub(crate) enum Command {
     Backup(BackupArguments),
     /// Make a data directory of a backup
     Restore(RestoreArguments),
+    /// Prepare a database for this version's servers
+    Migrate(MigrateArguments),
     /// Check every byte of a data directory or a backup
     Doctor(DoctorArguments),
     /// Run recorded trajectories through a real server and simulated reviewers

@@ -117,6 +117,7 @@ impl Exit {
             | R::MessageTooLarge
             | R::Overloaded
             | R::Stopping
+            | R::StoreUnavailable
             | R::Internal
             | R::Unimplemented
             | R::BackupFailed

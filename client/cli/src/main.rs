@@ -65,6 +65,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let context = Context::new(arguments.globals);
     match arguments.command {
         Command::Serve(arguments) => serve::serve(arguments).await,
+        Command::Migrate(arguments) => serve::migrate(&context, arguments).await,
         Command::Dev(arguments) => dev::dev(arguments).await,
         Command::Restore(arguments) => offline::restore(&context, arguments).await,
         Command::Doctor(arguments) => offline::doctor(&context, arguments).await,

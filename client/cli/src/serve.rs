@@ -1,13 +1,15 @@
 //! `pointsman serve`: the server itself.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pointsman_server::config::Config;
 use pointsman_server::run::{self, RunError, Shutdown};
 
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::output::node::Node;
 
 /// How to serve. What is not given here comes from the environment, the file,
 /// and the defaults, in this order.
@@ -22,7 +24,11 @@ pub(crate) struct ServeArguments {
     /// Where to listen; beyond loopback only with a certificate
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Where journal, payloads and projection are
+    /// A database that several servers share, instead of a folder; better in the
+    /// environment, where no process list shows its password
+    #[arg(long, value_name = "URL", env = "POINTSMAN_STORE", hide_env_values = true)]
+    store: Option<String>,
+    /// Where journal, payloads and projection are; with --store, this server's key
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The policy to put in force
@@ -34,6 +40,38 @@ pub(crate) struct ServeArguments {
     /// Its private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+}
+
+/// Which database to prepare.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: pointsman migrate --store postgres://db.example/pointsman")]
+pub(crate) struct MigrateArguments {
+    /// The configuration file (TOML); docs/configuration.md lists its keys
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database
+    #[arg(long, value_name = "URL", env = "POINTSMAN_STORE", hide_env_values = true)]
+    store: Option<String>,
+}
+
+/// Makes and changes the tables of a database as this version needs them.
+pub(crate) async fn migrate(
+    context: &Context,
+    arguments: MigrateArguments,
+) -> Result<Exit, Failure> {
+    let flags = Vec::from_iter(arguments.store.map(|store| ("store", store)));
+    let config = load(arguments.config.as_deref(), &flags)?;
+    config.validate().map_err(|error| Failure::usage(error.to_string()))?;
+    let done = run::migrate(&config).await.map_err(|error| failure(&error))?;
+    let node = Node::map([
+        ("from", Node::number(u64::from(done.from))),
+        ("to", Node::number(u64::from(done.to))),
+    ]);
+    context.output.one(&node, || match done.from == done.to {
+        true => format!("the tables are at step {} already", done.to),
+        false => format!("the tables went from step {} to step {}", done.from, done.to),
+    });
+    Ok(Exit::Ok)
 }
 
 /// Serves until it is asked to stop.
@@ -70,6 +108,7 @@ impl ServeArguments {
         let path = |key, path: Option<PathBuf>| path.map(|path| (key, path.display().to_string()));
         let flags: Vec<_> = [
             self.listen.map(|listen| ("listen", listen.to_string())),
+            self.store.map(|store| ("store", store)),
             path("data_dir", self.data_dir),
             path("policy_file", self.policy),
             path("tls.cert_file", self.tls_cert),
@@ -78,8 +117,11 @@ impl ServeArguments {
         .into_iter()
         .flatten()
         .collect();
-        let environment = |name: &str| std::env::var(name).ok();
-        Config::load(self.config.as_deref(), environment, &flags)
-            .map_err(|error| Failure::usage(error.to_string()))
+        load(self.config.as_deref(), &flags)
     }
+}
+
+fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
+    Config::load(file, environment, flags).map_err(|error| Failure::usage(error.to_string()))
 }

@@ -295,6 +295,12 @@ pub enum Error {
         /// What the call has done.
         effect: Effect,
     },
+    /// The server cannot reach its database. Nothing was done.
+    #[error("the server cannot reach its database")]
+    StoreUnavailable {
+        /// For the log only.
+        cause: String,
+    },
     /// Stored data is damaged.
     #[error("stored data is damaged; tell the operator")]
     DataDamaged {

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, broadcast};
 
-use super::{Engine, read_error};
+use super::{DEFAULT_TENANT, Engine, read_error};
 use crate::domain::error::Error;
 use crate::domain::escalation::Escalation;
 use crate::domain::ids::EscalationId;
+use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
 use crate::domain::time::Timestamp;
 use crate::store::keys::{self, Timer};
@@ -192,10 +193,27 @@ impl Engine {
             }
             for commit in &commits {
                 self.hear(commit)?;
+                self.heed(commit).await?;
                 *from = commit.commit;
                 self.0.feed.told.store(commit.commit, Ordering::Release);
             }
         }
+    }
+
+    /// What another server has put in force or revoked counts here too.
+    async fn heed(&self, commit: &CommitRecord) -> Result<(), Error> {
+        let policy = keys::policy_current(&commit.tenant);
+        for write in &commit.writes {
+            if let Some(value) = &write.value
+                && keys::is_token(&commit.tenant, &write.key)
+            {
+                let token: Token = records::decode(value).map_err(read_error)?;
+                self.0.tokens.forget(&token.secret_digest);
+            } else if write.key == policy && commit.tenant == DEFAULT_TENANT {
+                self.restore_policy().await?;
+            }
+        }
+        Ok(())
     }
 
     fn hear(&self, commit: &CommitRecord) -> Result<(), Error> {

@@ -106,10 +106,16 @@ impl<'a> Tx<'a> {
 
     /// Reads a record; the commit fails if it has changed by then.
     pub(super) async fn get<R: Record>(&mut self, key: Bytes) -> Result<Option<R>, Error> {
+        let found = self.look(key).await?;
+        found.map(|found| records::decode(&found.value).map_err(read_error)).transpose()
+    }
+
+    /// Reads a key as it is stored; the commit fails if it has changed by then.
+    pub(super) async fn look(&mut self, key: Bytes) -> Result<Option<Versioned>, Error> {
         let found = self.engine.0.store.read(&key).await.map_err(read_error)?;
         let version = found.as_ref().map(|Versioned { version, .. }| *version);
         self.transaction.expectations.push(Expectation::Key { key, version });
-        found.map(|found| records::decode(&found.value).map_err(read_error)).transpose()
+        Ok(found)
     }
 
     /// Writes a record.
@@ -345,6 +351,7 @@ pub(super) fn commit_error(error: &CommitError) -> Error {
         CommitError::DiskFull { free_bytes, .. } => Error::DiskFull { free_bytes: *free_bytes },
         CommitError::Unknown => Error::Stopping { effect: Effect::Unknown },
         CommitError::Stopped => Error::Stopping { effect: Effect::None },
+        CommitError::Unavailable { message } => Error::StoreUnavailable { cause: message.clone() },
     }
 }
 

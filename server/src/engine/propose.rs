@@ -102,7 +102,7 @@ impl Operation for Proposal<'_> {
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own_running(tx, self.run).await?;
-        let revision = tx.engine.policy()?;
+        let revision = tx.policy().await?;
         let goal = tx.engine.goal_of(&run).await?;
         let facts = self.call.facts(&run, &goal, self.command.confidence);
         let verdict = revision.policy.evaluate(&facts);

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
+use super::policies::Revision;
 use super::runs::own_running;
 use super::{Engine, actions, authorize, closing, validate};
 use crate::domain::action::{Action, ActionEvent, ActionState, Grant};
@@ -86,9 +87,10 @@ impl Operation for Redemption<'_> {
         let run = own_running(tx, self.command.run).await?;
         self.require_digest(tx.tenant(), &action, &run)?;
         let resumption = self.held_resumption(tx, &action, &grant).await?;
-        self.require_not_denied(tx.engine, &action, &run).await?;
+        let current = tx.policy().await?;
+        self.require_not_denied(tx.engine, &current, &action, &run).await?;
 
-        let timeout = tx.engine.policy()?.policy.tool(&action.tool).outcome_timeout;
+        let timeout = current.policy.tool(&action.tool).outcome_timeout;
         let due = tx.now.plus(timeout);
         grant.redeem_time = Some(tx.now);
         grant.outcome_due_time = Some(due);
@@ -168,10 +170,10 @@ impl Redemption<'_> {
     async fn require_not_denied(
         &self,
         engine: &Engine,
+        current: &Revision,
         action: &Action,
         run: &Run,
     ) -> Result<(), Error> {
-        let current = engine.policy()?;
         if current.id == action.decision.policy_revision {
             return Ok(());
         }

@@ -103,7 +103,7 @@ async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
     tx.event_about(EventKind::ExecutionUnknown, subjects, Some(action.digest), &[]);
     let found = tx.get::<Run>(keys::run(tx.tenant(), action.run)).await?;
     let run = found.ok_or_else(|| super::views::missing(Resource::Run, &action.run))?;
-    let policy = tx.engine.policy()?;
+    let policy = tx.policy().await?;
     if run.state == RunState::Running {
         let mut question = ask_again(tx, &action, &run, &policy.policy).await?;
         action.escalation = Some(question.id);

@@ -25,6 +25,7 @@ const RETRY_TOO_MANY_OPEN: Span = Span::from_secs(30);
 const RETRY_TOO_MANY_WATCHES: Span = Span::from_secs(5);
 /// When to try again once the disk was full: an operator has to act.
 const RETRY_DISK_FULL: Span = Span::from_secs(60);
+const RETRY_STORE_UNAVAILABLE: Span = Span::from_secs(1);
 
 /// What a status consists of, before it is encoded.
 pub(super) struct Shape {
@@ -229,6 +230,9 @@ fn shape(error: &Error) -> Shape {
             new(Code::Unavailable, Reason::Overloaded).retry(*retry_after)
         }
         E::Stopping { effect: _ } => new(Code::Unavailable, Reason::Stopping),
+        E::StoreUnavailable { cause: _ } => {
+            new(Code::Unavailable, Reason::StoreUnavailable).retry(RETRY_STORE_UNAVAILABLE)
+        }
         E::DataDamaged { cause: _ } => new(Code::DataLoss, Reason::DataDamaged),
         E::Internal { cause: _ } => new(Code::Internal, Reason::Internal),
     }
@@ -239,6 +243,7 @@ fn log_cause(error: &Error) {
     match error {
         Error::Internal { cause } => tracing::error!(cause, "a call met an internal fault"),
         Error::DataDamaged { cause } => tracing::error!(cause, "a call met damaged data"),
+        Error::StoreUnavailable { cause } => tracing::warn!(cause, "a call met no database"),
         _ => {}
     }
 }

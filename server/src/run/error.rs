@@ -8,8 +8,8 @@ use super::tls::TlsError;
 use crate::config::ConfigError;
 use crate::domain::error::Error;
 use crate::engine::policies::ActivateError;
+use crate::store::StoreFailure;
 use crate::store::damage::OpenError;
-use crate::store::embedded::StoreFailure;
 use crate::telemetry::trace::TelemetryError;
 
 /// The exit code of everything that has no other.

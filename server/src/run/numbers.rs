@@ -14,7 +14,8 @@ use crate::domain::event::EventKind;
 use crate::engine::Engine;
 use crate::engine::stats::{LATENCY_BUCKETS, LatencySnapshot};
 use crate::rpc::limits::Gauge;
-use crate::store::embedded::{EmbeddedStore, STATS_GROUP_BUCKETS, StoreStats};
+use crate::store::Store;
+use crate::store::stats::{STATS_GROUP_BUCKETS, StoreStats};
 
 const MICROS_PER_SECOND: f64 = 1_000_000.0;
 
@@ -27,7 +28,7 @@ pub(super) struct Numbers {
     /// Counts escalations and events.
     pub(super) engine: Engine,
     /// Counts commits.
-    pub(super) store: Arc<EmbeddedStore>,
+    pub(super) store: Arc<dyn Store>,
     /// Counts connections.
     pub(super) connections: Arc<Gauge>,
     /// Counts streams.
@@ -98,7 +99,7 @@ fn store(page: &mut Page<'_>, stats: &StoreStats) -> fmt::Result {
         ("commit_conflicts", "Transactions that had to try again", stats.conflicts),
         ("disk_refusals", "Transactions refused for want of space", stats.disk_refusals),
         ("cache_hits", "Reads answered from memory", stats.cache_hits),
-        ("cache_misses", "Reads that went to the storage thread", stats.cache_misses),
+        ("cache_misses", "Reads that were not", stats.cache_misses),
         ("journal_bytes", "Bytes of frames appended", stats.journal_bytes),
         ("payload_bytes", "Bytes of payloads taken", stats.payload_bytes),
         ("tree_heads", "Signed tree heads written", stats.heads),
@@ -108,11 +109,11 @@ fn store(page: &mut Page<'_>, stats: &StoreStats) -> fmt::Result {
     }
     page.gauge("commit_queue", "Commits that wait now", &[(&[], stats.queue_depth)])?;
     page.gauge("unapplied", "Records synced but not yet applied", &[(&[], stats.unapplied)])?;
-    page.seconds_total("sync", "Time spent writing and syncing", stats.sync_micros)?;
-    page.seconds("sync_max", "The longest write and sync", stats.sync_micros_max as f64)?;
+    page.seconds_total("sync", "Time spent making groups durable", stats.sync_micros)?;
+    page.seconds("sync_max", "The longest of them", stats.sync_micros_max as f64)?;
     let bounds = STATS_GROUP_BUCKETS.iter().map(|bound| *bound as f64).chain([f64::MAX]);
     let buckets: Vec<_> = bounds.zip(stats.group_sizes).collect();
-    let help = "Commits synced together";
+    let help = "Commits made durable together";
     page.histogram("group_size", help, None, stats.commits as f64, &buckets)
 }
 

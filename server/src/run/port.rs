@@ -21,7 +21,7 @@ use crate::rpc::limits::Gauge;
 use crate::rpc::methods::Methods;
 use crate::rpc::strangers::Strangers;
 use crate::rpc::streams::Streams;
-use crate::store::embedded::EmbeddedStore;
+use crate::store::Store;
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;
 
@@ -29,7 +29,7 @@ use crate::telemetry::metrics::Metrics;
 pub(super) fn compose(
     config: &Config,
     engine: &Engine,
-    store: &Arc<EmbeddedStore>,
+    store: &Arc<dyn Store>,
     tls: Option<Arc<Certificates>>,
     health: &Health,
     stopping: &CancellationToken,

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock, SystemIds};
 use crate::engine::limits::Limits;
 use crate::engine::{Engine, Parts};
-use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenReport, Watermarks};
+use crate::store::Store;
 
 /// The policy of a store that has none: whatever is proposed, a person is asked.
 const FIRST_POLICY: &str = "version: 1\nrules: []\n";
@@ -36,51 +36,10 @@ pub(super) async fn settings(config: Config) -> Result<Settings, RunError> {
     Ok(Settings { config, tls, policy })
 }
 
-pub(super) fn store_options(config: &Config) -> EmbeddedOptions {
-    let clock = SystemClock;
-    let mut options = EmbeddedOptions::new(&config.data_dir, Arc::new(move || clock.now()));
-    options.head_file = Some(config.head_file());
-    options.watermarks = Watermarks {
-        intake_bytes: config.disk.intake_bytes,
-        intake_percent: config.disk.intake_percent,
-        normal_bytes: config.disk.normal_bytes,
-    };
-    options
-}
-
-/// Opens the store on a thread that may block: a large journal takes seconds.
-pub(super) async fn open_store(
-    options: EmbeddedOptions,
-) -> Result<(Arc<EmbeddedStore>, OpenReport), RunError> {
-    let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(options)).await;
-    let (store, report) = opened.map_err(|error| RunError::Internal(error.to_string()))??;
-    Ok((Arc::new(store), report))
-}
-
-pub(super) fn tell(report: &OpenReport) {
-    tracing::info!(
-        commit = report.commit,
-        entries = report.entries,
-        replayed = report.replayed,
-        "the store is open"
-    );
-    if let Some(aside) = &report.quarantined {
-        let reason = report.quarantine_reason.as_deref().unwrap_or_default();
-        tracing::warn!(aside = %aside.display(), reason, "the projection was rebuilt");
-    }
-    if report.cut_commits > 0 || report.cut_bytes > 0 {
-        let (commits, bytes) = (report.cut_commits, report.cut_bytes);
-        tracing::warn!(commits, bytes, "an unfinished end of the journal was cut");
-    }
-    if report.ballast_released {
-        tracing::warn!("the disk is full; the ballast was given up to start");
-    }
-}
-
-pub(super) fn build_engine(config: &Config, store: &Arc<EmbeddedStore>) -> Engine {
+pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Engine::new(Parts {
-        store: Arc::clone(store) as Arc<dyn crate::store::Store>,
+        store: Arc::clone(store),
         ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
         clock,
         limits: Limits {

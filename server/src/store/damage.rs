@@ -157,6 +157,12 @@ pub enum OpenError {
         /// What the system said.
         message: String,
     },
+    /// The database cannot be reached, or cannot be used.
+    #[error("the database: {message}")]
+    Database {
+        /// What it said, or what is wrong with it.
+        message: String,
+    },
     /// A part of the store could not be started.
     #[error("cannot start {what}: {message}")]
     Start {

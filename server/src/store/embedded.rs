@@ -24,7 +24,6 @@ mod recovery;
 mod restore;
 mod shared;
 mod space;
-mod stats;
 mod storage;
 mod syncer;
 mod tail;
@@ -39,19 +38,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-pub use self::options::{Clock, EmbeddedOptions, FaultPoint, Faults, OpenReport, StoreFailure};
+pub use self::options::{EmbeddedOptions, FaultPoint, Faults, OpenReport};
 pub use self::restore::{RestoreReport, restore};
 pub use self::space::{FreeSpace, Space, Watermarks};
-pub use self::stats::{STATS_GROUP_BUCKETS, StoreStats};
 pub use self::verify::{VerifyReport, verify};
 
 use self::inbox::{Ask, Commit, Inbox};
 use self::shared::Shared;
 use super::damage::OpenError;
 use super::{
-    BackupReport, CommitError, CommitRecord, Committed, Direction, KeyRange, MAX_PAYLOAD_BYTES,
-    MAX_RECORD_BYTES, MAX_WRITES, ReadError, Scan, SignedTreeHead, Store, StoreInfo, TailFrom,
-    Transaction, Versioned,
+    BackupReport, CommitError, CommitRecord, Committed, Direction, KeyRange, ReadError, Scan,
+    SignedTreeHead, Store, StoreFailure, StoreInfo, StoreStats, TailFrom, Transaction, Versioned,
 };
 use crate::domain::digest::Digest;
 use crate::domain::payload::PayloadRef;
@@ -77,19 +74,6 @@ impl EmbeddedStore {
         let (shared, inbox, threads, report) = lifecycle::start(options)?;
         let waiting_reads = Semaphore::new(MAX_WAITING_READS);
         Ok((Self { shared, inbox, waiting_reads, threads }, report))
-    }
-
-    /// Waits until the store has failed for good. The process should then exit:
-    /// nothing is acknowledged any more, and only a restart recovers.
-    pub async fn failure(&self) -> StoreFailure {
-        let mut failure = self.shared.failure.subscribe();
-        let failed = failure.wait_for(Option::is_some).await;
-        failed.ok().and_then(|failed| failed.clone()).unwrap_or(StoreFailure::Closed)
-    }
-
-    /// Counters since the store was opened.
-    pub fn stats(&self) -> StoreStats {
-        self.shared.stats(self.inbox.depth())
     }
 
     /// Sends a question to the storage thread and waits for the answer.
@@ -133,7 +117,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
-        let weight = check_limits(&transaction)?;
+        let weight = transaction.check_limits()?;
         let (answer, receiver) = oneshot::channel();
         self.inbox.commit(Commit { transaction, weight, answer })?;
         // The storage thread answers, or it died with the commit in hand.
@@ -183,28 +167,22 @@ impl Store for EmbeddedStore {
         copy.await.unwrap_or(Err(ReadError::Stopped))
     }
 
+    fn stats(&self) -> StoreStats {
+        self.shared.stats(self.inbox.depth())
+    }
+
+    async fn failure(&self) -> StoreFailure {
+        let mut failure = self.shared.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        failed.ok().and_then(|failed| failed.clone()).unwrap_or(StoreFailure::Closed)
+    }
+
     async fn close(&self) {
         let (sender, receiver) = oneshot::channel();
         self.inbox.close(sender);
         // An error means that the storage thread is gone, which is as closed.
         let _ = receiver.await;
     }
-}
-
-/// Checks a transaction against the limits of the store; answers its bytes.
-fn check_limits(transaction: &Transaction) -> Result<usize, CommitError> {
-    let within = |what, actual, limit| {
-        if actual > limit { Err(CommitError::TooLarge { what, actual, limit }) } else { Ok(actual) }
-    };
-    within("writes", transaction.writes.len(), MAX_WRITES)?;
-    within("events", transaction.events.len(), MAX_WRITES)?;
-    let mut bytes = 0;
-    for write in &transaction.writes {
-        let record = write.key.len() + write.value.as_ref().map_or(0, Bytes::len);
-        bytes += within("bytes in one record", record, MAX_RECORD_BYTES)?;
-    }
-    let payloads = transaction.payloads.iter().map(|payload| payload.bytes.len()).sum();
-    Ok(bytes + within("bytes of payload", payloads, MAX_PAYLOAD_BYTES)?)
 }
 
 fn payload_error(reference: PayloadRef, error: &PayloadError) -> ReadError {

@@ -32,6 +32,19 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// The tree of `size` leaves with these peaks, one after the other as
+    /// [`Frontier::peaks`] wrote them; `None` if there are not as many as `size`
+    /// has bits.
+    pub fn from_peaks(size: u64, peaks: &[u8]) -> Option<Self> {
+        let peaks = peaks.chunks(32).map(Digest::from_slice).collect::<Option<Vec<_>>>()?;
+        (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
+    }
+
+    /// The roots of the perfect subtrees, largest first.
+    pub fn peaks(&self) -> Vec<u8> {
+        self.peaks.iter().flat_map(|peak| *peak.as_bytes()).collect()
+    }
+
     /// How many leaves the tree has.
     pub fn size(&self) -> u64 {
         self.size

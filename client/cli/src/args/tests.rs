@@ -55,6 +55,8 @@ fn scripts_are_understood() {
         "pointsman gate --tool deploy -- ./deploy.sh --all -o x",
         "pointsman token create a --role agent,admin --ttl 30d",
         "pointsman serve --data-dir d --policy p.yaml",
+        "pointsman serve --store postgres://h1,h2/p?target_session_attrs=read-write",
+        "pointsman migrate --store postgres://h/p",
         "pointsman doctor d",
         "pointsman restore backup d",
         "pointsman dev --port 0 --no-demo",

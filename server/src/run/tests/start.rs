@@ -107,12 +107,12 @@ async fn a_failed_store_acknowledges_nothing_and_ends_the_server() {
     let settings = prepare::settings(config(&dir)).await.unwrap();
     let is_broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&is_broken);
-    let mut options = prepare::store_options(&settings.config);
+    let mut options = store::embedded_options(&settings.config);
     options.faults = Some(Arc::new(move |_| match breaks.load(Ordering::Relaxed) {
         true => Err(std::io::Error::other("the disk is gone")),
         false => Ok(()),
     }));
-    let (store, _) = prepare::open_store(options).await.unwrap();
+    let (store, _) = store::open_embedded(options).await.unwrap();
     let running = start_on(settings, store).await.unwrap();
     let health = running.health.clone();
     let server = Server { running, dir };

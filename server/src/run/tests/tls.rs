@@ -82,8 +82,8 @@ async fn server_of(made: &Made, look_every: Duration) -> Server {
     let mut settings = prepare::settings(config).await.unwrap();
     let certificates = settings.tls.as_mut().and_then(Arc::get_mut).unwrap();
     certificates.look_every = look_every;
-    let options = prepare::store_options(&settings.config);
-    let (store, _) = prepare::open_store(options).await.unwrap();
+    let options = store::embedded_options(&settings.config);
+    let (store, _) = store::open_embedded(options).await.unwrap();
     Server { running: start_on(settings, store).await.unwrap(), dir }
 }
 

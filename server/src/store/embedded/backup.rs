@@ -9,9 +9,10 @@ use std::io;
 use std::path::Path;
 
 use super::copy;
-use super::identity::{PUBLIC_KEY_FILE, STORE_FILE};
+use super::identity::STORE_FILE;
 use super::shared::{Published, Shared};
 use crate::store::damage::OpenError;
+use crate::store::place::PUBLIC_KEY_FILE;
 use crate::store::{BackupReport, ReadError, files, head};
 
 /// Writes a backup into an empty or absent directory.

@@ -4,7 +4,6 @@
 //! group applied. One that does not hold is dropped and answered; the others
 //! go on.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -16,23 +15,12 @@ use super::projection::ProjectionError;
 use super::shared::Shared;
 use super::view::{Layer, Slot, View};
 use crate::domain::payload::PayloadDraft;
-use crate::domain::time::Timestamp;
-use crate::store::journal::frame::Frame;
 use crate::store::leaf::WRITES_SALT_LENGTH;
+use crate::store::ledger::Ledger;
 use crate::store::merkle::Frontier;
 use crate::store::{
     CommitError, CommitRecord, Committed, Direction, Expectation, KeyRange, Transaction, Version,
 };
-
-/// The numbers that the next commit takes; ahead of what is durable by the
-/// group that is being synced.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ledger {
-    pub(super) commit: u64,
-    pub(super) time: Timestamp,
-    pub(super) frontier: Frontier,
-    pub(super) sequences: HashMap<String, u64>,
-}
 
 /// Where the answer to a transaction goes.
 pub(super) type Answer = oneshot::Sender<Result<Committed, CommitError>>;
@@ -177,28 +165,17 @@ impl Former<'_> {
     }
 
     /// Gives a transaction its numbers and encodes it.
-    fn number(&mut self, transaction: Transaction, answer: Answer, group: &mut Group) {
-        let Transaction { tenant, principal, request_id, writes, events, payloads, .. } =
-            transaction;
+    fn number(&mut self, mut transaction: Transaction, answer: Answer, group: &mut Group) {
+        let payloads = std::mem::take(&mut transaction.payloads);
+        let references = payloads.iter().map(|payload| payload.reference).collect();
         let mut salt = [0; WRITES_SALT_LENGTH];
         if self.random.fill(&mut salt).is_err() {
             let _ = answer.send(Err(CommitError::Stopped));
             return;
         }
-        let frame = Frame {
-            commit: self.ledger.commit + 1,
-            group: group.first_commit().unwrap_or(self.ledger.commit + 1),
-            time: self.ledger.time.max((self.shared.clock)()),
-            first_sequence: self.ledger.sequences.get(&tenant).copied().unwrap_or(0) + 1,
-            leaf_index: self.ledger.frontier.size(),
-            tenant,
-            principal,
-            request_id,
-            events,
-            writes,
-            salt,
-            payloads: payloads.iter().map(|payload| payload.reference).collect(),
-        };
+        let first = group.first_commit();
+        let now = (self.shared.clock)();
+        let frame = self.ledger.frame(transaction, references, salt, first, now);
         let offset = group.frames.len();
         if frame.encode(self.seed, &mut group.frames).is_err() {
             group.frames.truncate(offset);
@@ -207,29 +184,14 @@ impl Former<'_> {
             let _ = answer.send(Err(refusal));
             return;
         }
-        self.enter(&frame, group);
-        group.payloads.extend(payloads);
-        let committed =
-            Committed { commit: frame.commit, sequence: frame.last_sequence(), time: frame.time };
-        group.commits.push(Pending { record: frame.into_record(), committed, answer, offset });
-    }
-
-    /// Advances the ledger and the group's layer.
-    fn enter(&mut self, frame: &Frame, group: &mut Group) {
-        for leaf in frame.leaf_hashes() {
-            self.ledger.frontier.append(leaf);
-        }
-        if let Some(sequence) = self.ledger.sequences.get_mut(&frame.tenant) {
-            *sequence = frame.last_sequence();
-        } else {
-            self.ledger.sequences.insert(frame.tenant.clone(), frame.last_sequence());
-        }
-        (self.ledger.commit, self.ledger.time) = (frame.commit, frame.time);
-        let version = Version(frame.commit);
+        self.ledger.enter(&frame);
         for write in &frame.writes {
-            let slot = Slot { value: write.value.clone(), version };
+            let slot = Slot { value: write.value.clone(), version: Version(frame.commit) };
             group.layer.insert(write.key.clone(), slot);
         }
+        group.payloads.extend(payloads);
+        let committed = frame.committed();
+        group.commits.push(Pending { record: frame.into_record(), committed, answer, offset });
     }
 }
 

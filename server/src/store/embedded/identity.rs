@@ -1,6 +1,5 @@
 //! What a data directory is: its lock, its key, which life it is, its heads.
 
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -8,16 +7,10 @@ use uuid::Uuid;
 
 use super::shared::Places;
 use crate::store::damage::{Damage, DamageKind, OpenError};
-use crate::store::head::{self, HeadKey};
 use crate::store::journal::segment;
+use crate::store::place::own_head;
 use crate::store::{SignedTreeHead, files};
 
-/// The file that is locked while the store is open.
-pub(super) const LOCK_FILE: &str = "LOCK";
-/// The private signing key.
-pub(super) const KEY_FILE: &str = "key";
-/// The public half of the signing key, so that a copy can be verified.
-pub(super) const PUBLIC_KEY_FILE: &str = "key.pub";
 /// What the directory says of itself.
 pub(super) const STORE_FILE: &str = "store";
 /// How that file begins, whatever its version.
@@ -32,46 +25,6 @@ pub(super) fn make_dirs(places: &Places) -> Result<(), OpenError> {
         files::sync_dir(files::parent(dir)).map_err(OpenError::medium("sync", dir))?;
     }
     Ok(())
-}
-
-/// Takes the lock that keeps other processes out.
-pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
-    let path = data.join(LOCK_FILE);
-    let mut open = OpenOptions::new();
-    let file = open.create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(OpenError::medium("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked { path }),
-        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::medium("lock", &path)(error)),
-    }
-}
-
-/// Reads the signing key, or makes it.
-pub(super) fn key(data: &Path) -> Result<HeadKey, OpenError> {
-    let path = data.join(KEY_FILE);
-    let read = files::read_optional(&path).map_err(OpenError::medium("read", &path))?;
-    let key = match read {
-        Some(document) => {
-            HeadKey::from_pkcs8(&document).map_err(|_| OpenError::Format { path: path.clone() })?
-        }
-        None => {
-            let (key, document) = HeadKey::generate().map_err(|error| OpenError::Start {
-                what: "the signing key",
-                message: error.to_string(),
-            })?;
-            files::replace(&path, &document, files::PRIVATE)
-                .map_err(OpenError::medium("write", &path))?;
-            key
-        }
-    };
-    let public = data.join(PUBLIC_KEY_FILE);
-    if !public.exists() {
-        let text = format!("{}\n", hex::encode(key.public_key()));
-        files::replace(&public, text.as_bytes(), files::SHARED)
-            .map_err(OpenError::medium("write", &public))?;
-    }
-    Ok(key)
 }
 
 /// Reads which life of a store this is, or begins one.
@@ -148,15 +101,4 @@ pub(super) fn read_heads(
         heads.push((path.clone(), own_head(path, note, public_key)?));
     }
     Ok(heads)
-}
-
-/// Reads a signed head that must be of the store with this key.
-pub(super) fn own_head(
-    path: &Path,
-    note: Vec<u8>,
-    public_key: &[u8],
-) -> Result<SignedTreeHead, OpenError> {
-    let note = String::from_utf8(note).unwrap_or_default();
-    let head = head::from_note(&note, public_key);
-    Ok(head.ok_or_else(|| Damage::of_file(DamageKind::Head, path.to_owned()))?)
 }

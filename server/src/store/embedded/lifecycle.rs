@@ -10,24 +10,27 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ballast::Ballast;
-use super::group::Ledger;
 use super::heads::{self, HeadSignal};
 use super::identity;
 use super::inbox::Inbox;
-use super::options::{EmbeddedOptions, OpenReport, StoreFailure};
+use super::options::{EmbeddedOptions, OpenReport};
 use super::recovery::{self, Journal};
-use super::shared::{Places, Published, Shared, payload_cache, record_cache};
-use super::stats::Counters;
+use super::shared::{Places, Published, Shared};
 use super::storage::{Storage, StorageParts};
 use super::syncer::{Job, Packer, Syncer};
+use crate::store::StoreFailure;
 use crate::store::ahead::Room;
+use crate::store::caches::{payload_cache, record_cache};
 use crate::store::damage::OpenError;
 use crate::store::head::HeadKey;
 use crate::store::journal::scan::Scanned;
 use crate::store::journal::writer::JournalWriter;
+use crate::store::ledger::Ledger;
 use crate::store::packs::PackEnd;
 use crate::store::packs::locate::Packs;
 use crate::store::packs::writer::PackWriter;
+use crate::store::place;
+use crate::store::stats::Counters;
 
 /// A file of zeros takes at most one part in so many of the free space.
 const SPARE_SHARE: u64 = 32;
@@ -53,11 +56,11 @@ pub(super) fn start(options: EmbeddedOptions) -> Result<Started, OpenError> {
     let places = recovery::places(&options);
     let mut report = OpenReport::default();
     identity::make_dirs(&places)?;
-    let lock = identity::lock(&places.data)?;
+    let lock = place::lock(&places.data)?;
     let mut ballast = Ballast::new(&options);
     report.ballast_released = ballast.release();
-    let is_new = !places.data.join(identity::KEY_FILE).exists();
-    let key = identity::key(&places.data)?;
+    let is_new = !places.data.join(place::KEY_FILE).exists();
+    let key = place::key(&places.data)?;
     let incarnation = identity::incarnation(&places)?;
     let heads = identity::read_heads(&places, key.public_key(), is_new)?;
     let (Journal { scanned, packs }, projection) =

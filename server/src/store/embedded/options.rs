@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use super::projection::ProjectionError;
 use super::space::{self, FreeSpace, Watermarks};
-use crate::domain::time::Timestamp;
 use crate::store::damage::is_full;
+use crate::store::{Clock, StoreFailure};
 
-/// Tells the time; injected, so that tests own it.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Makes an operation of the journal thread fail; for tests.
 pub type Faults = Arc<dyn Fn(FaultPoint) -> io::Result<()> + Send + Sync>;
 
@@ -141,33 +139,4 @@ impl From<ProjectionError> for StoreFailure {
             error => Self::Projection { message: error.to_string() },
         }
     }
-}
-
-/// Why a store stopped.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreFailure {
-    /// The journal or a pack could not be written or synced.
-    #[error("writing the journal failed: {message}")]
-    Journal {
-        /// What the system said.
-        message: String,
-    },
-    /// The disk is full; with room for it, the next start goes on.
-    #[error("the disk is full: {message}")]
-    DiskFull {
-        /// What could not be written.
-        message: String,
-    },
-    /// sled failed; the next start rebuilds it.
-    #[error("the projection failed: {message}")]
-    Projection {
-        /// What it said.
-        message: String,
-    },
-    /// A thread panicked.
-    #[error("the storage thread panicked")]
-    Panicked,
-    /// The store was closed.
-    #[error("the store is closed")]
-    Closed,
 }

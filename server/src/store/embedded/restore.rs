@@ -8,10 +8,11 @@
 use std::path::{Path, PathBuf};
 
 use super::copy;
-use super::identity::{self, PUBLIC_KEY_FILE, STORE_FILE};
+use super::identity::{self, STORE_FILE};
 use super::recovery;
 use super::verify::{Verified, verify_all};
 use crate::store::damage::{Damage, DamageKind, OpenError};
+use crate::store::place::{self, PUBLIC_KEY_FILE};
 use crate::store::{SignedTreeHead, files, head, packs};
 
 /// What a restore did.
@@ -85,7 +86,7 @@ fn make(
     let mut bytes = copy::packs(&from.join("packs"), &into.join("packs"), *packs)?;
     bytes += copy::journal(&from.join("journal"), &into.join("journal"), scanned.end)?;
     keep_former(from, into)?;
-    let key = identity::key(into)?;
+    let key = place::key(into)?;
     let signed = key.sign(report.entries, report.root, scanned.last_commit, head.time);
     let path = into.join("head");
     files::replace(&path, head::to_note(&signed).as_bytes(), files::SHARED)

@@ -8,54 +8,26 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::options::{Clock, StoreFailure};
 use super::space::{FreeSpace, Space};
-use super::stats::{Counters, StoreStats};
 use crate::domain::payload::{PayloadDraft, PayloadRef};
 use crate::domain::time::Timestamp;
+use crate::store::caches::{PayloadCache, RecordCache};
 use crate::store::head::HeadKey;
 use crate::store::journal::Position;
 use crate::store::journal::index::JournalIndex;
 use crate::store::merkle::Frontier;
 use crate::store::packs::PackEnd;
 use crate::store::packs::locate::Packs;
-use crate::store::{CommitRecord, SignedTreeHead, StoreInfo, Versioned};
+use crate::store::stats::{Counters, StoreStats};
+use crate::store::{Clock, CommitRecord, SignedTreeHead, StoreFailure, StoreInfo, Versioned};
 
 /// The most commits kept in memory for the tail.
 const RING_COMMITS: usize = 16_384;
 /// The most bytes of writes kept in memory for the tail.
 const RING_BYTES: usize = 32 * 1024 * 1024;
-/// What a cache entry takes beside its key and value.
-const ENTRY_OVERHEAD: u64 = 96;
-/// How many entries a cache expects, at this many bytes each.
-const EXPECTED_ENTRY_BYTES: u64 = 512;
-
-/// The weight of a cached record: its bytes.
-#[derive(Clone)]
-pub(super) struct RecordWeight;
-
-impl Weighter<Bytes, Option<Versioned>> for RecordWeight {
-    fn weight(&self, key: &Bytes, record: &Option<Versioned>) -> u64 {
-        let value = record.as_ref().map_or(0, |record| record.value.len());
-        (key.len() + value) as u64 + ENTRY_OVERHEAD
-    }
-}
-
-/// The weight of a cached payload: its bytes.
-#[derive(Clone)]
-pub(super) struct PayloadWeight;
-
-impl Weighter<Uuid, (PayloadRef, Bytes)> for PayloadWeight {
-    fn weight(&self, _: &Uuid, payload: &(PayloadRef, Bytes)) -> u64 {
-        payload.1.len() as u64 + ENTRY_OVERHEAD
-    }
-}
-
 /// The newest durable moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Published {
@@ -124,22 +96,8 @@ pub(super) struct Shared {
     pub(super) ring: RwLock<Ring>,
     pub(super) index: RwLock<JournalIndex>,
     pub(super) sequences: RwLock<HashMap<String, u64>>,
-    pub(super) records: Cache<Bytes, Option<Versioned>, RecordWeight>,
-    pub(super) payloads: Cache<Uuid, (PayloadRef, Bytes), PayloadWeight>,
-}
-
-/// Makes a cache of records for at most this many bytes.
-pub(super) fn record_cache(bytes: u64) -> Cache<Bytes, Option<Versioned>, RecordWeight> {
-    Cache::with_weighter(expected(bytes), bytes, RecordWeight)
-}
-
-/// Makes a cache of payloads for at most this many bytes.
-pub(super) fn payload_cache(bytes: u64) -> Cache<Uuid, (PayloadRef, Bytes), PayloadWeight> {
-    Cache::with_weighter(expected(bytes), bytes, PayloadWeight)
-}
-
-fn expected(bytes: u64) -> usize {
-    usize::try_from(bytes / EXPECTED_ENTRY_BYTES).unwrap_or(usize::MAX)
+    pub(super) records: RecordCache,
+    pub(super) payloads: PayloadCache,
 }
 
 impl Shared {

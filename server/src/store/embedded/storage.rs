@@ -13,10 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 
-use super::group::{Answer, Former, Group, Ledger, Pending, Room};
+use super::group::{Answer, Former, Group, Pending, Room};
 use super::heads::HeadSignal;
 use super::inbox::{Ask, Commit, Inbox, Phase, Taken};
-use super::options::StoreFailure;
 use super::projection::{Projection, ProjectionError};
 use super::shared::{Published, PublishedCommit, Shared};
 use super::space::Watermarks;
@@ -25,8 +24,9 @@ use super::unapplied::Unapplied;
 use super::view::{Layer, View};
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::store::journal::Position;
+use crate::store::ledger::Ledger;
 use crate::store::{
-    CommitError, Committed, Direction, KeyRange, MAX_SCAN, ReadError, Scan, Versioned,
+    CommitError, Committed, Direction, KeyRange, MAX_SCAN, ReadError, Scan, StoreFailure, Versioned,
 };
 
 /// How long nothing may come before gathered changes are applied to sled.

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::inbox::Inbox;
-use super::options::{Clock, FaultPoint, Faults};
+use super::options::{FaultPoint, Faults};
 use crate::domain::payload::PayloadDraft;
+use crate::store::Clock;
 use crate::store::journal::Position;
 use crate::store::journal::writer::JournalWriter;
 use crate::store::packs::PackEnd;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::identity::{self, PUBLIC_KEY_FILE, STORE_FILE};
+use super::identity::{self, STORE_FILE};
 use super::recovery;
 use crate::domain::digest::Digest;
 use crate::store::damage::{Damage, DamageKind, OpenError};
@@ -12,6 +12,7 @@ use crate::store::journal::scan::{self, Scanned, Wishes};
 use crate::store::packs::PackEnd;
 use crate::store::packs::locate::{Packs, PayloadError};
 use crate::store::packs::recover::TornEnd;
+use crate::store::place::{self, PUBLIC_KEY_FILE};
 use crate::store::{SignedTreeHead, files};
 
 /// What was verified.
@@ -49,8 +50,8 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, OpenError> {
 
 pub(super) fn verify_all(dir: &Path) -> Result<Verified, OpenError> {
     // A backup has no lock file, and must not get one.
-    let _lock = match dir.join(identity::LOCK_FILE).exists() {
-        true => Some(identity::lock(dir)?),
+    let _lock = match dir.join(place::LOCK_FILE).exists() {
+        true => Some(place::lock(dir)?),
         false => None,
     };
     if !dir.join(STORE_FILE).exists() && !dir.join("journal").exists() {
@@ -120,7 +121,7 @@ fn heads(dir: &Path) -> Result<Vec<(PathBuf, SignedTreeHead)>, OpenError> {
     for path in [dir.join("head"), PathBuf::from(beside)] {
         let note = files::read_optional(&path).map_err(OpenError::medium("read", &path))?;
         if let Some(note) = note {
-            let head = identity::own_head(&path, note, &public_key)?;
+            let head = place::own_head(&path, note, &public_key)?;
             heads.push((path, head));
         }
     }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::make::*;
 use crate::domain::time::Timestamp;
+use crate::store::StoreFailure;
 use crate::store::conformance::make::*;
-use crate::store::embedded::{EmbeddedStore, FaultPoint, StoreFailure};
+use crate::store::embedded::{EmbeddedStore, FaultPoint};
 use crate::store::{CommitError, ReadError, Store, Transaction};
 
 #[tokio::test]

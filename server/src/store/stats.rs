@@ -1,4 +1,4 @@
-//! Counters of an embedded store.
+//! Counters of a store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,11 +11,11 @@ pub const STATS_GROUP_BUCKETS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 512];
 pub struct StoreStats {
     /// Commits made durable.
     pub commits: u64,
-    /// Groups synced.
+    /// Groups made durable together.
     pub groups: u64,
     /// Groups by size, by [`STATS_GROUP_BUCKETS`] and one bucket beyond.
     pub group_sizes: [u64; 9],
-    /// Microseconds spent writing and syncing groups, in all.
+    /// Microseconds spent making groups durable, in all.
     pub sync_micros: u64,
     /// The longest of them.
     pub sync_micros_max: u64,
@@ -25,7 +25,7 @@ pub struct StoreStats {
     pub disk_refusals: u64,
     /// Reads answered from the cache.
     pub cache_hits: u64,
-    /// Reads that went to the storage thread.
+    /// Reads that were not.
     pub cache_misses: u64,
     /// Commits that wait now.
     pub queue_depth: u64,
@@ -33,7 +33,7 @@ pub struct StoreStats {
     pub journal_bytes: u64,
     /// Bytes of payloads taken, before deduplication.
     pub payload_bytes: u64,
-    /// Records that are synced but not yet applied to sled.
+    /// Records that are durable but not yet applied to sled.
     pub unapplied: u64,
     /// Signed heads written.
     pub heads: u64,
@@ -42,48 +42,48 @@ pub struct StoreStats {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub(super) fn add(&self, more: u64) {
+    pub(crate) fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
 
-    pub(super) fn set(&self, value: u64) {
+    pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    pub(super) fn at_least(&self, value: u64) {
+    pub(crate) fn at_least(&self, value: u64) {
         self.0.fetch_max(value, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// The counters as the threads keep them.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) commits: Counter,
-    pub(super) groups: Counter,
-    pub(super) group_sizes: [Counter; 9],
-    pub(super) sync_micros: Counter,
-    pub(super) sync_micros_max: Counter,
-    pub(super) conflicts: Counter,
-    pub(super) disk_refusals: Counter,
-    pub(super) cache_hits: Counter,
-    pub(super) cache_misses: Counter,
-    pub(super) journal_bytes: Counter,
-    pub(super) payload_bytes: Counter,
-    pub(super) unapplied: Counter,
-    pub(super) heads: Counter,
-    pub(super) head_failures: Counter,
+pub(crate) struct Counters {
+    pub(crate) commits: Counter,
+    pub(crate) groups: Counter,
+    pub(crate) group_sizes: [Counter; 9],
+    pub(crate) sync_micros: Counter,
+    pub(crate) sync_micros_max: Counter,
+    pub(crate) conflicts: Counter,
+    pub(crate) disk_refusals: Counter,
+    pub(crate) cache_hits: Counter,
+    pub(crate) cache_misses: Counter,
+    pub(crate) journal_bytes: Counter,
+    pub(crate) payload_bytes: Counter,
+    pub(crate) unapplied: Counter,
+    pub(crate) heads: Counter,
+    pub(crate) head_failures: Counter,
 }
 
 impl Counters {
-    /// Counts a synced group.
-    pub(super) fn group(&self, commits: u64, sync_micros: u64) {
+    /// Counts a group that is durable.
+    pub(crate) fn group(&self, commits: u64, sync_micros: u64) {
         self.groups.add(1);
         self.commits.add(commits);
         self.sync_micros.add(sync_micros);
@@ -96,7 +96,7 @@ impl Counters {
     }
 
     /// The counters as they stand.
-    pub(super) fn snapshot(&self, queue_depth: usize) -> StoreStats {
+    pub(crate) fn snapshot(&self, queue_depth: usize) -> StoreStats {
         StoreStats {
             commits: self.commits.get(),
             groups: self.groups.get(),

@@ -1,0 +1,45 @@
+//! Databases to test in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tempfile::TempDir;
+
+use super::cluster::{Cluster, sql};
+use crate::domain::time::Timestamp;
+use crate::store::postgres::{PostgresOptions, PostgresStore};
+
+/// A database of its own, a clock that ticks at each look, and directories for
+/// servers.
+pub(super) struct Place {
+    dir: TempDir,
+    pub(super) url: String,
+    ticks: Arc<AtomicI64>,
+}
+
+pub(super) fn mk_place() -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    let ticks = Arc::new(AtomicI64::new(1_700_000_000_000_000));
+    Place { dir, url: Cluster::shared().database(), ticks }
+}
+
+impl Place {
+    /// How the server with a name opens the store.
+    pub(super) fn options(&self, server: &str) -> PostgresOptions {
+        let ticks = Arc::clone(&self.ticks);
+        let clock = Arc::new(move || Timestamp::from_micros(ticks.fetch_add(1, Ordering::Relaxed)));
+        PostgresOptions {
+            connections: 4,
+            ..PostgresOptions::new(&self.url, self.dir.path().join(server), clock)
+        }
+    }
+
+    pub(super) async fn open(&self, server: &str) -> PostgresStore {
+        PostgresStore::open(self.options(server)).await.unwrap().0
+    }
+
+    /// What the database says to some statements.
+    pub(super) fn sql(&self, statements: &str) -> String {
+        sql(&self.url, statements).unwrap()
+    }
+}
