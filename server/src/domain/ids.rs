@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LENGTH: usize = 26;
+/// The longest prefix with its underscore.
+const LONGEST_PREFIX: usize = 5;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,15 +24,19 @@ pub struct InvalidId {
     pub text: String,
 }
 
-fn encode(id: Uuid) -> String {
-    let value = id.as_u128();
-    (0..ENCODED_LENGTH)
-        .rev()
-        .map(|place| {
-            let digit = (value >> (place * 5)) as usize & 31;
-            ALPHABET.get(digit).copied().map_or('0', char::from)
-        })
-        .collect()
+/// Writes prefix, underscore and digits in one piece: an answer has many ids, and
+/// each becomes a text of its own.
+fn write(f: &mut fmt::Formatter<'_>, prefix: &str, id: Uuid) -> fmt::Result {
+    let mut text = [0; LONGEST_PREFIX + ENCODED_LENGTH];
+    let text = text.get_mut(..prefix.len() + ENCODED_LENGTH).ok_or(fmt::Error)?;
+    let (head, digits) = text.split_at_mut(prefix.len());
+    head.copy_from_slice(prefix.as_bytes());
+    let mut rest = id.as_u128();
+    for place in digits.iter_mut().rev() {
+        *place = ALPHABET.get(rest as usize & 31).copied().unwrap_or(b'0');
+        rest >>= 5;
+    }
+    f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 fn decode(text: &str) -> Option<Uuid> {
@@ -72,9 +78,11 @@ macro_rules! typed_ids {
             }
         }
 
+        const _: () = assert!($prefix.len() < LONGEST_PREFIX);
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "_{}"), encode(self.0))
+                write(f, concat!($prefix, "_"), self.0)
             }
         }
 

@@ -206,7 +206,7 @@ impl Engine {
         let action = self.existing_action(tenant, escalation.action).await?;
         let run = self.existing_run(tenant, escalation.run).await?;
         let content = self.payload::<ActionContent>(&action.content).await?;
-        let goal = self.text(run.goal.as_ref()).await?;
+        let goal = self.goal_of(&run).await?.to_string();
         Ok(EscalationDetail { content, confidence: action.confidence, goal })
     }
 

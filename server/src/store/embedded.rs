@@ -128,10 +128,18 @@ impl Store for EmbeddedStore {
         if let Some(bytes) = self.shared.cached_payload(reference) {
             return Ok(bytes);
         }
+        // What the system has at hand costs less to read than to send away for.
+        if let Some(bytes) = self.shared.packs.read_at_once(reference) {
+            self.shared.keep_payload(reference, &bytes);
+            return Ok(bytes);
+        }
         let (packs, reference) = (Arc::clone(&self.shared.packs), *reference);
         let read = tokio::task::spawn_blocking(move || packs.read(&reference));
         match read.await {
-            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Ok(bytes)) => {
+                self.shared.keep_payload(&reference, &bytes);
+                Ok(bytes)
+            }
             Ok(Err(error)) => Err(payload_error(reference, &error)),
             Err(_) => Err(ReadError::Stopped),
         }

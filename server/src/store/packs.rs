@@ -14,8 +14,12 @@ pub(crate) mod recover;
 pub(crate) mod sealed;
 pub(crate) mod writer;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::io::ReadWriteFlags;
 
 /// Where a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,28 @@ pub(crate) struct Location {
     pub(crate) offset: u64,
     /// The length of its body.
     pub(crate) length: u32,
+}
+
+/// Whether a read may wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as it takes.
+    Wait,
+    /// Not at all: what the system does not have at hand is an error.
+    None,
+}
+
+impl Patience {
+    /// Fills a buffer from a place in a file.
+    pub(crate) fn read_exact_at(self, file: &File, into: &mut [u8], at: u64) -> io::Result<()> {
+        if self == Self::Wait {
+            return file.read_exact_at(into, at);
+        }
+        let wanted = into.len();
+        let mut into = [IoSliceMut::new(into)];
+        let read = rustix::io::preadv2(file, &mut into, at, ReadWriteFlags::NOWAIT)?;
+        if read == wanted { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
 }
 
 /// A place in the packs: everything before it is durable.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::space::{FreeSpace, Space};
-use crate::domain::payload::{PayloadDraft, PayloadRef};
+use crate::domain::payload::PayloadRef;
 use crate::domain::time::Timestamp;
 use crate::store::caches::{PayloadCache, RecordCache};
 use crate::store::head::HeadKey;
@@ -119,9 +119,8 @@ impl Shared {
         (stored == *reference).then_some(bytes)
     }
 
-    /// Remembers a payload that was just stored.
-    pub(super) fn keep_payload(&self, payload: &PayloadDraft) {
-        let PayloadDraft { reference, bytes, .. } = payload;
+    /// Remembers a payload that was just stored or read.
+    pub(super) fn keep_payload(&self, reference: &PayloadRef, bytes: &Bytes) {
         self.payloads.insert(reference.id, (*reference, bytes.clone()));
     }
 

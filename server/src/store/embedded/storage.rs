@@ -225,7 +225,7 @@ impl Storage {
         counters.journal_bytes.add(job.frames.len() as u64);
         for payload in &job.payloads {
             counters.payload_bytes.add(payload.bytes.len() as u64);
-            self.shared.keep_payload(payload);
+            self.shared.keep_payload(&payload.reference, &payload.bytes);
         }
         let last = group.commits.last().map(|pending| pending.committed);
         let now = Published {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,7 +12,7 @@ use uuid::Uuid;
 use super::chunks;
 use super::record::{ChunkEntry, HEADER_LENGTH, Header, Kind};
 use super::sealed::{self, SealedPack};
-use super::{Location, PackEnd};
+use super::{Location, PackEnd, Patience};
 use crate::domain::payload::{PayloadRef, commitment};
 
 /// Why a payload was not read.
@@ -67,11 +66,23 @@ pub(crate) struct Packs {
 impl Packs {
     /// Reads a payload and checks it against its commitment.
     pub(crate) fn read(&self, reference: &PayloadRef) -> Result<Bytes, PayloadError> {
-        let at = self.find(reference.id)?.ok_or(PayloadError::Missing)?;
-        let (header, body) = self.record(at)?;
+        self.read_with(Patience::Wait, reference)
+    }
+
+    /// Reads a payload that is stored as a whole, and so is small, if that takes
+    /// no waiting for the disk. `None` if it does, and if anything is wrong,
+    /// which [`Packs::read`] finds out.
+    pub(crate) fn read_at_once(&self, reference: &PayloadRef) -> Option<Bytes> {
+        let is_small = reference.size as usize <= chunks::CHUNKED_ABOVE_BYTES;
+        is_small.then(|| self.read_with(Patience::None, reference).ok()).flatten()
+    }
+
+    fn read_with(&self, patience: Patience, reference: &PayloadRef) -> Result<Bytes, PayloadError> {
+        let at = self.find(reference.id, patience)?.ok_or(PayloadError::Missing)?;
+        let (header, body) = self.record(at, patience)?;
         let bytes = match header.kind {
             Kind::Whole => body,
-            Kind::List => self.assemble(&body, header.size)?,
+            Kind::List => self.assemble(&body, header.size, patience)?,
             Kind::Chunk => return Err(PayloadError::Damaged),
         };
         let is_right = header.id == reference.id
@@ -90,7 +101,7 @@ impl Packs {
     /// Where a payload that cannot be read is damaged, as far as can be told: the
     /// file, and the byte in it.
     pub(crate) fn place_of_damage(&self, reference: &PayloadRef) -> (PathBuf, u64) {
-        if let Ok(Some(at)) = self.find(reference.id) {
+        if let Ok(Some(at)) = self.find(reference.id, Patience::Wait) {
             let at = self.broken_chunk(at).unwrap_or(at);
             return (super::path(&self.dir, at.pack), at.offset);
         }
@@ -113,17 +124,23 @@ impl Packs {
     }
 
     fn broken_chunk(&self, at: Location) -> Option<Location> {
-        let (header, body) = self.record(at).ok()?;
+        let (header, body) = self.record(at, Patience::Wait).ok()?;
         let entries = ChunkEntry::decode_all(&body).filter(|_| header.kind == Kind::List)?;
-        let broken = entries.into_iter().find(|entry| self.chunk(*entry).is_err())?;
-        Some(self.find(broken.id).ok().flatten().unwrap_or(broken.at))
+        let broken =
+            entries.into_iter().find(|entry| self.chunk(*entry, Patience::Wait).is_err())?;
+        Some(self.find(broken.id, Patience::Wait).ok().flatten().unwrap_or(broken.at))
     }
 
-    fn assemble(&self, list: &[u8], size: u32) -> Result<Vec<u8>, PayloadError> {
+    fn assemble(
+        &self,
+        list: &[u8],
+        size: u32,
+        patience: Patience,
+    ) -> Result<Vec<u8>, PayloadError> {
         let entries = ChunkEntry::decode_all(list).ok_or(PayloadError::Damaged)?;
         let mut bytes = Vec::with_capacity(size as usize);
         for entry in entries {
-            bytes.extend_from_slice(&self.chunk(entry)?);
+            bytes.extend_from_slice(&self.chunk(entry, patience)?);
             if bytes.len() > size as usize {
                 return Err(PayloadError::Damaged);
             }
@@ -131,20 +148,20 @@ impl Packs {
         Ok(bytes)
     }
 
-    fn chunk(&self, entry: ChunkEntry) -> Result<Vec<u8>, PayloadError> {
+    fn chunk(&self, entry: ChunkEntry, patience: Patience) -> Result<Vec<u8>, PayloadError> {
         let is_chunk = |header: &Header| header.kind == Kind::Chunk && header.id == entry.id;
-        if let Ok((header, body)) = self.record(entry.at)
+        if let Ok((header, body)) = self.record(entry.at, patience)
             && is_chunk(&header)
         {
             return Ok(body);
         }
-        let at = self.find(entry.id)?.ok_or(PayloadError::Damaged)?;
-        let (header, body) = self.record(at)?;
+        let at = self.find(entry.id, patience)?.ok_or(PayloadError::Damaged)?;
+        let (header, body) = self.record(at, patience)?;
         if is_chunk(&header) { Ok(body) } else { Err(PayloadError::Damaged) }
     }
 
     /// Newest first: what is asked for was mostly written lately.
-    fn find(&self, id: Uuid) -> io::Result<Option<Location>> {
+    fn find(&self, id: Uuid, patience: Patience) -> io::Result<Option<Location>> {
         let sealed = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(active) = &known.active
@@ -155,16 +172,16 @@ impl Packs {
             known.sealed.clone()
         };
         for pack in sealed.iter().rev() {
-            if let Some(at) = pack.find(id)? {
+            if let Some(at) = pack.find(id, patience)? {
                 return Ok(Some(at));
             }
         }
         Ok(None)
     }
 
-    fn record(&self, at: Location) -> Result<(Header, Vec<u8>), PayloadError> {
+    fn record(&self, at: Location, patience: Patience) -> Result<(Header, Vec<u8>), PayloadError> {
         let mut bytes = vec![0; HEADER_LENGTH + at.length as usize];
-        self.read_at(at, &mut bytes)?;
+        self.read_at(at, &mut bytes, patience)?;
         let header = Header::decode(&bytes).ok_or(PayloadError::Damaged)?;
         let body = bytes.split_off(HEADER_LENGTH);
         if header.length != at.length || crc32c::crc32c(&body) != header.body_crc {
@@ -173,24 +190,34 @@ impl Packs {
         Ok((header, body))
     }
 
-    fn read_at(&self, at: Location, bytes: &mut [u8]) -> Result<(), PayloadError> {
+    fn read_at(
+        &self,
+        at: Location,
+        bytes: &mut [u8],
+        patience: Patience,
+    ) -> Result<(), PayloadError> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let active = known.active.as_ref().filter(|active| active.number == at.pack);
         if let Some(active) = active {
             let file = Arc::clone(&active.file);
             drop(known);
-            return read_exact(&file, at, bytes);
+            return read_exact(&file, at, bytes, patience);
         }
         let place = usize::try_from(at.pack).unwrap_or(usize::MAX).checked_sub(1);
         let sealed = place.and_then(|place| known.sealed.get(place)).cloned();
         drop(known);
         let sealed = sealed.ok_or(PayloadError::Missing)?;
-        read_exact(&sealed.pack, at, bytes)
+        read_exact(&sealed.pack, at, bytes, patience)
     }
 }
 
-fn read_exact(file: &File, at: Location, bytes: &mut [u8]) -> Result<(), PayloadError> {
-    file.read_exact_at(bytes, at.offset).map_err(|error| match error.kind() {
+fn read_exact(
+    file: &File,
+    at: Location,
+    bytes: &mut [u8],
+    patience: Patience,
+) -> Result<(), PayloadError> {
+    patience.read_exact_at(file, bytes, at.offset).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => PayloadError::Damaged,
         _ => error.into(),
     })

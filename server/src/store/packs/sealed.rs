@@ -7,13 +7,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::Location;
 use super::chunks::{ID_PREFIX, is_id};
+use super::{Location, Patience};
 use crate::store::files;
 
 const MAGIC: [u8; 8] = *b"PMIX0001";
@@ -71,7 +70,7 @@ impl SealedPack {
     }
 
     /// Finds a record by binary search.
-    pub(crate) fn find(&self, id: Uuid) -> io::Result<Option<Location>> {
+    pub(crate) fn find(&self, id: Uuid, patience: Patience) -> io::Result<Option<Location>> {
         if !is_id(id) && self.payloads.is_none_or(|(least, most)| id < least || id > most) {
             return Ok(None);
         }
@@ -80,7 +79,7 @@ impl SealedPack {
             let middle = low + (high - low) / 2;
             let mut entry = [0; ENTRY_LENGTH];
             let at = HEADER_LENGTH as u64 + middle * ENTRY_LENGTH as u64;
-            self.index.read_exact_at(&mut entry, at)?;
+            self.index.read_exact_at(&mut entry, at, patience)?;
             let Some((found, location)) = decode_entry(self.number, &entry) else {
                 return Ok(None);
             };
@@ -95,9 +94,9 @@ impl SealedPack {
 }
 
 impl Index {
-    fn read_exact_at(&self, into: &mut [u8], at: u64) -> io::Result<()> {
+    fn read_exact_at(&self, into: &mut [u8], at: u64, patience: Patience) -> io::Result<()> {
         match self {
-            Self::OnDisk(file) => file.read_exact_at(into, at),
+            Self::OnDisk(file) => patience.read_exact_at(file, into, at),
             Self::InMemory(bytes) => {
                 let start = usize::try_from(at).unwrap_or(usize::MAX);
                 let from = start.checked_add(into.len()).and_then(|end| bytes.get(start..end));

@@ -39,3 +39,43 @@ async fn chunks_are_not_shared_between_runs_or_without_one() {
     let whole = stored_bytes(|_| None).await;
     assert!(apart > 1_000_000 && whole > 1_000_000, "{apart} {whole}");
 }
+
+#[tokio::test]
+async fn only_a_small_and_sound_payload_is_read_at_once() {
+    let place = mk_place();
+    let (store, _) = place.open();
+    let (small, large) =
+        (mk_payload(1, mk_noise(1, 1_000), None), mk_payload(2, mk_noise(2, 100_000), None));
+    let (kept, cut) = (small.reference, large.reference);
+    let payloads = vec![small.clone(), large];
+    store.commit(Transaction { payloads, ..mk_tx() }).await.unwrap();
+    let packs = &store.shared.packs;
+    // Not every file system can tell whether it would have to wait.
+    assert!(packs.read_at_once(&kept).is_none_or(|bytes| bytes == small.bytes));
+    assert_eq!(packs.read_at_once(&cut), None);
+    let another = mk_payload(3, mk_noise(3, 1_000), None).reference;
+    assert_eq!(packs.read_at_once(&another), None);
+
+    let mut bytes = fs::read(place.pack(1)).unwrap();
+    bytes[500] ^= 1;
+    fs::write(place.pack(1), bytes).unwrap();
+    assert_eq!(packs.read_at_once(&kept), None);
+    assert!(packs.read(&kept).is_err());
+}
+
+#[tokio::test]
+async fn a_payload_that_was_read_is_kept() {
+    let place = mk_place();
+    let payload = mk_payload(1, mk_noise(1, 1_000), None);
+    let reference = payload.reference;
+    {
+        let (store, _) = place.open();
+        let payloads = vec![payload.clone()];
+        store.commit(Transaction { payloads, ..mk_tx() }).await.unwrap();
+        store.close().await;
+    }
+    let (store, _) = place.open();
+    assert_eq!(store.shared.cached_payload(&reference), None);
+    assert_eq!(store.payload(&reference).await.unwrap(), payload.bytes);
+    assert_eq!(store.shared.cached_payload(&reference), Some(payload.bytes));
+}
