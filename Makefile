@@ -51,8 +51,9 @@ test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, d
 	@$(STEP) --summary
 
 .PHONY: check
-check: ## Unit and end-to-end tests alone
+check: ## Unit and end-to-end tests alone; the engine's on both stores
 	cargo test --locked --workspace
+	POINTSMAN_TEST_STORE=postgres cargo test --locked --package pointsman-server --lib engine::
 
 .PHONY: mutants
 mutants: ## Faults built in on purpose: the tests must notice each

@@ -32,6 +32,10 @@ pub mod postgres;
 pub mod records;
 pub mod stats;
 
+// The same file starts databases for the end-to-end tests.
+#[cfg(test)]
+#[path = "../../tests/harness/postgres.rs"]
+pub(crate) mod cluster;
 #[cfg(test)]
 mod conformance;
 

@@ -14,6 +14,7 @@ mod numbers;
 mod report;
 mod restart;
 mod rounds;
+mod servers;
 mod throughput;
 mod waits;
 
@@ -24,8 +25,9 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::oneshot;
 
-use self::local::LocalServer;
 use self::report::{Machine, Report};
+use self::servers::Servers;
+use pointsman_server::config::StoreUrl;
 
 /// What the server judges by.
 const POLICY: &str = include_str!("bench/policy.yaml");
@@ -60,6 +62,12 @@ pub(crate) struct BenchArguments {
     /// made and removed
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Measure on this database, which must be empty, instead of a folder
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+    /// How many servers share the database; agents and reviewers use different ones
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "store")]
+    pub(crate) servers: usize,
     /// How many agents wait at once
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     pub(crate) waits: u64,
@@ -142,31 +150,39 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     let span = Duration::try_from_secs_f64(arguments.duration)?;
     let callers = arguments.callers.max(1);
     let place = folder.path().to_owned();
-    let server = LocalServer::start(POLICY, Some(place.clone())).await?;
-    let address = server.address();
+    let servers = match &arguments.store {
+        Some(url) => Servers::on_database(POLICY, &place, url, arguments.servers).await?,
+        None => Servers::on_folder(POLICY, &place).await?,
+    };
+    let addresses = servers.addresses();
     let mut report = Report { machine: Machine::look(), ..Report::default() };
     if arguments.begins(Part::Echo) {
-        report.echo_alone = Some(throughput::echo(&address, 1, span).await?);
-        report.echo = Some(throughput::echo(&address, callers, span).await?);
+        report.echo_alone = Some(throughput::echo(&addresses, 1, span).await?);
+        report.echo = Some(throughput::echo(&addresses, callers, span).await?);
     }
     if arguments.begins(Part::Propose) {
-        report.propose = Some(throughput::propose(&address, callers, span).await?);
+        report.propose = Some(throughput::propose(&addresses, callers, span).await?);
     }
     if arguments.begins(Part::Moderate) {
-        report.moderate = Some(rounds::paced(&address, MODERATE, span).await?);
+        report.moderate = Some(rounds::paced(&addresses, MODERATE, span).await?);
     }
     if arguments.begins(Part::Rounds) {
-        report.rounds = Some(rounds::closed(&address, callers, span).await?);
+        report.rounds = Some(rounds::closed(&addresses, callers, span).await?);
     }
     if arguments.begins(Part::Waits) {
         let count = arguments.waits.max(1);
-        report.waits = Some(waits::measure(&address, callers, count).await?);
+        report.waits = Some(waits::measure(&addresses, callers, count).await?);
     }
     if arguments.begins(Part::Restart) {
-        throughput::fill(&address, callers, arguments.entries).await?;
-        report.restart = Some(restart::measure(server, POLICY, place).await?);
+        throughput::fill(&addresses, callers, arguments.entries).await?;
+        let server = servers.stop_others().await?;
+        let (store, place) = match &arguments.store {
+            Some(url) => (Some(StoreUrl::new(url)), place.join("server-1")),
+            None => (None, place),
+        };
+        report.restart = Some(restart::measure(server, POLICY, place, store).await?);
     } else {
-        server.stop().await?;
+        servers.stop_others().await?.stop().await?;
     }
     report.machine.look_again();
     Ok(report)

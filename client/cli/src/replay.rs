@@ -85,7 +85,7 @@ pub(crate) async fn replay(
         Some(address) => (None, address),
         None => {
             let document = policy::document(arguments)?;
-            let server = LocalServer::start(&document, None).await?;
+            let server = LocalServer::start(&document, None, None).await?;
             let address = server.address();
             (Some(server), address)
         }

@@ -1,5 +1,9 @@
 //! Listing escalations; claiming, renewing and releasing them.
 
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
 use uuid::Uuid;
 
 use super::list::{Listed, Page};
@@ -190,23 +194,48 @@ impl Engine {
         let mut items: Vec<EscalationView> = Vec::new();
         let mut bytes = 0;
         while items.len() < walk.size && bytes < limits::PAGE_BYTES {
-            let Some((key, _)) = walk.next(self).await? else { break };
-            let id = keys::listed_escalation(&key)
-                .ok_or_else(|| read_error(ReadError::Damaged { what: "the queue".to_owned() }))?;
-            // It may have moved on since the walk read its place.
-            let Some(escalation) = self.read::<Escalation>(&keys::escalation(tenant, id)).await?
-            else {
-                continue;
-            };
-            if escalation.state == state && filter.shows(&escalation) {
-                let view = self.escalation_view(tenant, escalation, depth).await?;
+            let keys = walk.few(self).await?;
+            if keys.is_empty() {
+                break;
+            }
+            let shown = self.looked_up(tenant, keys, |it| it.state == state && filter.shows(it));
+            let mut shown = VecDeque::from(shown.await?);
+            let room = (walk.size - items.len()).min(shown.len());
+            let views = shown
+                .iter()
+                .take(room)
+                .map(|(_, it)| self.escalation_view(tenant, it.clone(), depth));
+            for view in try_join_all(views).await? {
+                if bytes >= limits::PAGE_BYTES {
+                    break;
+                }
+                let Some((key, _)) = shown.pop_front() else { break };
                 bytes += view.size();
                 items.push(view);
                 walk.took(&key);
             }
+            walk.put_back(shown.into_iter().map(|(key, _)| key));
         }
         let next_page_token = walk.next_token(self).await?;
         let (_, open_count) = self.0.stats.open_counts("");
         Ok(EscalationPage { listed: Listed { items, next_page_token }, open_count })
+    }
+
+    /// The escalations of some list entries that are to be shown. One may have moved
+    /// on since its place was read.
+    async fn looked_up(
+        &self,
+        tenant: &str,
+        keys: Vec<Bytes>,
+        is_shown: impl Fn(&Escalation) -> bool,
+    ) -> Result<Vec<(Bytes, Escalation)>, Error> {
+        let reads = keys.iter().map(|key| async {
+            let id = keys::listed_escalation(key)
+                .ok_or_else(|| read_error(ReadError::Damaged { what: "the queue".to_owned() }))?;
+            self.read::<Escalation>(&keys::escalation(tenant, id)).await
+        });
+        let found = try_join_all(reads).await?;
+        let found = keys.into_iter().zip(found);
+        Ok(found.filter_map(|(key, it)| Some((key, it.filter(&is_shown)?))).collect())
     }
 }

@@ -15,6 +15,8 @@ const TOKEN_TAG: &str = "pointsman.page.v1";
 const TAG_LENGTH: usize = 8;
 /// How many rows one read of a walk fetches.
 const ROWS_PER_READ: usize = 256;
+/// How many rows are looked up at once.
+const LOOKED_UP_TOGETHER: usize = 64;
 
 /// Which page is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,22 @@ impl Walk {
             self.fetch(engine).await?;
         }
         Ok(self.rows.pop_front())
+    }
+
+    /// The next few rows, to be looked up together; none at the end of the range.
+    pub(super) async fn few(&mut self, engine: &Engine) -> Result<Vec<Bytes>, Error> {
+        if self.rows.is_empty() && !self.is_exhausted {
+            self.fetch(engine).await?;
+        }
+        let few = LOOKED_UP_TOGETHER.min(self.rows.len());
+        Ok(self.rows.drain(..few).map(|(key, _)| key).collect())
+    }
+
+    /// Puts back rows that the page has no more room for.
+    pub(super) fn put_back(&mut self, keys: impl DoubleEndedIterator<Item = Bytes>) {
+        for key in keys.rev() {
+            self.rows.push_front((key, Bytes::new()));
+        }
     }
 
     async fn fetch(&mut self, engine: &Engine) -> Result<(), Error> {

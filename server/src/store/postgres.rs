@@ -18,6 +18,7 @@ mod heads;
 mod options;
 mod payloads;
 mod queue;
+mod reader;
 mod recent;
 mod rows;
 mod schema;
@@ -44,8 +45,9 @@ use self::committer::Committer;
 use self::database::Database;
 use self::heads::HeadFiles;
 use self::queue::{Queue, Waiting};
+use self::reader::Wanted;
 use self::recent::Recent;
-use self::rows::{Head, ReadHead, ReadKey, ReadRange, ReadSequence, ReadTail};
+use self::rows::{Head, ReadHead, ReadRange, ReadSequence, ReadTail};
 use self::shared::Shared;
 use super::caches::payload_cache;
 use super::damage::OpenError;
@@ -62,6 +64,7 @@ use crate::domain::payload::PayloadRef;
 pub struct PostgresStore {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
+    wanted: Arc<Wanted>,
     files: HeadFiles,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Ends with the store.
@@ -149,9 +152,14 @@ impl PostgresStore {
             let name = random_id()?.simple().to_string();
             helpers.spawn(follower::attend(Arc::clone(&shared), name));
         }
+        let wanted = Arc::new(Wanted::default());
+        for _ in 0..reader::TASKS {
+            helpers.spawn(reader::run(shared.database.clone(), Arc::clone(&wanted)));
+        }
         Ok(Self {
             shared,
             queue,
+            wanted,
             files,
             committer: Mutex::new(Some(tokio::spawn(committer.run()))),
             helpers: Mutex::new(helpers),
@@ -184,6 +192,7 @@ impl Drop for PostgresStore {
         if let Some(committer) = self.committer.get_mut().take() {
             committer.abort();
         }
+        self.wanted.close();
         self.shared.database.close();
     }
 }
@@ -191,7 +200,10 @@ impl Drop for PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadError> {
-        self.ask(&ReadKey(key)).await
+        if self.shared.failure.borrow().is_some() {
+            return Err(ReadError::Stopped);
+        }
+        Ok(self.wanted.read(key).await?)
     }
 
     async fn scan(
@@ -292,6 +304,7 @@ impl Store for PostgresStore {
         let _ = committer.await;
         self.queue.stop();
         self.helpers.lock().await.shutdown().await;
+        self.wanted.close();
         if let Err(trouble) = heads::write(&self.shared, &self.files).await {
             tracing::warn!(%trouble, "cannot write the last signed head");
         }

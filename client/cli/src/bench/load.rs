@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use pointsman_client::Connection;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::latency::{Latency, Spread};
+use super::servers::Addresses;
 
 /// How long callers run before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -75,6 +77,24 @@ where
     }
     let per_second = all.count() as f64 / window.seconds();
     Ok(Rate { callers, per_second, ms: all.spread() })
+}
+
+/// Connects to each server, for callers that are spread over them.
+pub(super) async fn connect_each(
+    addresses: &Addresses,
+    token: &str,
+) -> anyhow::Result<Vec<Connection>> {
+    let mut connections = Vec::new();
+    for number in 0..addresses.count() {
+        connections.push(connect(addresses.at(number), token).await?);
+    }
+    Ok(connections)
+}
+
+/// The connection of the caller with this number.
+pub(super) fn of(connections: &[Connection], number: usize) -> anyhow::Result<Connection> {
+    let connection = connections.get(number % connections.len().max(1));
+    connection.cloned().context("no server to call")
 }
 
 /// Connects a caller or several.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use pointsman_server::config::Config;
+use pointsman_server::config::{Config, StoreUrl};
 use pointsman_server::run::{Shutdown, start};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -29,8 +29,12 @@ pub(crate) struct LocalServer {
 
 impl LocalServer {
     /// Starts a server with a policy; without `data_dir` in a folder that goes
-    /// away with it.
-    pub(crate) async fn start(policy: &str, data_dir: Option<PathBuf>) -> anyhow::Result<Self> {
+    /// away with it. With a `store` the data are there.
+    pub(crate) async fn start(
+        policy: &str,
+        data_dir: Option<PathBuf>,
+        store: Option<StoreUrl>,
+    ) -> anyhow::Result<Self> {
         let (folder, place) = match data_dir {
             Some(place) => (None, place),
             None => {
@@ -44,6 +48,7 @@ impl LocalServer {
         std::fs::write(&policy_file, policy).with_context(|| policy_file.display().to_string())?;
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
+            store,
             data_dir: place.join("data"),
             policy_file: Some(policy_file),
             dev: true,

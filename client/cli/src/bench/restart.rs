@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pointsman_client::Admin;
+use pointsman_server::config::StoreUrl;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -25,13 +26,14 @@ pub(super) async fn measure(
     server: LocalServer,
     policy: &str,
     place: PathBuf,
+    store: Option<StoreUrl>,
 ) -> anyhow::Result<Restart> {
     let entries = entries(&server).await?;
     let began = Instant::now();
     server.stop().await?;
     let stop_seconds = began.elapsed().as_secs_f64();
     let began = Instant::now();
-    let server = LocalServer::start(policy, Some(place)).await?;
+    let server = LocalServer::start(policy, Some(place), store).await?;
     let again = self::entries(&server).await?;
     let seconds = began.elapsed().as_secs_f64();
     server.stop().await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use pointsman_api::v1;
 use pointsman_api::v1::await_resolutions_response::Event as Answer;
 use pointsman_api::v1::escalation::State;
@@ -19,7 +20,7 @@ use super::calls;
 use super::latency::{Latency, Spread};
 use super::load::{self, Rate, Window};
 use super::mailbox::Mailbox;
-use super::numbers::Numbers;
+use super::servers::Addresses;
 use super::throughput;
 
 /// Unary calls of a round.
@@ -82,17 +83,18 @@ struct Samples {
 
 /// Measures rounds in a closed loop, with the empty call just before.
 pub(super) async fn closed(
-    address: &str,
+    addresses: &Addresses,
     callers: usize,
     span: Duration,
 ) -> anyhow::Result<Rounds> {
-    let echo = throughput::echo(address, callers, span).await?;
-    let (table, streams) = set_table(address).await?;
-    let before = Numbers::read(address).await?;
+    let echo = throughput::echo(addresses, callers, span).await?;
+    let tables = Tables::set(addresses).await?;
+    let before = addresses.commits().await?;
     let window = Window::of(span);
-    let rate = load::run(callers, window, |_| {
-        let table = Arc::clone(&table);
+    let rate = load::run(callers, window, |caller| {
+        let table = tables.of(caller);
         async move {
+            let table = table?;
             let mut latency = Latency::default();
             while window.is_open() {
                 let began = Instant::now();
@@ -105,44 +107,96 @@ pub(super) async fn closed(
         }
     })
     .await?;
-    let commits = Numbers::read(address).await?.commits - before.commits;
-    drop(streams);
-    let samples = table.samples.lock().await;
+    let commits = addresses.commits().await? - before;
+    let Samples { visible, resumed } = tables.samples().await;
     Ok(Rounds {
         of_ceiling: rate.per_second / (echo.per_second / UNARY),
         echo_per_second: echo.per_second,
-        commits_per_operation: commits / table.numbers.load(Ordering::Relaxed) as f64,
-        rules_matched: usize::try_from(table.rules.load(Ordering::Relaxed))?,
-        visible_ms: samples.visible.spread(),
-        resumed_ms: samples.resumed.spread(),
+        commits_per_operation: commits / tables.count() as f64,
+        rules_matched: tables.rules(),
+        visible_ms: visible.spread(),
+        resumed_ms: resumed.spread(),
         rate,
     })
 }
 
 /// Begins rounds at a fixed rate, whatever became of the ones before.
-pub(super) async fn paced(address: &str, per_second: f64, span: Duration) -> anyhow::Result<Paced> {
-    let (table, streams) = set_table(address).await?;
+pub(super) async fn paced(
+    addresses: &Addresses,
+    per_second: f64,
+    span: Duration,
+) -> anyhow::Result<Paced> {
+    let tables = Tables::set(addresses).await?;
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / per_second));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut rounds = JoinSet::new();
     let window = Window::of(span);
-    while window.is_open() {
+    for number in 0.. {
+        if !window.is_open() {
+            break;
+        }
         ticks.tick().await;
-        let table = Arc::clone(&table);
+        let table = tables.of(number)?;
         rounds.spawn(async move { round(&table, Some(window)).await });
     }
     while let Some(done) = rounds.join_next().await {
         done??;
     }
-    drop(streams);
-    let samples = table.samples.lock().await;
-    let (visible_ms, resumed_ms) = (samples.visible.spread(), samples.resumed.spread());
+    let Samples { visible, resumed } = tables.samples().await;
+    let (visible_ms, resumed_ms) = (visible.spread(), resumed.spread());
     Ok(Paced { per_second, visible_ms, resumed_ms })
 }
 
-async fn set_table(address: &str) -> anyhow::Result<(Arc<Table>, JoinSet<()>)> {
-    let agent = load::connect(address, "dev-agent").await?;
-    let reviewer = load::connect(address, "dev-reviewer").await?;
+/// A table for each server.
+struct Tables {
+    tables: Vec<Arc<Table>>,
+    /// The streams end with them.
+    _streams: Vec<JoinSet<()>>,
+}
+
+impl Tables {
+    /// Agents sit at one server, and their reviewers at the next.
+    async fn set(addresses: &Addresses) -> anyhow::Result<Self> {
+        let (mut tables, mut streams) = (Vec::new(), Vec::new());
+        for number in 0..addresses.count() {
+            let sides = (addresses.at(number), addresses.at(number + 1));
+            let (table, of_table) = set_table(sides).await?;
+            tables.push(table);
+            streams.push(of_table);
+        }
+        Ok(Self { tables, _streams: streams })
+    }
+
+    fn of(&self, number: usize) -> anyhow::Result<Arc<Table>> {
+        let table = self.tables.get(number % self.tables.len().max(1));
+        table.cloned().context("there is no table")
+    }
+
+    fn count(&self) -> u64 {
+        self.tables.iter().map(|table| table.numbers.load(Ordering::Relaxed)).sum()
+    }
+
+    fn rules(&self) -> usize {
+        let rules = self.tables.iter().map(|table| table.rules.load(Ordering::Relaxed));
+        rules.max().and_then(|rules| usize::try_from(rules).ok()).unwrap_or(0)
+    }
+
+    async fn samples(&self) -> Samples {
+        let mut all = Samples::default();
+        for table in &self.tables {
+            let samples = table.samples.lock().await;
+            all.visible.add(&samples.visible);
+            all.resumed.add(&samples.resumed);
+        }
+        all
+    }
+}
+
+async fn set_table(
+    (of_agent, of_reviewer): (&str, &str),
+) -> anyhow::Result<(Arc<Table>, JoinSet<()>)> {
+    let agent = load::connect(of_agent, "dev-agent").await?;
+    let reviewer = load::connect(of_reviewer, "dev-reviewer").await?;
     let run_id = calls::start_run(&agent).await?;
     let boxes = Arc::new(Boxes::default());
     let mut streams = JoinSet::new();
@@ -154,18 +208,20 @@ async fn set_table(address: &str) -> anyhow::Result<(Arc<Table>, JoinSet<()>)> {
         }
     }
     let mut answers = calls::answers(&agent).await?;
-    let kept = Arc::clone(&boxes);
+    let (kept, own) = (Arc::clone(&boxes), run_id.clone());
     streams.spawn(async move {
         while let Ok(Some(message)) = watch.message().await {
             if let Some(Watched::Change(change)) = message.event {
-                keep_questions(&kept, change);
+                keep_questions(&kept, &own, change);
             }
         }
     });
-    let kept = Arc::clone(&boxes);
+    let (kept, own) = (Arc::clone(&boxes), run_id.clone());
     streams.spawn(async move {
         while let Ok(Some(message)) = answers.message().await {
-            if let Some(Answer::Resumption(resumption)) = message.event {
+            if let Some(Answer::Resumption(resumption)) = message.event
+                && resumption.run_id == own
+            {
                 let at = Instant::now();
                 kept.answers.put(resumption.escalation_id.clone(), (resumption, at));
             }
@@ -183,14 +239,14 @@ async fn set_table(address: &str) -> anyhow::Result<(Arc<Table>, JoinSet<()>)> {
     Ok((Arc::new(table), streams))
 }
 
-/// Keeps what is new; later changes of the same question are not waited for.
-fn keep_questions(boxes: &Boxes, change: v1::EscalationChange) {
+/// Keeps what is new and of the own run; later changes of the same question are not waited for.
+fn keep_questions(boxes: &Boxes, run_id: &str, change: v1::EscalationChange) {
     let at = Instant::now();
     if !change.events.iter().any(|event| event == "escalation.opened") {
         return;
     }
     for escalation in change.escalations {
-        if escalation.state() == State::Open {
+        if escalation.state() == State::Open && escalation.run_id == run_id {
             boxes.questions.put(escalation.escalation_id.clone(), (escalation, at));
         }
     }

@@ -13,7 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::calls;
 use super::latency::Latency;
 use super::load::{self, CHANNELS, Rate, Window};
-use super::numbers::Numbers;
+use super::servers::Addresses;
 
 /// Actions whose outcomes go into one report.
 const BATCH: usize = 100;
@@ -35,15 +35,19 @@ pub(super) struct Proposing {
 }
 
 /// Measures the empty call: `grpc.health.v1.Health/Check`.
-pub(super) async fn echo(address: &str, callers: usize, span: Duration) -> anyhow::Result<Rate> {
-    let endpoint = tonic::transport::Endpoint::new(address.to_owned())?;
+pub(super) async fn echo(
+    addresses: &Addresses,
+    callers: usize,
+    span: Duration,
+) -> anyhow::Result<Rate> {
     let mut channels = Vec::new();
-    for _ in 0..CHANNELS {
+    for number in 0..CHANNELS * addresses.count() {
+        let endpoint = tonic::transport::Endpoint::new(addresses.at(number).to_owned())?;
         channels.push(endpoint.connect().await?);
     }
     let window = Window::of(span);
     load::run(callers, window, |number| {
-        let channel = channels.iter().cycle().nth(number % CHANNELS).cloned();
+        let channel = channels.iter().cycle().nth(number % channels.len()).cloned();
         async move {
             let mut client = HealthClient::new(calls::whole(channel)?);
             let mut latency = Latency::default();
@@ -62,20 +66,21 @@ pub(super) async fn echo(address: &str, callers: usize, span: Duration) -> anyho
 
 /// Measures proposals, with the empty call just before.
 pub(super) async fn propose(
-    address: &str,
+    addresses: &Addresses,
     callers: usize,
     span: Duration,
 ) -> anyhow::Result<Proposing> {
-    let echo = echo(address, callers, span).await?;
-    let agent = load::connect(address, "dev-agent").await?;
+    let echo = echo(addresses, callers, span).await?;
+    let agents = load::connect_each(addresses, "dev-agent").await?;
     let matched = Arc::new(AtomicU64::new(0));
     let numbers = Arc::new(AtomicU64::new(0));
-    let before = Numbers::read(address).await?;
+    let before = addresses.commits().await?;
     let window = Window::of(span);
-    let rate = load::run(callers, window, |_| {
-        let (agent, numbers) = (agent.clone(), Arc::clone(&numbers));
+    let rate = load::run(callers, window, |caller| {
+        let (agent, numbers) = (load::of(&agents, caller), Arc::clone(&numbers));
         let matched = Arc::clone(&matched);
         async move {
+            let agent = agent?;
             let run_id = calls::start_run(&agent).await?;
             let mut latency = Latency::default();
             let mut ran = Vec::with_capacity(BATCH);
@@ -102,7 +107,7 @@ pub(super) async fn propose(
         }
     })
     .await?;
-    let commits = Numbers::read(address).await?.commits - before.commits;
+    let commits = addresses.commits().await? - before;
     Ok(Proposing {
         of_echo: rate.per_second / echo.per_second,
         echo_per_second: echo.per_second,
@@ -113,21 +118,26 @@ pub(super) async fn propose(
 }
 
 /// Proposes until the journal has so many entries.
-pub(super) async fn fill(address: &str, callers: usize, entries: u64) -> anyhow::Result<()> {
-    let admin = load::connect(address, "dev-admin").await?;
+pub(super) async fn fill(
+    addresses: &Addresses,
+    callers: usize,
+    entries: u64,
+) -> anyhow::Result<()> {
+    let admin = load::connect(addresses.at(0), "dev-admin").await?;
     let admin = pointsman_client::Admin::new(admin);
     while admin.server_info().await?.entries < entries {
-        propose_for(address, callers, Duration::from_secs(5)).await?;
+        propose_for(addresses, callers, Duration::from_secs(5)).await?;
     }
     Ok(())
 }
 
-async fn propose_for(address: &str, callers: usize, span: Duration) -> anyhow::Result<()> {
-    let agent = load::connect(address, "dev-agent").await?;
+async fn propose_for(addresses: &Addresses, callers: usize, span: Duration) -> anyhow::Result<()> {
+    let agents = load::connect_each(addresses, "dev-agent").await?;
     let window = Window::of(span);
     load::run(callers, window, |caller| {
-        let agent = agent.clone();
+        let agent = load::of(&agents, caller);
         async move {
+            let agent = agent?;
             let run_id = calls::start_run(&agent).await?;
             let mut ran = Vec::with_capacity(BATCH);
             for number in 0.. {

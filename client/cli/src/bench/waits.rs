@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::calls;
 use super::latency::{Latency, Spread};
 use super::load;
-use super::numbers::Numbers;
+use super::servers::Addresses;
 
 /// Questions that one agent may have open, with some to spare.
 const PER_AGENT: u64 = 9_000;
@@ -79,26 +79,32 @@ impl Queue {
 }
 
 /// Opens `count` waits, lists, resolves them all and waits for every answer.
-pub(super) async fn measure(address: &str, callers: usize, count: u64) -> anyhow::Result<Waits> {
-    let reviewer = load::connect(address, "dev-reviewer").await?;
-    let agents = agents(address, count.div_ceil(PER_AGENT)).await?;
+pub(super) async fn measure(
+    addresses: &Addresses,
+    callers: usize,
+    count: u64,
+) -> anyhow::Result<Waits> {
+    let reviewers = load::connect_each(addresses, "dev-reviewer").await?;
+    let reviewer = load::of(&reviewers, 0)?;
+    let least = addresses.count() as u64;
+    let agents = agents(addresses, count.div_ceil(PER_AGENT).max(least)).await?;
     let queue = Arc::new(Queue::default());
     let mut streams = JoinSet::new();
     streams.spawn(collect(calls::watch(&reviewer).await?, Arc::clone(&queue)));
     for (agent, _) in &agents {
         streams.spawn(count_answers(calls::answers(agent).await?, Arc::clone(&queue)));
     }
-    let before = Numbers::read(address).await?;
+    let before = addresses.commits().await?;
     let began = Instant::now();
     open(&agents, callers, count).await?;
     let opened_per_second = count as f64 / began.elapsed().as_secs_f64();
     queue.reach(&queue.opened, count).await.context("questions on the watch")?;
     let first_page_ms = list(&reviewer).await?;
     let began = Instant::now();
-    resolve(&reviewer, callers, &queue).await?;
+    resolve(&reviewers, callers, &queue).await?;
     queue.reach(&queue.resumed, count).await.context("answers at the agents")?;
     let resumed_per_second = count as f64 / began.elapsed().as_secs_f64();
-    let commits = Numbers::read(address).await?.commits - before.commits;
+    let commits = addresses.commits().await? - before;
     streams.shutdown().await;
     Ok(Waits {
         count,
@@ -111,13 +117,13 @@ pub(super) async fn measure(address: &str, callers: usize, count: u64) -> anyhow
 }
 
 /// Agents with a run each: the open questions of one are limited.
-async fn agents(address: &str, count: u64) -> anyhow::Result<Vec<(Connection, String)>> {
-    let admin = Admin::new(load::connect(address, "dev-admin").await?);
+async fn agents(addresses: &Addresses, count: u64) -> anyhow::Result<Vec<(Connection, String)>> {
+    let admin = Admin::new(load::connect(addresses.at(0), "dev-admin").await?);
     let mut agents = Vec::new();
     for number in 0..count {
         let name = format!("bench-agent-{number}");
         let token = admin.create_token(name, &[v1::Role::Agent], Some(TOKEN_LIFE)).await?;
-        let agent = load::connect(address, &token.secret).await?;
+        let agent = load::connect(addresses.at(usize::try_from(number)?), &token.secret).await?;
         let run_id = calls::start_run(&agent).await?;
         agents.push((agent, run_id));
     }
@@ -145,10 +151,14 @@ async fn open(agents: &[(Connection, String)], callers: usize, count: u64) -> an
     all(tasks).await
 }
 
-async fn resolve(reviewer: &Connection, callers: usize, queue: &Arc<Queue>) -> anyhow::Result<()> {
+async fn resolve(
+    reviewers: &[Connection],
+    callers: usize,
+    queue: &Arc<Queue>,
+) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
-    for _ in 0..callers {
-        let (reviewer, queue) = (reviewer.clone(), Arc::clone(queue));
+    for caller in 0..callers {
+        let (reviewer, queue) = (load::of(reviewers, caller)?, Arc::clone(queue));
         tasks.spawn(async move {
             while let Some(question) = queue.next() {
                 calls::approve(&reviewer, question).await?;

@@ -7,7 +7,7 @@ use crate::domain::ids::RunId;
 use crate::domain::time::Span;
 use crate::engine::propose::Propose;
 use crate::engine::runs::StartRun;
-use crate::store::{Store as _, Transaction, Write, keys};
+use crate::store::{Transaction, Write, keys};
 
 const DAY: Span = Span::from_secs(24 * 60 * 60);
 

@@ -1,6 +1,5 @@
 //! A small world to test in: store, clock, engine, and people.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +24,9 @@ use crate::engine::runs::StartRun;
 use crate::engine::views::EscalationView;
 use crate::engine::{Answer, Background, Engine, Parts};
 use crate::store::Store;
+use crate::store::cluster::Cluster;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, Watermarks};
+use crate::store::postgres::{PostgresOptions, PostgresStore};
 
 pub(super) const POLICY: &str = r#"
 version: 1
@@ -52,30 +53,65 @@ rules:
     reason: Nobody refunds that much.
 "#;
 
+/// Connections of one world to its database; many worlds run at once.
+const CONNECTIONS: usize = 4;
+
 pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) clock: ManualClock,
-    pub(super) store: Arc<EmbeddedStore>,
+    pub(super) store: Arc<dyn Store>,
     background: Option<Background>,
-    dir: TempDir,
+    place: Place,
 }
 
-fn open_store(dir: &Path, clock: &ManualClock) -> Arc<EmbeddedStore> {
-    let time = clock.clone();
-    let mut options = EmbeddedOptions::new(dir.join("data"), Arc::new(move || time.now()));
-    options.ballast_bytes = 0;
-    options.watermarks = Watermarks { intake_bytes: 0, intake_percent: 0, normal_bytes: 0 };
-    Arc::new(EmbeddedStore::open(options).unwrap().0)
+/// Which store the tests run on: `postgres`, or the embedded one if it is not set.
+/// `make check` runs them on both.
+const STORE_VARIABLE: &str = "POINTSMAN_TEST_STORE";
+
+/// Where a world's store is.
+struct Place {
+    dir: TempDir,
+    /// The database, for a shared store.
+    database: Option<String>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let database = match std::env::var(STORE_VARIABLE).as_deref() {
+            Err(_) => None,
+            Ok("postgres") => Some(Cluster::shared().database()),
+            Ok(other) => panic!("{STORE_VARIABLE}={other}: there is no such store"),
+        };
+        Self { dir: TempDir::new().unwrap(), database }
+    }
+
+    async fn open(&self, clock: &ManualClock) -> Arc<dyn Store> {
+        let time = clock.clone();
+        let (data, clock) = (self.dir.path().join("data"), Arc::new(move || time.now()));
+        if let Some(url) = &self.database {
+            let options = PostgresOptions {
+                connections: CONNECTIONS,
+                ..PostgresOptions::new(url, data, clock)
+            };
+            return Arc::new(PostgresStore::open(options).await.unwrap().0);
+        }
+        let options = EmbeddedOptions {
+            ballast_bytes: 0,
+            watermarks: Watermarks { intake_bytes: 0, intake_percent: 0, normal_bytes: 0 },
+            ..EmbeddedOptions::new(data, clock)
+        };
+        Arc::new(EmbeddedStore::open(options).unwrap().0)
+    }
 }
 
 pub(super) async fn start(
-    store: &Arc<EmbeddedStore>,
+    store: &Arc<dyn Store>,
     clock: &ManualClock,
     policy: &str,
 ) -> (Engine, Background) {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let engine = Engine::new(Parts {
-        store: Arc::clone(store) as Arc<dyn Store>,
+        store: Arc::clone(store),
         ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
         clock,
         limits: Limits { open_per_agent: 1_000, open_per_tenant: 2_000 },
@@ -88,22 +124,22 @@ pub(super) async fn start(
 
 impl World {
     pub(super) async fn new() -> Self {
-        let dir = TempDir::new().unwrap();
+        let place = Place::new();
         let clock = ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000));
-        let store = open_store(dir.path(), &clock);
+        let store = place.open(&clock).await;
         let (engine, background) = start(&store, &clock, POLICY).await;
-        Self { engine, clock, store, background: Some(background), dir }
+        Self { engine, clock, store, background: Some(background), place }
     }
 
     /// Stops everything and opens it again from the disk.
     pub(super) async fn restarted(self) -> Self {
-        let Self { engine, clock, store, background, dir } = self;
+        let Self { engine, clock, store, background, place } = self;
         drop((engine, background));
         store.close().await;
         drop(store);
-        let store = open_store(dir.path(), &clock);
+        let store = place.open(&clock).await;
         let (engine, background) = start(&store, &clock, POLICY).await;
-        Self { engine, clock, store, background: Some(background), dir }
+        Self { engine, clock, store, background: Some(background), place }
     }
 
     /// The same world in which nothing happens by itself.

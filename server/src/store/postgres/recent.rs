@@ -69,21 +69,29 @@ impl Recent {
                 Some(wanted.take(limit).map(|(record, _)| Arc::clone(record)).collect())
             }
             TailFrom::Sequence { tenant, after } => {
-                let mut of_tenant =
-                    self.records.iter().map(|(record, _)| record).filter(|it| it.tenant == *tenant);
-                // Whatever the oldest one of the tenant follows on is known.
-                let oldest = of_tenant.next()?;
-                if oldest.first_sequence > after + 1 {
-                    return None;
+                // From the newest back: who follows is nearly always near the end.
+                let mut newer = Vec::new();
+                let of_tenant = self.records.iter().rev().map(|(record, _)| record);
+                for record in of_tenant.filter(|record| record.tenant == *tenant) {
+                    let next = record.first_sequence + record.events.len() as u64;
+                    if next <= after + 1 {
+                        return Some(oldest_first(newer, limit));
+                    }
+                    if !record.events.is_empty() {
+                        newer.push(Arc::clone(record));
+                    }
+                    if record.first_sequence <= after + 1 {
+                        return Some(oldest_first(newer, limit));
+                    }
                 }
-                let wanted = std::iter::once(oldest).chain(of_tenant).filter(|record| {
-                    let end = record.first_sequence + record.events.len() as u64;
-                    !record.events.is_empty() && end > after + 1
-                });
-                Some(wanted.take(limit).map(Arc::clone).collect())
+                None
             }
         }
     }
+}
+
+fn oldest_first(newer: Vec<Arc<CommitRecord>>, limit: usize) -> Vec<Arc<CommitRecord>> {
+    newer.into_iter().rev().take(limit).collect()
 }
 
 /// The bytes of a commit, as far as they count.

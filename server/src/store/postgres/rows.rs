@@ -22,7 +22,6 @@ const STATE_TAG: &str = "pointsman.state.v1";
 
 const HEAD: &str = "\
     SELECT incarnation, commit_number, commit_time, leaves, peaks FROM head WHERE id = 1";
-const READ: &str = "SELECT value, version FROM state WHERE key = $1";
 const SCAN_ASCENDING: &str = "\
     SELECT head.commit_number, found.key, found.value, found.version FROM head \
     LEFT JOIN (SELECT key, value, version FROM state WHERE key >= $1 AND key < $2 \
@@ -96,23 +95,6 @@ impl Question for ReadHead {
         let statement = client.prepare_cached(HEAD).await?;
         let row = client.query_opt(&statement, &[]).await?;
         Head::from_row(&row.ok_or_else(|| Trouble::damaged("the journal has no head"))?)
-    }
-}
-
-/// Reads one key.
-pub(super) struct ReadKey<'a>(pub(super) &'a [u8]);
-
-impl Question for ReadKey<'_> {
-    type Answer = Option<Versioned>;
-
-    async fn ask(&self, client: &Object) -> Result<Option<Versioned>, Trouble> {
-        let statement = client.prepare_cached(READ).await?;
-        let row = client.query_opt(&statement, &[&self.0]).await?;
-        row.map(|row| {
-            let value = Bytes::from(row.try_get::<_, Vec<u8>>(0)?);
-            Ok(Versioned { value, version: Version(number(row.try_get(1)?)) })
-        })
-        .transpose()
     }
 }
 

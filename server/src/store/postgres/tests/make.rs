@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 
-use super::cluster::{Cluster, sql};
 use crate::domain::time::Timestamp;
+use crate::store::cluster::{Cluster, sql};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 
 /// A database of its own, a clock that ticks at each look, and directories for
