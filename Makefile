@@ -19,6 +19,9 @@ BREAKING_BASE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null
 # Arguments of `make run`, such as `make run ARGS="--port 7430"`.
 ARGS ?=
 
+# End-to-end tests of what people and agents see, whatever the store.
+ON_BOTH_STORES := authorization:: bad_input:: races:: road:: toctou::
+
 .PHONY: help
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,9 +54,10 @@ test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, d
 	@$(STEP) --summary
 
 .PHONY: check
-check: ## Unit and end-to-end tests alone; the engine's on both stores
+check: ## Unit and end-to-end tests alone; those of the main road on both stores
 	cargo test --locked --workspace
 	POINTSMAN_TEST_STORE=postgres cargo test --locked --package pointsman-server --lib engine::
+	POINTSMAN_TEST_STORE=postgres cargo test --locked --test e2e -- $(ON_BOTH_STORES)
 
 .PHONY: mutants
 mutants: ## Faults built in on purpose: the tests must notice each

@@ -6,11 +6,16 @@ use pointsman_api::v1;
 use pointsman_client::{
     Admin, Agent, Connection, Permit, Proposal, Proposed, Reviewer, RunHandle, Runs, StartRun, Wait,
 };
-use pointsman_server::config::Config;
+use pointsman_server::config::{Config, StoreUrl};
 use pointsman_server::run::{self, RunningServer};
 use tempfile::TempDir;
 
 use super::api::{ADMIN, AGENT, REVIEWER, connect};
+use super::postgres::Cluster;
+
+/// Which store the tests run on: `postgres`, or a folder if it is not set. `make
+/// check` runs what people and agents see on both.
+const STORE_VARIABLE: &str = "POINTSMAN_TEST_STORE";
 
 /// A running server with a folder of its own.
 pub struct Fixture {
@@ -18,6 +23,14 @@ pub struct Fixture {
     address: String,
     config: Config,
     _folder: TempDir,
+}
+
+fn store_under_test() -> Option<StoreUrl> {
+    match std::env::var(STORE_VARIABLE).as_deref() {
+        Err(_) => None,
+        Ok("postgres") => Some(StoreUrl::new(Cluster::shared().database())),
+        Ok(other) => panic!("{STORE_VARIABLE}={other}: there is no such store"),
+    }
 }
 
 impl Fixture {
@@ -28,6 +41,7 @@ impl Fixture {
         std::fs::write(&policy_file, policy).unwrap();
         let mut config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
+            store: store_under_test(),
             data_dir: folder.path().join("data"),
             policy_file: Some(policy_file),
             dev: true,
