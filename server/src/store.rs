@@ -30,7 +30,10 @@ pub(crate) mod packs;
 pub(crate) mod place;
 pub mod postgres;
 pub mod records;
+pub(crate) mod state;
 pub mod stats;
+pub(crate) mod tenant_root;
+pub mod transfer;
 
 // The same file starts databases for the end-to-end tests.
 #[cfg(test)]

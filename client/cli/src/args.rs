@@ -18,6 +18,7 @@ use crate::replay::ReplayArguments;
 use crate::run::RunVerb;
 use crate::serve::{MigrateArguments, ServeArguments};
 use crate::span::parse_span;
+use crate::store::StoreVerb;
 use crate::token::TokenVerb;
 
 const AFTER_HELP: &str = "\
@@ -110,7 +111,10 @@ pub(crate) enum Command {
     Restore(RestoreArguments),
     /// Prepare a database for this version's servers
     Migrate(MigrateArguments),
-    /// Check every byte of a data directory or a backup
+    /// Move stores between data directories and databases
+    #[command(subcommand)]
+    Store(StoreVerb),
+    /// Check every byte of a data directory, a backup or a database
     Doctor(DoctorArguments),
     /// Run recorded trajectories through a real server and simulated reviewers
     Replay(ReplayArguments),

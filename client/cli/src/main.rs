@@ -26,6 +26,7 @@ mod replay;
 mod run;
 mod serve;
 mod span;
+mod store;
 mod token;
 mod version;
 
@@ -69,6 +70,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Dev(arguments) => dev::dev(arguments).await,
         Command::Restore(arguments) => offline::restore(&context, arguments).await,
         Command::Doctor(arguments) => offline::doctor(&context, arguments).await,
+        Command::Store(verb) => store::dispatch(&context, verb).await,
         Command::Replay(arguments) => measured::replay(&context, arguments).await,
         Command::Bench(arguments) => measured::bench(&context, arguments).await,
         Command::Inbox(inbox) => escalation::inbox(&context, inbox).await,

@@ -1,13 +1,15 @@
-//! `pointsman restore` and `pointsman doctor`: work on files, without a server;
-//! and a first look at a server.
+//! `pointsman restore` and `pointsman doctor`: work on files, or on a database,
+//! without a server; and a first look at a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pointsman_api::v1;
 use pointsman_client::Admin;
+use pointsman_server::config::StoreUrl;
 use pointsman_server::store::damage::OpenError;
 use pointsman_server::store::embedded::{self, VerifyReport};
+use pointsman_server::store::transfer::{self, DatabaseReport};
 
 use crate::context::{Capacity, Context};
 use crate::exit::{Exit, Failure};
@@ -15,6 +17,7 @@ use crate::output::escape::inline;
 use crate::output::node::Node;
 use crate::output::reflect::{node_of, short_name};
 use crate::output::time;
+use crate::store::{progress, progress_bar};
 
 /// A clock that is further off than this confuses people about due times.
 const SKEW_LIMIT: i64 = 5;
@@ -35,12 +38,16 @@ pub(crate) struct RestoreArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples: pointsman doctor
           pointsman doctor /var/lib/pointsman
-Exit codes: 3 the data is damaged · as elsewhere")]
+          pointsman doctor postgres://db1/pointsman
+Exit codes: 3 the data is damaged · 12 an unfinished copy · as elsewhere")]
 pub(crate) struct DoctorArguments {
-    /// A data directory that no server has open, or a backup; left out: looks at the
-    /// server and at your token
-    #[arg(value_name = "DIR")]
-    dir: Option<PathBuf>,
+    /// A data directory that no server has open, a backup, or postgres://…, while its
+    /// servers work; left out: looks at the server and at your token
+    #[arg(value_name = "STORE")]
+    store: Option<String>,
+    /// Who signs the database's certificates (PEM); encrypts the connection
+    #[arg(long, value_name = "FILE", requires = "store")]
+    ca: Option<PathBuf>,
 }
 
 /// Makes a data directory of a backup, after checking all of it.
@@ -71,9 +78,14 @@ pub(crate) async fn restore(
 
 /// Checks every frame, leaf, payload and signed head of a store.
 pub(crate) async fn doctor(context: &Context, arguments: DoctorArguments) -> Result<Exit, Failure> {
-    let Some(dir) = arguments.dir else {
+    let Some(store) = arguments.store else {
         return look_at_server(context).await;
     };
+    let url = StoreUrl::new(store.as_str());
+    if url.is_database() {
+        return look_at_database(context, &url, arguments.ca.as_deref()).await;
+    }
+    let dir = PathBuf::from(store);
     context.output.say(format!("checking {} …", dir.display()));
     let checked = dir.clone();
     let report = blocking(move || embedded::verify(&checked)).await?;
@@ -88,6 +100,36 @@ pub(crate) async fn doctor(context: &Context, arguments: DoctorArguments) -> Res
         ("has_torn_tail", Node::Bool(report.has_torn_tail)),
     ]);
     context.output.one(&node, || page(&report));
+    Ok(Exit::Ok)
+}
+
+async fn look_at_database(
+    context: &Context,
+    url: &StoreUrl,
+    ca_file: Option<&Path>,
+) -> Result<Exit, Failure> {
+    context.output.say(format!("checking {} …", inline(&url.to_string())));
+    let bar = progress_bar();
+    let checked = transfer::verify_database(url.expose(), ca_file, progress(&bar)).await;
+    bar.finish_and_clear();
+    let report = checked.map_err(|error| of_store(&error, error.to_string()))?;
+    let DatabaseReport { commits, entries, payloads, root, state_digest } = report;
+    let node = Node::map([
+        ("store", Node::text(url.to_string())),
+        ("commits", Node::number(commits)),
+        ("entries", Node::number(entries)),
+        ("root", Node::text(root.to_string())),
+        ("payloads", Node::number(payloads)),
+        ("state_digest", Node::text(state_digest.to_string())),
+    ]);
+    context.output.one(&node, || {
+        format!(
+            "journal     {commits} commits, {entries} entries: sound\n\
+             payloads    {payloads}: all match their commitments\n\
+             root        {root}, as the head says\n\
+             state       {state_digest}, as the journal gives it"
+        )
+    });
     Ok(Exit::Ok)
 }
 
@@ -158,15 +200,21 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     let done = done.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
-    done.map_err(|error| match &error {
-        OpenError::Damaged(_) => Failure::new(Exit::NotFound, error.to_string())
+    done.map_err(|error| of_store(&error, error.to_string()))
+}
+
+/// What is wrong with a store, in some words, with its exit code.
+pub(crate) fn of_store(error: &OpenError, words: String) -> Failure {
+    match error {
+        OpenError::Damaged(_) => Failure::new(Exit::NotFound, words)
             .next("Nothing was changed. A backup from before it: pointsman restore BACKUP DIR"),
+        OpenError::Unfinished { .. } => Failure::new(Exit::NotVerified, words),
         OpenError::NoSpace { .. } => {
-            Failure::new(Exit::DiskFull, error.to_string()).next("Free some room, and try again.")
+            Failure::new(Exit::DiskFull, words).next("Free some room, and try again.")
         }
         OpenError::Locked { .. } => {
-            Failure::new(Exit::Conflict, error.to_string()).next("Stop the server first.")
+            Failure::new(Exit::Conflict, words).next("Stop the server first.")
         }
-        _ => Failure::new(Exit::Failure, error.to_string()),
-    })
+        _ => Failure::new(Exit::Failure, words),
+    }
 }

@@ -62,6 +62,12 @@ pub enum DamageKind {
     /// The signed head is not one of this store.
     #[error("the signed head cannot be read or is not signed with this store's key")]
     Head,
+    /// A row of a table is not what a server writes.
+    #[error("{what}")]
+    Row {
+        /// What is wrong with it.
+        what: String,
+    },
     /// A commit that was answered has lost a payload.
     #[error("payload {id} is missing or damaged")]
     Payload {
@@ -86,9 +92,9 @@ pub struct SequenceGap {
 pub struct Damage {
     /// What was found.
     pub kind: DamageKind,
-    /// In which file.
+    /// In which file; of a database, in which table.
     pub file: PathBuf,
-    /// At which byte.
+    /// At which byte; of a database, 0.
     pub offset: u64,
     /// The first commit concerned.
     pub first_commit: u64,
@@ -101,7 +107,11 @@ pub struct Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, file, offset, first_commit, last_commit, sequences } = self;
-        write!(f, "{} at byte {offset}: {kind}; concerned: commit {first_commit}", file.display())?;
+        match kind {
+            DamageKind::Row { .. } => write!(f, "table `{}`", file.display())?,
+            _ => write!(f, "{} at byte {offset}", file.display())?,
+        }
+        write!(f, ": {kind}; concerned: commit {first_commit}")?;
         match last_commit {
             Some(last) if last > first_commit => write!(f, " to {last}")?,
             Some(_) => {}
@@ -137,6 +147,12 @@ pub enum OpenError {
     NotEmpty {
         /// The place.
         path: PathBuf,
+    },
+    /// A copy or a restore into this place was not finished.
+    #[error("{place} holds an unfinished copy: empty it, and copy again")]
+    Unfinished {
+        /// The folder, or the database.
+        place: String,
     },
     /// There is no room for what opening, restoring or verifying has to write.
     /// Nothing that was acknowledged is lost, and with more room it goes on.
@@ -200,6 +216,16 @@ impl Damage {
     pub(crate) fn of_file(kind: DamageKind, file: PathBuf) -> Self {
         let (offset, first_commit) = (0, 1);
         Self { kind, file, offset, first_commit, last_commit: None, sequences: Vec::new() }
+    }
+
+    /// Damage to a row of a table that concerns a commit.
+    pub(crate) fn of_row(table: &'static str, what: impl Into<String>, commit: u64) -> Self {
+        let kind = DamageKind::Row { what: what.into() };
+        Self {
+            first_commit: commit,
+            last_commit: Some(commit),
+            ..Self::of_file(kind, PathBuf::from(table))
+        }
     }
 }
 

@@ -23,6 +23,8 @@ mod rebuild;
 mod recovery;
 mod restore;
 mod shared;
+mod sink;
+mod source;
 mod space;
 mod storage;
 mod syncer;
@@ -42,6 +44,9 @@ pub use self::options::{EmbeddedOptions, FaultPoint, Faults, OpenReport};
 pub use self::restore::{RestoreReport, restore};
 pub use self::space::{FreeSpace, Space, Watermarks};
 pub use self::verify::{VerifyReport, verify};
+
+pub(crate) use self::sink::FolderSink;
+pub(crate) use self::source::FolderSource;
 
 use self::inbox::{Ask, Commit, Inbox};
 use self::shared::Shared;
@@ -202,4 +207,4 @@ fn payload_error(reference: PayloadRef, error: &PayloadError) -> ReadError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

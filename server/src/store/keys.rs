@@ -247,9 +247,11 @@ pub fn is_token(tenant: &str, bytes: &[u8]) -> bool {
     is_kind(tenant, "token", bytes)
 }
 
+const SECRET_PREFIX: &[u8] = b"!secret/";
+
 /// The way from a secret's digest to its token.
 pub fn secret(digest: &Digest) -> Bytes {
-    let mut bytes = BytesMut::from(&b"!secret/"[..]);
+    let mut bytes = BytesMut::from(SECRET_PREFIX);
     bytes.put_slice(digest.as_bytes());
     bytes.freeze()
 }
@@ -338,6 +340,32 @@ impl Timer {
             id: *id,
             tenant: String::from_utf8(tenant.to_vec()).ok()?,
         })
+    }
+}
+
+/// Whose a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOwner {
+    /// The tenant's that it names.
+    Tenant(String),
+    /// The tenant's whose commit writes it: it names none.
+    Writer,
+    /// The store's as a whole.
+    Store,
+}
+
+/// Tells whose a key is.
+pub fn owner(key: &[u8]) -> KeyOwner {
+    if key.starts_with(SECRET_PREFIX) {
+        return KeyOwner::Writer;
+    }
+    if let Some(timer) = Timer::from_key(key) {
+        return KeyOwner::Tenant(timer.tenant);
+    }
+    let tenant = key.split(|byte| *byte == b'/').next().filter(|tenant| tenant.len() < key.len());
+    match tenant.map(std::str::from_utf8) {
+        Some(Ok(tenant)) if !tenant.starts_with('!') => KeyOwner::Tenant(tenant.to_owned()),
+        _ => KeyOwner::Store,
     }
 }
 

@@ -51,6 +51,15 @@ impl Ledger {
         }
     }
 
+    /// Whether a frame is the one that must come next.
+    pub(crate) fn is_next(&self, frame: &Frame) -> bool {
+        let sequence = self.sequences.get(&frame.tenant).copied().unwrap_or(0);
+        frame.commit == self.commit + 1
+            && frame.first_sequence == sequence + 1
+            && frame.leaf_index == self.frontier.size()
+            && frame.time >= self.time
+    }
+
     /// Takes the numbers of a frame.
     pub(crate) fn enter(&mut self, frame: &Frame) {
         for leaf in frame.leaf_hashes() {

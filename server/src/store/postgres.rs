@@ -24,6 +24,8 @@ mod rows;
 mod schema;
 mod session;
 mod shared;
+mod sink;
+mod source;
 mod trouble;
 
 use std::fs::File;
@@ -41,6 +43,9 @@ use uuid::Uuid;
 pub use self::options::PostgresOptions;
 pub use self::schema::Migrated;
 
+pub(crate) use self::sink::RowsSink;
+pub(crate) use self::source::RowsSource;
+
 use self::committer::Committer;
 use self::database::Database;
 use self::heads::HeadFiles;
@@ -51,11 +56,12 @@ use self::rows::{Head, ReadHead, ReadRange, ReadSequence, ReadTail};
 use self::shared::Shared;
 use super::caches::payload_cache;
 use super::damage::OpenError;
+use super::embedded::FolderSink;
 use super::stats::Counters;
 use super::{
     BackupReport, CommitError, CommitRecord, Committed, Direction, KeyRange, MAX_SCAN, MAX_TAIL,
     ReadError, Scan, SignedTreeHead, Store, StoreFailure, StoreInfo, StoreStats, TailFrom,
-    Transaction, Versioned, files, place,
+    Transaction, Versioned, files, place, transfer,
 };
 use crate::domain::digest::Digest;
 use crate::domain::payload::PayloadRef;
@@ -111,6 +117,7 @@ impl PostgresStore {
         }
         database.ask(&schema::Durability).await?;
         let now = database.ask(&ReadHead).await?;
+        sink::require_finished(&now)?;
         heads::verify(&database, &files, &heads, &now).await?;
         let shared = Arc::new(Shared {
             database,
@@ -281,9 +288,16 @@ impl Store for PostgresStore {
         Ok(rows::state_digest(&client).await?)
     }
 
-    async fn backup(&self, _: &Path) -> Result<BackupReport, ReadError> {
-        let message = "a database is backed up with its own tools".to_owned();
-        Err(ReadError::Medium { message })
+    async fn backup(&self, into: &Path) -> Result<BackupReport, ReadError> {
+        let head = self.head().await?;
+        let signed = self.shared.sign(&head);
+        let incarnation = head.incarnation;
+        let source = RowsSource::up_to(self.shared.database.clone(), head);
+        let shared = Arc::clone(&self.shared);
+        let sign = move |sink: FolderSink| sink.finish_backup(incarnation, &shared.key, &signed);
+        transfer::backup(source, into, sign)
+            .await
+            .map_err(|error| ReadError::Medium { message: error.to_string() })
     }
 
     fn stats(&self) -> StoreStats {
@@ -324,4 +338,4 @@ fn random_id() -> Result<Uuid, OpenError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

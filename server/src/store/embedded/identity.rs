@@ -18,6 +18,9 @@ const STORE_NAME: &str = "pointsman-store ";
 /// Its first line.
 const STORE_FORMAT: &str = "pointsman-store 1";
 
+/// What the file says instead while the store is being made.
+const UNFINISHED: &str = "pointsman-store unfinished";
+
 /// Makes the directories of a store.
 pub(super) fn make_dirs(places: &Places) -> Result<(), OpenError> {
     for dir in [&places.data, &places.journal, &places.packs] {
@@ -48,7 +51,11 @@ pub(super) fn read_incarnation(data: &Path) -> Result<Option<Uuid>, OpenError> {
     let Some(text) = read else { return Ok(None) };
     let text = String::from_utf8(text).unwrap_or_default();
     let mut lines = text.lines();
-    let is_ours = lines.next() == Some(STORE_FORMAT);
+    let first = lines.next();
+    if first == Some(UNFINISHED) {
+        return Err(OpenError::Unfinished { place: format!("`{}`", data.display()) });
+    }
+    let is_ours = first == Some(STORE_FORMAT);
     let incarnation = lines.next().and_then(|line| line.strip_prefix("incarnation "));
     match incarnation.and_then(|incarnation| incarnation.parse().ok()) {
         Some(incarnation) if is_ours => Ok(Some(incarnation)),
@@ -61,12 +68,24 @@ pub(super) fn read_incarnation(data: &Path) -> Result<Option<Uuid>, OpenError> {
 
 /// Begins a new life of a store.
 pub(super) fn begin_incarnation(data: &Path) -> Result<Uuid, OpenError> {
-    let path = data.join(STORE_FILE);
     let incarnation = uuid::Builder::from_random_bytes(random()?).into_uuid();
-    let text = format!("{STORE_FORMAT}\nincarnation {incarnation}\n");
-    files::replace(&path, text.as_bytes(), files::SHARED)
-        .map_err(OpenError::medium("write", &path))?;
+    write_incarnation(data, incarnation)?;
     Ok(incarnation)
+}
+
+/// Says which life of a store this is.
+pub(super) fn write_incarnation(data: &Path, incarnation: Uuid) -> Result<(), OpenError> {
+    write_store_file(data, &format!("{STORE_FORMAT}\nincarnation {incarnation}\n"))
+}
+
+/// Marks a store that is being made; nothing opens it until it has a life.
+pub(super) fn mark_unfinished(data: &Path) -> Result<(), OpenError> {
+    write_store_file(data, &format!("{UNFINISHED}\n"))
+}
+
+fn write_store_file(data: &Path, text: &str) -> Result<(), OpenError> {
+    let path = data.join(STORE_FILE);
+    files::replace(&path, text.as_bytes(), files::SHARED).map_err(OpenError::medium("write", &path))
 }
 
 /// The journal's seed, or a new one, never 0, for a new journal.

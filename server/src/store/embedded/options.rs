@@ -13,9 +13,9 @@ use crate::store::{Clock, StoreFailure};
 pub type Faults = Arc<dyn Fn(FaultPoint) -> io::Result<()> + Send + Sync>;
 
 /// A journal segment is full at this size.
-const DEFAULT_SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
+pub(super) const DEFAULT_SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
 /// A payload pack is full at this size.
-const DEFAULT_PACK_BYTES: u64 = 32 * 1024 * 1024;
+pub(super) const DEFAULT_PACK_BYTES: u64 = 32 * 1024 * 1024;
 /// Records kept in memory for readers.
 const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Payloads kept in memory for readers.

@@ -83,6 +83,7 @@ fn make(
     head: &SignedTreeHead,
 ) -> Result<RestoreReport, OpenError> {
     let Verified { report, scanned, packs, .. } = verified;
+    identity::mark_unfinished(into)?;
     let mut bytes = copy::packs(&from.join("packs"), &into.join("packs"), *packs)?;
     bytes += copy::journal(&from.join("journal"), &into.join("journal"), scanned.end)?;
     keep_former(from, into)?;
@@ -126,7 +127,7 @@ fn keep_former(from: &Path, into: &Path) -> Result<(), OpenError> {
 
 /// The head beside the new place may be of the store that was lost; opening
 /// would rightly refuse to go back behind it.
-fn move_head_aside(into: &Path) -> Result<Option<PathBuf>, OpenError> {
+pub(super) fn move_head_aside(into: &Path) -> Result<Option<PathBuf>, OpenError> {
     let beside = |suffix: &str| {
         let mut path = into.as_os_str().to_owned();
         path.push(suffix);

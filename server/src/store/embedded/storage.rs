@@ -22,9 +22,10 @@ use super::space::Watermarks;
 use super::syncer::{Job, SyncDone, Synced};
 use super::unapplied::Unapplied;
 use super::view::{Layer, View};
-use crate::domain::digest::{Digest, FieldHasher};
+use crate::domain::digest::Digest;
 use crate::store::journal::Position;
 use crate::store::ledger::Ledger;
+use crate::store::state::StateHasher;
 use crate::store::{
     CommitError, Committed, Direction, KeyRange, MAX_SCAN, ReadError, Scan, StoreFailure, Versioned,
 };
@@ -35,8 +36,6 @@ const QUIET: Duration = Duration::from_millis(50);
 const IDLE_FLUSH: Duration = Duration::from_secs(1);
 /// How long to wait for a message when there is nothing else to do.
 const IDLE: Duration = Duration::from_secs(3_600);
-
-const STATE_TAG: &str = "pointsman.state.v1";
 
 /// What the storage thread owns.
 pub(super) struct Storage {
@@ -354,10 +353,10 @@ impl Storage {
     fn state_digest(&self) -> Result<Digest, ProjectionError> {
         let layers = self.unapplied.layers();
         let view = View { layers: &layers, projection: &self.projection };
-        let mut hasher = FieldHasher::new(STATE_TAG);
+        let mut hasher = StateHasher::default();
         for row in view.all() {
             let (key, found) = row?;
-            hasher.field(&key).field(&found.version.0.to_be_bytes()).field(&found.value);
+            hasher.record(&key, found.version, &found.value);
         }
         Ok(hasher.finish())
     }

@@ -5,7 +5,7 @@ mod conform;
 mod durability;
 mod faults;
 mod heads;
-mod make;
+pub(crate) mod make;
 mod model;
 mod payloads;
 mod projection;

@@ -117,13 +117,18 @@ impl Frame {
 
     /// The hashes of the frame's leaves, in order.
     pub(crate) fn leaf_hashes(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.leaf_hashes_as(self.commit)
+    }
+
+    /// The hashes of the frame's leaves, had it another commit number.
+    pub(crate) fn leaf_hashes_as(&self, commit: u64) -> impl Iterator<Item = Digest> + '_ {
         let writes = leaf::writes_digest(&self.salt, &self.writes);
         let mut bytes = Vec::with_capacity(512);
         (self.first_sequence..).zip(&self.events).map(move |(sequence, event)| {
             let context = LeafContext {
                 tenant: &self.tenant,
                 sequence,
-                commit: self.commit,
+                commit,
                 time: self.time,
                 principal: &self.principal,
                 writes,

@@ -13,7 +13,7 @@ use super::chunks;
 use super::record::{ChunkEntry, HEADER_LENGTH, Header, Kind};
 use super::sealed::{self, SealedPack};
 use super::{Location, PackEnd, Patience};
-use crate::domain::payload::{PayloadRef, commitment};
+use crate::domain::payload::{PayloadRef, SALT_LENGTH, commitment};
 
 /// Why a payload was not read.
 #[derive(Debug, thiserror::Error)]
@@ -63,21 +63,43 @@ pub(crate) struct Packs {
     pub(super) known: RwLock<Known>,
 }
 
+/// A payload as it is stored.
+#[derive(Debug)]
+pub(crate) struct StoredPayload {
+    /// The salt of its commitment.
+    pub(crate) salt: [u8; SALT_LENGTH],
+    /// The payload itself.
+    pub(crate) bytes: Bytes,
+    /// Whether it was cut into chunks, as those of a run are.
+    pub(crate) is_chunked: bool,
+}
+
 impl Packs {
     /// Reads a payload and checks it against its commitment.
     pub(crate) fn read(&self, reference: &PayloadRef) -> Result<Bytes, PayloadError> {
-        self.read_with(Patience::Wait, reference)
+        Ok(self.stored_with(Patience::Wait, reference)?.bytes)
+    }
+
+    /// Reads a payload with its salt, and checks it against its commitment.
+    pub(crate) fn stored(&self, reference: &PayloadRef) -> Result<StoredPayload, PayloadError> {
+        self.stored_with(Patience::Wait, reference)
     }
 
     /// Reads a payload that is stored as a whole, and so is small, if that takes
     /// no waiting for the disk. `None` if it does, and if anything is wrong,
     /// which [`Packs::read`] finds out.
     pub(crate) fn read_at_once(&self, reference: &PayloadRef) -> Option<Bytes> {
-        let is_small = reference.size as usize <= chunks::CHUNKED_ABOVE_BYTES;
-        is_small.then(|| self.read_with(Patience::None, reference).ok()).flatten()
+        if reference.size as usize > chunks::CHUNKED_ABOVE_BYTES {
+            return None;
+        }
+        Some(self.stored_with(Patience::None, reference).ok()?.bytes)
     }
 
-    fn read_with(&self, patience: Patience, reference: &PayloadRef) -> Result<Bytes, PayloadError> {
+    fn stored_with(
+        &self,
+        patience: Patience,
+        reference: &PayloadRef,
+    ) -> Result<StoredPayload, PayloadError> {
         let at = self.find(reference.id, patience)?.ok_or(PayloadError::Missing)?;
         let (header, body) = self.record(at, patience)?;
         let bytes = match header.kind {
@@ -88,7 +110,11 @@ impl Packs {
         let is_right = header.id == reference.id
             && bytes.len() == reference.size as usize
             && commitment(&header.salt, &bytes) == reference.commitment;
-        if is_right { Ok(bytes.into()) } else { Err(PayloadError::Damaged) }
+        if !is_right {
+            return Err(PayloadError::Damaged);
+        }
+        let is_chunked = header.kind == Kind::List;
+        Ok(StoredPayload { salt: header.salt, bytes: bytes.into(), is_chunked })
     }
 
     /// Where the newest pack's records ended when it was opened.

@@ -15,9 +15,10 @@ use super::queue::Waiting;
 use super::rows::{Head, SEED};
 use crate::domain::payload::PayloadDraft;
 use crate::domain::time::Timestamp;
-use crate::store::journal::frame::MAX_BODY_BYTES;
+use crate::store::journal::frame::{Frame, MAX_BODY_BYTES};
 use crate::store::leaf::WRITES_SALT_LENGTH;
 use crate::store::ledger::Ledger;
+use crate::store::transfer::batch::Commit;
 use crate::store::{
     CommitError, CommitRecord, Committed, Expectation, KeyRange, Transaction, Version,
 };
@@ -138,6 +139,28 @@ impl Group {
         Ok(group)
     }
 
+    /// A group of commits that another store has numbered; they follow on the head.
+    pub(super) fn of_commits(
+        id: Uuid,
+        commits: &[Commit],
+        head: Head,
+    ) -> Result<Self, CommitError> {
+        let mut group = Self {
+            id,
+            after: head.commit,
+            entries: Vec::with_capacity(commits.len()),
+            fates: Vec::new(),
+            layer: BTreeMap::new(),
+            payloads: Vec::new(),
+            ledger: head.into_ledger(),
+        };
+        for Commit { frame, payloads } in commits {
+            group.payloads.extend_from_slice(payloads);
+            group.append(frame.clone())?;
+        }
+        Ok(group)
+    }
+
     fn holds(
         &self,
         expectation: &Expectation,
@@ -187,23 +210,33 @@ impl Group {
         };
         let first = (!self.entries.is_empty()).then_some(self.after + 1);
         let frame = self.ledger.frame(lean, payloads, salt, first, now);
+        match self.append(frame) {
+            Ok(committed) => {
+                self.payloads.extend_from_slice(&transaction.payloads);
+                Fate::Committed(committed)
+            }
+            Err(error) => Fate::Refused(error),
+        }
+    }
+
+    /// Appends a commit that has its numbers.
+    fn append(&mut self, frame: Frame) -> Result<Committed, CommitError> {
         let mut bytes = Vec::new();
         if frame.encode(SEED, &mut bytes).is_err() {
             let limit = MAX_BODY_BYTES;
             let what = "bytes in all";
-            return Fate::Refused(CommitError::TooLarge { what, actual: limit, limit });
+            return Err(CommitError::TooLarge { what, actual: limit, limit });
         }
         self.ledger.enter(&frame);
         let version = Version(frame.commit);
         for write in &frame.writes {
             self.layer.insert(write.key.clone(), (write.value.clone(), version));
         }
-        self.payloads.extend_from_slice(&transaction.payloads);
         let committed = frame.committed();
         let last_sequence = (!frame.events.is_empty()).then_some(committed.sequence);
         let record = Arc::new(frame.into_record());
         self.entries.push(Entry { record, last_sequence, frame: bytes });
-        Fate::Committed(committed)
+        Ok(committed)
     }
 }
 

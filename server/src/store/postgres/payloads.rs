@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::{Bytes, BytesMut};
 use deadpool_postgres::Object;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::database::Question;
@@ -21,7 +22,7 @@ pub(super) const INSERT: &str = "\
 pub(super) const INSERT_CHUNKS: &str = "\
     INSERT INTO payload_chunk (id, body) SELECT id, body \
     FROM unnest($1::uuid[], $2::bytea[]) AS new(id, body) ON CONFLICT (id) DO NOTHING";
-const READ: &str = "SELECT salt, body, chunks FROM payload WHERE id = $1";
+const READ: &str = "SELECT id, salt, body, chunks FROM payload WHERE id = ANY($1)";
 const READ_CHUNKS: &str = "SELECT id, body FROM payload_chunk WHERE id = ANY($1)";
 
 /// The length of a chunk's id in a list.
@@ -76,6 +77,8 @@ impl<'a> Columns<'a> {
 pub(super) struct Stored {
     salt: [u8; SALT_LENGTH],
     bytes: Bytes,
+    /// Whether it is a list of chunks, as those of a run are.
+    pub(super) is_chunked: bool,
 }
 
 // === impl Stored ===
@@ -83,7 +86,7 @@ pub(super) struct Stored {
 impl Stored {
     /// The payload, if it is what the reference commits to.
     pub(super) fn check(self, reference: &PayloadRef) -> Result<PayloadDraft, Trouble> {
-        let Self { salt, bytes } = self;
+        let Self { salt, bytes, .. } = self;
         let is_same = bytes.len() as u64 == u64::from(reference.size)
             && commitment(&salt, &bytes) == reference.commitment;
         if !is_same {
@@ -100,24 +103,71 @@ impl Question for ReadPayload {
     type Answer = Option<Stored>;
 
     async fn ask(&self, client: &Object) -> Result<Option<Stored>, Trouble> {
+        let found = ReadPayloads(&[self.0]).ask(client).await?.remove(&self.0);
+        found.transpose()
+    }
+}
+
+/// Reads payloads at once, each as far as it is there and whole.
+pub(super) struct ReadPayloads<'a>(pub(super) &'a [Uuid]);
+
+impl Question for ReadPayloads<'_> {
+    type Answer = HashMap<Uuid, Result<Stored, Trouble>>;
+
+    async fn ask(&self, client: &Object) -> Result<Self::Answer, Trouble> {
         let statement = client.prepare_cached(READ).await?;
-        let Some(row) = client.query_opt(&statement, &[&self.0]).await? else { return Ok(None) };
-        let damaged = || Trouble::damaged(format!("payload {}", self.0));
-        let salt = row.try_get::<_, &[u8]>(0)?.try_into().map_err(|_| damaged())?;
-        if let Some(body) = row.try_get::<_, Option<Vec<u8>>>(1)? {
-            return Ok(Some(Stored { salt, bytes: body.into() }));
+        let rows = client.query(&statement, &[&self.0]).await?;
+        let rows = rows.iter().map(Raw::of).collect::<Result<Vec<_>, _>>()?;
+        let wanted: Vec<Uuid> = rows.iter().flat_map(|row| row.list.iter().copied()).collect();
+        let mut found = Vec::new();
+        if !wanted.is_empty() {
+            let statement = client.prepare_cached(READ_CHUNKS).await?;
+            found = client.query(&statement, &[&wanted]).await?;
         }
-        let list = row.try_get::<_, Option<&[u8]>>(2)?.ok_or_else(damaged)?;
-        let list = list.chunks(ID_LENGTH).map(Uuid::from_slice).collect::<Result<Vec<_>, _>>();
-        let list = list.map_err(|_| damaged())?;
-        let statement = client.prepare_cached(READ_CHUNKS).await?;
-        let rows = client.query(&statement, &[&list]).await?;
-        let chunks = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let chunks = found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         let chunks = chunks.collect::<Result<HashMap<Uuid, &[u8]>, Trouble>>()?;
-        let mut bytes = BytesMut::new();
-        for id in &list {
-            bytes.extend_from_slice(chunks.get(id).ok_or_else(damaged)?);
+        Ok(rows.into_iter().map(|row| (row.id, row.assemble(&chunks))).collect())
+    }
+}
+
+/// A row of a payload.
+struct Raw {
+    id: Uuid,
+    salt: Vec<u8>,
+    body: Option<Vec<u8>>,
+    /// The chunks, where there is no body.
+    list: Vec<Uuid>,
+    has_list: bool,
+}
+
+impl Raw {
+    fn of(row: &Row) -> Result<Self, Trouble> {
+        let list = row.try_get::<_, Option<&[u8]>>(3)?;
+        let ids = list.unwrap_or_default().chunks(ID_LENGTH).map(Uuid::from_slice);
+        Ok(Self {
+            id: row.try_get(0)?,
+            salt: row.try_get(1)?,
+            body: row.try_get(2)?,
+            // An id that is cut short is of no chunk.
+            list: ids.map(|id| id.unwrap_or(Uuid::nil())).collect(),
+            has_list: list.is_some(),
+        })
+    }
+
+    fn assemble(self, chunks: &HashMap<Uuid, &[u8]>) -> Result<Stored, Trouble> {
+        let Self { id, salt, body, list, has_list } = self;
+        let damaged = || Trouble::damaged(format!("payload {id}"));
+        let salt = salt.try_into().map_err(|_| damaged())?;
+        if let Some(body) = body {
+            return Ok(Stored { salt, bytes: body.into(), is_chunked: false });
         }
-        Ok(Some(Stored { salt, bytes: bytes.freeze() }))
+        if !has_list {
+            return Err(damaged());
+        }
+        let mut bytes = BytesMut::new();
+        for chunk in &list {
+            bytes.extend_from_slice(chunks.get(chunk).ok_or_else(damaged)?);
+        }
+        Ok(Stored { salt, bytes: bytes.freeze(), is_chunked: true })
     }
 }

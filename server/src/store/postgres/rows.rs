@@ -3,22 +3,21 @@
 use bytes::Bytes;
 use deadpool_postgres::Object;
 use futures::TryStreamExt as _;
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::database::Question;
 use super::trouble::Trouble;
-use crate::domain::digest::{Digest, FieldHasher};
+use crate::domain::digest::Digest;
 use crate::domain::time::Timestamp;
 use crate::store::journal::frame::{self, Frame};
 use crate::store::ledger::Ledger;
 use crate::store::merkle::Frontier;
+use crate::store::state::StateHasher;
 use crate::store::{Direction, KeyRange, Scan, TailFrom, Version, Versioned};
 
 /// Frames in a database carry no segment's seed.
 pub(super) const SEED: u32 = 0;
-
-const STATE_TAG: &str = "pointsman.state.v1";
 
 const HEAD: &str = "\
     SELECT incarnation, commit_number, commit_time, leaves, peaks FROM head WHERE id = 1";
@@ -87,6 +86,13 @@ pub(super) fn stored(number: u64) -> i64 {
 
 /// How far the journal is.
 pub(super) struct ReadHead;
+
+// === impl ReadHead ===
+
+impl ReadHead {
+    /// The statement, for [`Head::from_row`].
+    pub(super) const TEXT: &str = HEAD;
+}
 
 impl Question for ReadHead {
     type Answer = Head;
@@ -185,15 +191,14 @@ impl Question for ReadSequence<'_> {
 }
 
 /// Digests the whole state, row by row.
-pub(super) async fn state_digest(client: &Object) -> Result<Digest, Trouble> {
+pub(super) async fn state_digest(client: &Client) -> Result<Digest, Trouble> {
     client.batch_execute("SET statement_timeout = 0").await?;
     let none: [&str; 0] = [];
     let rows = client.query_raw(STATE, none).await?;
     let mut rows = std::pin::pin!(rows);
-    let mut hasher = FieldHasher::new(STATE_TAG);
+    let mut hasher = StateHasher::default();
     while let Some(row) = rows.try_next().await? {
-        let version = number(row.try_get(2)?);
-        hasher.field(row.try_get(0)?).field(&version.to_be_bytes()).field(row.try_get(1)?);
+        hasher.record(row.try_get(0)?, Version(number(row.try_get(2)?)), row.try_get(1)?);
     }
     Ok(hasher.finish())
 }

@@ -1,4 +1,4 @@
 //! The shared store: the conformance suite, and what only it can show.
 
 mod conform;
-mod make;
+pub(crate) mod make;

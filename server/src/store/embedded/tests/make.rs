@@ -11,24 +11,24 @@ use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OpenReport, Space, 
 use crate::store::{Store, Transaction};
 
 /// A directory with a store in it, and a clock that ticks at each look.
-pub(super) struct Place {
+pub(crate) struct Place {
     _guard: tempfile::TempDir,
-    pub(super) data: PathBuf,
+    pub(crate) data: PathBuf,
     ticks: Arc<AtomicI64>,
 }
 
-pub(super) fn mk_place() -> Place {
+pub(crate) fn mk_place() -> Place {
     let guard = tempfile::tempdir().unwrap();
     let data = guard.path().join("data");
     Place { _guard: guard, data, ticks: Arc::new(AtomicI64::new(1_700_000_000_000_000)) }
 }
 
 impl Place {
-    pub(super) fn options(&self) -> EmbeddedOptions {
+    pub(crate) fn options(&self) -> EmbeddedOptions {
         self.options_at(&self.data)
     }
 
-    pub(super) fn options_at(&self, data: &Path) -> EmbeddedOptions {
+    pub(crate) fn options_at(&self, data: &Path) -> EmbeddedOptions {
         let ticks = Arc::clone(&self.ticks);
         let clock = Arc::new(move || Timestamp::from_micros(ticks.fetch_add(1, Ordering::Relaxed)));
         EmbeddedOptions {
@@ -40,25 +40,25 @@ impl Place {
         }
     }
 
-    pub(super) fn open(&self) -> (EmbeddedStore, OpenReport) {
+    pub(crate) fn open(&self) -> (EmbeddedStore, OpenReport) {
         EmbeddedStore::open(self.options()).unwrap()
     }
 
-    pub(super) fn segment(&self, number: u64) -> PathBuf {
+    pub(crate) fn segment(&self, number: u64) -> PathBuf {
         self.data.join(format!("journal/{number:010}.log"))
     }
 
-    pub(super) fn pack(&self, number: u32) -> PathBuf {
+    pub(crate) fn pack(&self, number: u32) -> PathBuf {
         self.data.join(format!("packs/{number:04}.pack"))
     }
 
-    pub(super) fn outer_head(&self) -> PathBuf {
+    pub(crate) fn outer_head(&self) -> PathBuf {
         self.data.with_extension("head")
     }
 }
 
 /// Some commits of two tenants, with removals and payloads.
-pub(super) async fn mk_history(store: &EmbeddedStore, commits: u64) {
+pub(crate) async fn mk_history(store: &EmbeddedStore, commits: u64) {
     for n in 0..commits {
         let mut writes = vec![mk_write(&format!("k{}", n % 90), &format!("value {n}"))];
         if n % 5 == 0 {
@@ -75,7 +75,7 @@ pub(super) async fn mk_history(store: &EmbeddedStore, commits: u64) {
 }
 
 /// The damage that opening is refused for.
-pub(super) fn damage_of(opened: Result<(EmbeddedStore, OpenReport), OpenError>) -> Damage {
+pub(crate) fn damage_of(opened: Result<(EmbeddedStore, OpenReport), OpenError>) -> Damage {
     match opened {
         Err(OpenError::Damaged(damage)) => *damage,
         Err(other) => panic!("{other}"),
@@ -84,7 +84,7 @@ pub(super) fn damage_of(opened: Result<(EmbeddedStore, OpenReport), OpenError>) 
 }
 
 /// Changes a file.
-pub(super) fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).unwrap();
     change(&mut bytes);
     std::fs::write(path, bytes).unwrap();

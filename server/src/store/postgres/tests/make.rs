@@ -11,13 +11,13 @@ use crate::store::postgres::{PostgresOptions, PostgresStore};
 
 /// A database of its own, a clock that ticks at each look, and directories for
 /// servers.
-pub(super) struct Place {
+pub(crate) struct Place {
     dir: TempDir,
-    pub(super) url: String,
+    pub(crate) url: String,
     ticks: Arc<AtomicI64>,
 }
 
-pub(super) fn mk_place() -> Place {
+pub(crate) fn mk_place() -> Place {
     let dir = tempfile::tempdir().unwrap();
     let ticks = Arc::new(AtomicI64::new(1_700_000_000_000_000));
     Place { dir, url: Cluster::shared().database(), ticks }
@@ -25,7 +25,7 @@ pub(super) fn mk_place() -> Place {
 
 impl Place {
     /// How the server with a name opens the store.
-    pub(super) fn options(&self, server: &str) -> PostgresOptions {
+    pub(crate) fn options(&self, server: &str) -> PostgresOptions {
         let ticks = Arc::clone(&self.ticks);
         let clock = Arc::new(move || Timestamp::from_micros(ticks.fetch_add(1, Ordering::Relaxed)));
         PostgresOptions {
@@ -34,12 +34,12 @@ impl Place {
         }
     }
 
-    pub(super) async fn open(&self, server: &str) -> PostgresStore {
+    pub(crate) async fn open(&self, server: &str) -> PostgresStore {
         PostgresStore::open(self.options(server)).await.unwrap().0
     }
 
     /// What the database says to some statements.
-    pub(super) fn sql(&self, statements: &str) -> String {
+    pub(crate) fn sql(&self, statements: &str) -> String {
         sql(&self.url, statements).unwrap()
     }
 }

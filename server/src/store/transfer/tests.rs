@@ -1,0 +1,8 @@
+//! Copies between real stores of both kinds.
+
+mod backup;
+mod long;
+mod make;
+mod refusals;
+mod tenant;
+mod whole;
