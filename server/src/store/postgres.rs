@@ -48,7 +48,7 @@ pub(crate) use self::source::RowsSource;
 
 use self::committer::Committer;
 use self::database::Database;
-use self::heads::HeadFiles;
+use self::heads::{HeadFiles, Heads};
 use self::queue::{Queue, Waiting};
 use self::reader::Wanted;
 use self::recent::Recent;
@@ -71,7 +71,6 @@ pub struct PostgresStore {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     wanted: Arc<Wanted>,
-    files: HeadFiles,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Ends with the store.
     helpers: Mutex<JoinSet<()>>,
@@ -119,6 +118,7 @@ impl PostgresStore {
         let now = database.ask(&ReadHead).await?;
         sink::require_finished(&now)?;
         heads::verify(&database, &files, &heads, &now).await?;
+        let report = PostgresReport { commit: now.commit, entries: now.frontier.size() };
         let shared = Arc::new(Shared {
             database,
             incarnation: now.incarnation,
@@ -132,20 +132,19 @@ impl PostgresStore {
             known: AtomicU64::new(now.commit),
             wake: Notify::new(),
             bell: bell::Bell::default(),
+            heads: Heads::new(files, now),
         });
-        let store = Self::start(shared, files, &options, lock).await?;
-        Ok((store, PostgresReport { commit: now.commit, entries: now.frontier.size() }))
+        Ok((Self::start(shared, &options, lock).await?, report))
     }
 
     async fn start(
         shared: Arc<Shared>,
-        files: HeadFiles,
         options: &PostgresOptions,
         lock: File,
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::default());
         // From here on, what was found at the start cannot be lost unnoticed.
-        let written = heads::write(&shared, &files).await?;
+        let written = heads::write(&shared).await?;
         let committer = Committer {
             shared: Arc::clone(&shared),
             queue: Arc::clone(&queue),
@@ -154,7 +153,7 @@ impl PostgresStore {
         };
         let mut helpers = JoinSet::new();
         helpers.spawn(follower::follow(Arc::clone(&shared)));
-        helpers.spawn(heads::keep(Arc::clone(&shared), files.clone(), written));
+        helpers.spawn(heads::keep(Arc::clone(&shared), written));
         if options.listens {
             let name = random_id()?.simple().to_string();
             helpers.spawn(follower::attend(Arc::clone(&shared), name));
@@ -167,7 +166,6 @@ impl PostgresStore {
             shared,
             queue,
             wanted,
-            files,
             committer: Mutex::new(Some(tokio::spawn(committer.run()))),
             helpers: Mutex::new(helpers),
             lock: Mutex::new(Some(lock)),
@@ -319,7 +317,7 @@ impl Store for PostgresStore {
         self.queue.stop();
         self.helpers.lock().await.shutdown().await;
         self.wanted.close();
-        if let Err(trouble) = heads::write(&self.shared, &self.files).await {
+        if let Err(trouble) = heads::write(&self.shared).await {
             tracing::warn!(%trouble, "cannot write the last signed head");
         }
         self.shared.fail(StoreFailure::Closed);

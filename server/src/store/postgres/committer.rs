@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::database::{ATTEMPT_TIMEOUT, pauses};
 use super::group::{Fate, Group, Questions};
 use super::queue::{Queue, Waiting};
+use super::rows::Head;
 use super::session::Session;
 use super::shared::Shared;
 use super::trouble::Trouble;
@@ -112,6 +113,7 @@ impl Committer {
                 self.shared.payloads.insert(payload.reference.id, kept);
             }
             self.shared.note(group.ledger.commit);
+            self.shared.heads.learn(Head::of(&group.ledger, self.shared.incarnation));
             self.shared.extend(group.entries.iter().map(|entry| Arc::clone(&entry.record)));
             self.shared.bell.ring();
         }

@@ -32,12 +32,13 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(250)];
 
 /// What every session is set to. The limits end a transaction whose server has
-/// gone, so that nobody waits for its locks; an answer must be on every disk that
+/// gone, so that nobody waits for its locks: a server that lives is never idle in one
+/// for longer than a round trip. An answer must be on every disk that
 /// the operator asked for, whatever the role's own setting.
 const SESSION: &str = "\
     SET statement_timeout = '10s'; \
     SET lock_timeout = '10s'; \
-    SET idle_in_transaction_session_timeout = '10s'; \
+    SET idle_in_transaction_session_timeout = '2s'; \
     SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 

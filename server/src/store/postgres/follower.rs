@@ -47,6 +47,7 @@ async fn catch_up(shared: &Shared) -> Result<(), Trouble> {
         }
         shared.extend(frames.into_iter().map(|frame| Arc::new(frame.into_record())));
     }
+    shared.heads.learn(head);
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Each server signs with a key of its own. What it has signed cannot be taken
 //! back: a database that was set back, or whose journal was written anew, is found
-//! out when the server starts.
+//! out when the server starts. So the newest head that a server knows of is signed
+//! at the latest when the database turns out to have lost it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -84,6 +85,58 @@ impl HeadFiles {
     }
 }
 
+/// The heads of a server that runs.
+pub(super) struct Heads {
+    files: HeadFiles,
+    newest: Mutex<Newest>,
+}
+
+/// How far a server knows, and how much of it is signed.
+struct Newest {
+    known: Head,
+    /// The newest commit of a head in the files.
+    signed: u64,
+}
+
+// === impl Heads ===
+
+impl Heads {
+    /// Knows the head that the start found, and that nothing of it is signed yet.
+    pub(super) const fn new(files: HeadFiles, known: Head) -> Self {
+        Self { files, newest: Mutex::new(Newest { known, signed: 0 }) }
+    }
+
+    /// Notes a head that is durable.
+    pub(super) fn learn(&self, head: Head) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if head.commit > newest.known.commit {
+            newest.known = head;
+        }
+    }
+
+    /// Signs the newest head that is known, whatever the database holds now.
+    pub(super) fn testify(&self, sign: impl Fn(&Head) -> SignedTreeHead) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.signed >= newest.known.commit {
+            return;
+        }
+        match self.files.write(&sign(&newest.known), &newest.known.frontier) {
+            Ok(()) => newest.signed = newest.known.commit,
+            Err(error) => tracing::error!(%error, "cannot write the newest signed head"),
+        }
+    }
+
+    /// Writes a signed head, unless a newer one is there.
+    fn write(&self, head: &SignedTreeHead, tree: &Frontier) -> std::io::Result<()> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.signed <= head.commit {
+            self.files.write(head, tree)?;
+            newest.signed = head.commit;
+        }
+        Ok(())
+    }
+}
+
 /// Makes sure that the journal goes on from every head that was signed: reads
 /// what came since, and the whole of it where the noted tree is not the head's.
 pub(super) async fn verify(
@@ -144,13 +197,13 @@ async fn replay(
 }
 
 /// Signs and writes the head as it is now.
-pub(super) async fn write(shared: &Arc<Shared>, files: &HeadFiles) -> Result<u64, Trouble> {
+pub(super) async fn write(shared: &Arc<Shared>) -> Result<u64, Trouble> {
     let known = shared.known();
     let now = shared.database.ask(&ReadHead).await?;
     shared.check(&now, known)?;
     let signed = shared.sign(&now);
-    let (files, tree) = (files.clone(), now.frontier);
-    let written = tokio::task::spawn_blocking(move || files.write(&signed, &tree)).await;
+    let (writer, tree) = (Arc::clone(shared), now.frontier);
+    let written = tokio::task::spawn_blocking(move || writer.heads.write(&signed, &tree)).await;
     match written {
         Ok(Ok(())) => shared.counters.heads.add(1),
         // The next one covers it.
@@ -164,7 +217,7 @@ pub(super) async fn write(shared: &Arc<Shared>, files: &HeadFiles) -> Result<u64
 }
 
 /// Writes heads for as long as the store lives.
-pub(super) async fn keep(shared: Arc<Shared>, files: HeadFiles, mut written: u64) {
+pub(super) async fn keep(shared: Arc<Shared>, mut written: u64) {
     let mut ticks = 0;
     loop {
         sleep(TICK).await;
@@ -175,7 +228,7 @@ pub(super) async fn keep(shared: Arc<Shared>, files: HeadFiles, mut written: u64
         if !is_due {
             continue;
         }
-        match write(&shared, &files).await {
+        match write(&shared).await {
             Ok(commit) => (written, ticks) = (commit, 0),
             Err(trouble) => shared.heed(&trouble),
         }

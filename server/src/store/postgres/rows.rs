@@ -67,6 +67,12 @@ impl Head {
         })
     }
 
+    /// The head after the commits of a ledger.
+    pub(super) fn of(ledger: &Ledger, incarnation: Uuid) -> Self {
+        let Ledger { commit, time, frontier, .. } = ledger;
+        Self { incarnation, commit: *commit, time: *time, frontier: frontier.clone() }
+    }
+
     /// The numbers that the next commit takes.
     pub(super) fn into_ledger(self) -> Ledger {
         let Self { commit, time, frontier, .. } = self;

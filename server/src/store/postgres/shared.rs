@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::bell::Bell;
 use super::database::Database;
+use super::heads::Heads;
 use super::recent::Recent;
 use super::rows::Head;
 use super::trouble::Trouble;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     /// Wakes the follower.
     pub(super) wake: Notify,
     pub(super) bell: Bell,
+    pub(super) heads: Heads,
 }
 
 // === impl Shared ===
@@ -106,9 +108,11 @@ impl Shared {
         });
     }
 
-    /// Stops for good if a trouble is one that nothing but an operator can end.
+    /// Stops for good if a trouble is one that nothing but an operator can end, and
+    /// first leaves a signature that keeps the next start from that database.
     pub(super) fn heed(&self, trouble: &Trouble) {
         if let Trouble::History(message) = trouble {
+            self.heads.testify(|head| self.sign(head));
             self.fail(StoreFailure::History { message: message.clone() });
         }
     }
