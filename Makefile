@@ -73,16 +73,19 @@ soak: ## The long forms of the fault and race tests
 	@$(STEP) "200 kills"                     $(MAKE) soak-kills
 	@$(STEP) "40 power cuts"                 $(MAKE) soak-cuts
 	@$(STEP) "10,000 races, 64 redeemers"    $(MAKE) soak-races
+	@$(STEP) "servers on one database"       $(MAKE) soak-shared
 	@$(STEP) "model, 2,000 sequences"        $(MAKE) soak-model
 	@$(STEP) --summary
 
-.PHONY: soak-kills soak-cuts soak-races soak-model
+.PHONY: soak-kills soak-cuts soak-races soak-shared soak-model
 soak-kills:
-	$(LONG) kills
+	$(LONG) kills --skip shared::
 soak-cuts:
 	$(LONG) cuts
 soak-races:
-	$(LONG) races
+	$(LONG) races --skip shared::
+soak-shared:
+	$(LONG) shared:: --test-threads 1
 soak-model:
 	env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
 

@@ -25,5 +25,6 @@ mod postgres;
 mod races;
 mod restore;
 mod road;
+mod shared;
 mod tidy;
 mod toctou;

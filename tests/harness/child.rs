@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use pointsman_api::v1;
@@ -14,6 +15,11 @@ use super::poll::eventually;
 
 /// Where the logs of all servers stay, to be read after a failure.
 const LOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/e2e-logs");
+
+/// Below the ports that a system gives to outgoing connections, so that none of those
+/// takes a server's port while the server is down, and below those of the databases.
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u16 = 10_000;
 
 /// Where a server has its data, and how it is called.
 pub struct Place {
@@ -67,6 +73,12 @@ impl Place {
     /// Sets a variable of the server's environment.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Puts the journal into a database that several servers share; the data folder
+    /// then holds what is this server's alone.
+    pub fn share(&mut self, store: &str) {
+        self.set("POINTSMAN_STORE", store);
     }
 
     /// The small disks of the tests are below the usual watermarks.
@@ -150,6 +162,11 @@ impl Server {
         self.process.wait().unwrap()
     }
 
+    /// Whether the process still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
     /// Waits for the process to end by itself.
     pub async fn ended(mut self, limit: Duration) -> ExitStatus {
         let process = &mut self.process;
@@ -181,8 +198,16 @@ impl Drop for Server {
     }
 }
 
+/// A port that nobody listens on, and that no other server of this process was given.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static STEP: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap();
+    let mut ports = std::iter::repeat_with(|| {
+        let step = STEP.fetch_add(1, Ordering::Relaxed) % PORTS;
+        FIRST_PORT + (start + step) % PORTS
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.by_ref().take(PORTS.into()).find(is_free).expect("a port is free")
 }
 
 fn tail(log: &Path) -> String {

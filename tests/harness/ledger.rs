@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use pointsman_api::v1;
 
+use super::pulse::Pulse;
+
 /// What is known of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -49,12 +51,20 @@ pub struct Book {
 
 /// A [`Book`] that many tasks write.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<Book>);
+pub struct Ledger {
+    book: Mutex<Book>,
+    pulse: Pulse,
+}
 
 impl Ledger {
     /// The book.
     pub fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap()
+        self.book.lock().unwrap()
+    }
+
+    /// When there were answers.
+    pub const fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// The book as it is now.
@@ -65,6 +75,7 @@ impl Ledger {
     /// Notes the sequence of an answer.
     pub fn answered(&self, header: Option<&v1::ResponseHeader>) {
         let header = header.expect("every answer to a mutation has a header");
+        self.pulse.beat();
         let mut book = self.book();
         book.sequence = book.sequence.max(header.sequence);
     }

@@ -1,18 +1,19 @@
 //! Mixed load that notes in a [`Ledger`] what it was told: agents, reviewers and
-//! workers. Each task ends when its server goes away.
+//! workers. With one server each task ends when the server goes away; with several
+//! it goes on at another.
 
 mod people;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use pointsman_api::v1;
-use pointsman_client::Connection;
 use tokio::task::JoinSet;
 
-use super::api::{self, Called, called, connect, request_id};
+use super::api::{self, Called, request_id};
 use super::ledger::{Known, Ledger};
+use super::lines::Lines;
 use super::seed::Seed;
 
 const AGENTS: usize = 6;
@@ -25,7 +26,8 @@ static NEXT_MARKER: AtomicU64 = AtomicU64::new(1);
 /// Asks questions with checkpoints of so many bytes until the server takes no more.
 pub async fn flood(address: &str, ledger: &Arc<Ledger>, seed: &mut Seed, state_bytes: usize) {
     let ledger = Arc::clone(ledger);
-    let mut caller = Caller { connection: connect(address, api::AGENT), ledger, seed: seed.fork() };
+    let lines = Lines::to_one(address, api::AGENT);
+    let mut caller = Caller { lines, ledger, seed: seed.fork(), stop: Arc::default() };
     let run_id = caller.start_run().await.unwrap().expect("a run before the flood");
     loop {
         // Nothing in it is there twice, or the store would keep it once.
@@ -52,46 +54,75 @@ fn draft(state: Vec<u8>) -> v1::CheckpointDraft {
 struct Gone;
 
 /// Running tasks; dropping them ends them.
-pub struct Load(JoinSet<()>);
+pub struct Load {
+    tasks: JoinSet<()>,
+    stop: Arc<AtomicBool>,
+}
 
 impl Load {
     /// Starts the tasks against a server.
     pub fn start(address: &str, ledger: &Arc<Ledger>, seed: &mut Seed) -> Self {
-        let mut tasks = JoinSet::new();
-        let mut caller = |token: &str| Caller {
-            connection: connect(address, token),
+        Self::start_with(|token, _| Lines::to_one(address, token), ledger, seed)
+    }
+
+    /// Starts the tasks against several servers: a call without an answer is sent
+    /// again to another, until [`Load::stop`].
+    pub fn start_on(addresses: &[String], ledger: &Arc<Ledger>, seed: &mut Seed) -> Self {
+        Self::start_with(
+            |token, at| Lines::to_several(addresses, at, token, Arc::clone(ledger)),
+            ledger,
+            seed,
+        )
+    }
+
+    fn start_with(
+        lines: impl Fn(&str, usize) -> Lines,
+        ledger: &Arc<Ledger>,
+        seed: &mut Seed,
+    ) -> Self {
+        let (mut tasks, stop) = (JoinSet::new(), Arc::default());
+        let mut caller = |token: &str, at: usize| Caller {
+            lines: lines(token, at),
             ledger: Arc::clone(ledger),
             seed: seed.fork(),
+            stop: Arc::clone(&stop),
         };
-        for _ in 0..AGENTS {
-            tasks.spawn(agent(caller(api::AGENT)));
+        for at in 0..AGENTS {
+            tasks.spawn(agent(caller(api::AGENT, at)));
         }
-        for _ in 0..REVIEWERS {
-            tasks.spawn(reviewer(caller(api::REVIEWER)));
+        for at in 0..REVIEWERS {
+            tasks.spawn(reviewer(caller(api::REVIEWER, at)));
         }
-        for _ in 0..WORKERS {
-            tasks.spawn(worker(caller(api::AGENT)));
+        for at in 0..WORKERS {
+            tasks.spawn(worker(caller(api::AGENT, at)));
         }
-        Self(tasks)
+        Self { tasks, stop }
     }
 
     /// Waits until every task has seen that its server is gone.
     pub async fn ended(mut self) {
-        while let Some(task) = self.0.join_next().await {
+        while let Some(task) = self.tasks.join_next().await {
             task.unwrap();
         }
+    }
+
+    /// Begins nothing new, and waits until what is under way has an answer.
+    pub async fn stop(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.ended().await;
     }
 }
 
 struct Caller {
-    connection: Connection,
+    lines: Lines,
     ledger: Arc<Ledger>,
     seed: Seed,
+    stop: Arc<AtomicBool>,
 }
 
 async fn agent(mut caller: Caller) {
     let mut run = None;
-    loop {
+    while caller.goes_on() {
         let done = match &run {
             None => caller.start_run().await.map(|started| run = started),
             Some(run_id) if caller.seed.chance(4) => {
@@ -101,21 +132,33 @@ async fn agent(mut caller: Caller) {
             }
             Some(run_id) => caller.act(&run_id.clone()).await,
         };
-        if done.is_err() {
+        if done.is_err() && caller.lines.end_with_their_server() {
             return;
         }
     }
 }
 
 async fn reviewer(mut caller: Caller) {
-    while caller.review().await.is_ok() {}
+    while caller.goes_on() {
+        if caller.review().await.is_err() && caller.lines.end_with_their_server() {
+            return;
+        }
+    }
 }
 
 async fn worker(mut caller: Caller) {
-    while caller.resume().await.is_ok() {}
+    while caller.goes_on() {
+        if caller.resume().await.is_err() && caller.lines.end_with_their_server() {
+            return;
+        }
+    }
 }
 
 impl Caller {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::SeqCst)
+    }
+
     async fn start_run(&mut self) -> Result<Option<String>, Gone> {
         let goal = format!("run {}", NEXT_MARKER.fetch_add(1, Ordering::Relaxed));
         self.ledger.book().runs.insert(goal.clone(), None);
@@ -124,7 +167,11 @@ impl Caller {
             goal: goal.clone(),
             ..Default::default()
         };
-        match called(self.connection.run_service().start_run(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| line.run_service().start_run(request).await)
+            .await
+        {
             Called::Done(answer) => {
                 let run_id = answer.run.unwrap().run_id;
                 self.ledger.answered(answer.header.as_ref());
@@ -146,7 +193,11 @@ impl Caller {
             run_id: run_id.clone(),
             state: v1::run::State::Succeeded.into(),
         };
-        match called(self.connection.run_service().finish_run(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| line.run_service().finish_run(request).await)
+            .await
+        {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 self.ledger.book().finished.insert(run_id, Known::Done);
@@ -211,7 +262,13 @@ impl Caller {
                 book.redeeming.insert(marker);
             }
         }
-        match called(self.connection.action_service().propose_action(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| {
+                line.action_service().propose_action(request).await
+            })
+            .await
+        {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 self.ledger.book().proposals.insert(marker, Some(answer.clone()));
@@ -232,7 +289,11 @@ impl Caller {
     ) -> Result<(), Gone> {
         let action_id = request.action_id.clone();
         let before = self.ledger.book().redemptions.insert(action_id.clone(), Known::Perhaps);
-        match called(self.connection.action_service().redeem_grant(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| line.action_service().redeem_grant(request).await)
+            .await
+        {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 let twice = before == Some(Known::Done);
@@ -262,7 +323,13 @@ impl Caller {
                 result: Bytes::from_static(b"done"),
             }],
         };
-        match called(self.connection.action_service().report_outcomes(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| {
+                line.action_service().report_outcomes(request).await
+            })
+            .await
+        {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 self.ledger.book().outcomes.insert(action_id, Known::Done);

@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts connections after a number of bytes.
+//! A TCP proxy that cuts connections after a number of bytes, or lets them hang.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Never cut.
@@ -33,6 +34,8 @@ struct Budget {
     request: AtomicU64,
     answer: AtomicU64,
     cuts: AtomicU64,
+    /// Which halves carry nothing for now: a network that is down, and tells nobody.
+    hanging: watch::Sender<[bool; 2]>,
 }
 
 impl Proxy {
@@ -44,6 +47,7 @@ impl Proxy {
             request: AtomicU64::new(NEVER),
             answer: AtomicU64::new(NEVER),
             cuts: AtomicU64::new(0),
+            hanging: watch::Sender::new([false; 2]),
         });
         let shared = Arc::clone(&budget);
         let task = tokio::spawn(async move {
@@ -57,6 +61,23 @@ impl Proxy {
     /// Where clients connect.
     pub fn address(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The host and port where clients connect.
+    pub const fn socket(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Carries nothing more of some halves, on all connections, and says so to nobody:
+    /// what is sent waits for [`Proxy::heal`].
+    pub fn hang(&self, halves: &[Half]) {
+        let is_hanging = [Half::Request, Half::Answer].map(|half| halves.contains(&half));
+        self.budget.hanging.send_replace(is_hanging);
+    }
+
+    /// Carries everything again, what has waited first.
+    pub fn heal(&self) {
+        self.hang(&[]);
     }
 
     /// Cuts the connection that carries the byte after the next `bytes` of this
@@ -89,6 +110,14 @@ impl Budget {
             Half::Request => &self.request,
             Half::Answer => &self.answer,
         }
+    }
+
+    /// Waits until a half carries something.
+    async fn carries(&self, half: Half) {
+        let mut hanging = self.hanging.subscribe();
+        let at = usize::from(half == Half::Answer);
+        // The sender lives as long as this.
+        let _ = hanging.wait_for(|hanging| !hanging[at]).await;
     }
 
     /// Takes up to `wanted` bytes; fewer mean that the connection is to be cut.
@@ -135,6 +164,7 @@ async fn pump(
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        budget.carries(half).await;
         let passed = budget.take(half, read);
         if to.write_all(&buffer[..passed]).await.is_err() || passed < read {
             return;

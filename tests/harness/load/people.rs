@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pointsman_api::v1;
 
 use super::{Caller, Gone, tolerate};
-use crate::harness::api::{Called, called, request_id};
+use crate::harness::api::{Called, request_id};
 use crate::harness::ledger::{Known, Try};
 use crate::harness::poll::at_moment;
 
@@ -30,7 +30,12 @@ impl Caller {
             view: v1::EscalationView::Full.into(),
             ..Default::default()
         };
-        let listed = called(self.connection.escalation_service().list_escalations(request).await);
+        let listed = self
+            .lines
+            .call(request, async |line, request| {
+                line.escalation_service().list_escalations(request).await
+            })
+            .await;
         let Called::Done(page) = listed else { return Err(Gone) };
         let shown = page.escalations.iter().map(|one| one.escalation_id.clone());
         self.ledger.book().shown.extend(shown);
@@ -48,7 +53,13 @@ impl Caller {
             escalation_id: escalation.escalation_id.clone(),
             lease: None,
         };
-        match called(self.connection.escalation_service().claim_escalation(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| {
+                line.escalation_service().claim_escalation(request).await
+            })
+            .await
+        {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 let escalation = answer.escalation.unwrap();
@@ -93,7 +104,13 @@ impl Caller {
             note: "seen".to_owned(),
             resolution: Some(resolution),
         };
-        match called(self.connection.escalation_service().resolve_escalation(request).await) {
+        match self
+            .lines
+            .call(request, async |line, request| {
+                line.escalation_service().resolve_escalation(request).await
+            })
+            .await
+        {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 self.ledger.book().tries.get_mut(id).unwrap()[at].known = Known::Done;
@@ -116,7 +133,12 @@ impl Caller {
             wait: Some(prost_types::Duration { seconds: 0, nanos: 50_000_000 }),
             ..Default::default()
         };
-        let answer = called(self.connection.checkpoint_service().claim_resumptions(request).await);
+        let answer = self
+            .lines
+            .call(request, async |line, request| {
+                line.checkpoint_service().claim_resumptions(request).await
+            })
+            .await;
         let resumptions = match answer {
             Called::Done(answer) => answer.resumptions,
             Called::Refused(error) => return tolerate(&error, &["DISK_FULL", "OVERLOADED"]),
@@ -149,8 +171,12 @@ impl Caller {
             escalation_id: resumption.escalation_id,
             epoch: resumption.epoch,
         };
-        let answer =
-            called(self.connection.checkpoint_service().acknowledge_resumption(request).await);
+        let answer = self
+            .lines
+            .call(request, async |line, request| {
+                line.checkpoint_service().acknowledge_resumption(request).await
+            })
+            .await;
         match answer {
             Called::Done(_) => Ok(()),
             Called::Refused(error) => {

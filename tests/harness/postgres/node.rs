@@ -1,6 +1,7 @@
 //! One PostgreSQL server with its data.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::keeper::{Folder, Keeper, has_ended};
 use super::tools::{PATIENCE, as_server, binaries, bounded, free_port, give_to_server, run, sql};
@@ -100,6 +101,32 @@ impl Node {
         self.ask("CHECKPOINT");
     }
 
+    /// Lets a primary acknowledge by itself again. Returns when this holds.
+    pub(super) fn forget_standby(&mut self) {
+        self.waits_for_standby = false;
+        self.write_settings();
+        self.ask("SELECT pg_reload_conf()");
+        self.eventually("nobody is waited for", "SHOW synchronous_standby_names", "");
+        self.ask("CHECKPOINT");
+    }
+
+    /// Sends its first process a signal.
+    pub(super) fn signal(&self, name: &str) {
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{name}")).arg(self.process().to_string());
+        run(kill).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Shuts it down in its own way, with a last checkpoint.
+    pub(super) fn stop(&mut self) {
+        let process = self.process();
+        self.signal("INT");
+        let ended = until(PATIENCE, || has_ended(process).then_some(()));
+        assert!(ended.is_some(), "it does not stop:\n{}", self.log());
+        // Whoever watches over it still has to hear of it.
+        self.keeper.kill();
+    }
+
     /// Lets a standby become a primary. Returns when it takes writes.
     pub(super) fn promote(&mut self) {
         let promoted = self.ask(&format!("SELECT pg_promote(true, {})", PATIENCE.as_secs()));
@@ -136,6 +163,18 @@ impl Node {
     /// The last lines of its log.
     pub(super) fn log(&self) -> String {
         self.keeper.tail()
+    }
+
+    /// All that it has logged.
+    pub(super) fn whole_log(&self) -> String {
+        self.keeper.log()
+    }
+
+    /// Its first process.
+    fn process(&self) -> u32 {
+        let file = std::fs::read_to_string(self.folder().join("data/postmaster.pid"));
+        let file = file.unwrap_or_else(|error| panic!("it does not run: {error}"));
+        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id")
     }
 
     fn new(port: u16) -> Self {

@@ -37,6 +37,41 @@ impl Pair {
         self.nodes[self.leader].kill();
     }
 
+    /// Starts a primary that was killed or stopped again: nobody was promoted.
+    pub fn restart_primary(&mut self) {
+        self.nodes[self.leader].launch();
+    }
+
+    /// Lets the primary shut down as soon as its clients have gone, and take no new
+    /// ones (`pg_ctl stop -m smart`). Returns at once.
+    pub fn ask_primary_to_stop(&self) {
+        self.nodes[self.leader].signal("TERM");
+    }
+
+    /// Shuts the primary down with its clients' transactions rolled back
+    /// (`pg_ctl stop -m fast`).
+    pub fn stop_primary(&mut self) {
+        self.nodes[self.leader].stop();
+    }
+
+    /// Makes the standby lead although it lacks what was committed since it was
+    /// killed: an operator's mistake that loses acknowledged commits.
+    pub fn lose(&mut self) {
+        self.nodes[self.leader].kill();
+        self.nodes[1 - self.leader].launch();
+        self.promote();
+    }
+
+    /// Lets the primary acknowledge what no standby has.
+    pub fn forget_standby(&mut self) {
+        self.nodes[self.leader].forget_standby();
+    }
+
+    /// All that the one that leads has logged.
+    pub fn primary_log(&self) -> String {
+        self.nodes[self.leader].whole_log()
+    }
+
     /// Kills the standby and all of its children at once: the primary acknowledges no
     /// commit until [`Pair::rejoin`].
     pub fn kill_standby(&mut self) {
