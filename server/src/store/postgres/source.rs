@@ -255,16 +255,18 @@ impl Payloads<'_> {
         let mut drafts = Vec::with_capacity(frame.payloads.len());
         for reference in &frame.payloads {
             if !self.ahead.contains_key(&reference.id) {
-                self.fetch(commits).await?;
+                self.fetch(reference.id, commits).await?;
             }
             drafts.push(self.take(frame, reference)?);
         }
         Ok(drafts)
     }
 
-    async fn fetch(&mut self, commits: &[Frame]) -> Result<(), OpenError> {
+    /// Fetches a payload of some commits, and those after it.
+    async fn fetch(&mut self, first: Uuid, commits: &[Frame]) -> Result<(), OpenError> {
         let mut bytes = 0;
-        let wanted = commits.iter().flat_map(|frame| &frame.payloads).take_while(|payload| {
+        let all = commits.iter().flat_map(|frame| &frame.payloads);
+        let wanted = all.skip_while(|payload| payload.id != first).take_while(|payload| {
             let is_within = bytes < PAYLOAD_BYTES;
             bytes += u64::from(payload.size);
             is_within

@@ -1,8 +1,9 @@
 //! Everything moves, and is the same there.
 
 use super::make::*;
+use crate::store::conformance::make::mk_payload;
 use crate::store::postgres::tests::make::mk_place;
-use crate::store::{Store, embedded};
+use crate::store::{Store, Transaction, embedded};
 
 const COMMITS: u64 = 600;
 
@@ -87,4 +88,25 @@ async fn an_empty_store_moves_too() {
     assert_eq!(copied(&at_rows(&there), &at_folder(&back)).await.entries, 0);
     assert_eq!(ground.open(&back).commit(mk_commit(1)).await.unwrap().commit, 1);
     assert_eq!(there.open("one").await.commit(mk_commit(1)).await.unwrap().commit, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payloads_larger_than_what_goes_together_move_too() {
+    const SIZE: usize = 3 * 1024 * 1024;
+    let (ground, there) = (mk_ground(), mk_place());
+    let here = ground.filled("first", 20).await;
+    let store = ground.open(&here);
+    let payloads: Vec<_> =
+        (0..5).map(|n| mk_payload(1_000 + n, vec![n as u8; SIZE], None)).collect();
+    let large = Transaction { payloads: payloads.clone(), ..mk_commit(21) };
+    store.commit(large).await.unwrap();
+    mk_history(&store, 9).await;
+    store.close().await;
+    let back = ground.dir("back");
+    copied(&at_folder(&here), &at_rows(&there)).await;
+    copied(&at_rows(&there), &at_folder(&back)).await;
+    let store = ground.open(&back);
+    for payload in payloads {
+        assert_eq!(store.payload(&payload.reference).await.unwrap(), payload.bytes);
+    }
 }
