@@ -15,6 +15,7 @@
 
 mod authorization;
 mod bad_input;
+mod copy;
 mod cuts;
 mod damage;
 mod full_disk;
