@@ -59,7 +59,7 @@ pub struct Ledger {
 impl Ledger {
     /// The book.
     pub fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap()
+        self.book.lock().unwrap_or_else(|_| panic!("another caller has failed: see above"))
     }
 
     /// When there were answers.

@@ -49,14 +49,15 @@ impl Lines {
         self.ledger.is_none()
     }
 
-    /// Calls until there is an answer that is one. [`Called::Lost`] means that the
-    /// caller gave up: it may have happened.
+    /// Calls until there is an answer that is one, or the caller gives up: then it may
+    /// have happened, unless every server said that it has not.
     pub async fn call<M: Clone, T>(
         &mut self,
         message: M,
         method: impl AsyncFn(Connection, M) -> Result<Response<T>, Status>,
     ) -> Called<T> {
         let began = Instant::now();
+        let mut is_lost = false;
         loop {
             let line = self.connections[self.at].clone();
             let answer = match timeout(TRY, method(line, message.clone())).await {
@@ -65,7 +66,10 @@ impl Lines {
             };
             let Some(ledger) = &self.ledger else { return answer };
             let error = match answer {
-                Called::Lost(error) => error,
+                Called::Lost(error) => {
+                    is_lost = true;
+                    error
+                }
                 Called::Refused(error) if error.is_retryable_if_idempotent() => error,
                 answer => return answer,
             };
@@ -73,7 +77,7 @@ impl Lines {
             let pulse = ledger.pulse();
             pulse.switch();
             if pulse.switches().is_multiple_of(GIVES_UP) {
-                return Called::Lost(error);
+                return if is_lost { Called::Lost(error) } else { Called::Refused(error) };
             }
             self.at = (self.at + 1) % self.connections.len();
             at_moment(PAUSE).await;

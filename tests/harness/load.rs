@@ -345,11 +345,11 @@ impl Caller {
 }
 
 /// A refusal that a healthy server may give here; any other fails the test. A
-/// server that is going away may say so.
+/// server that is going away, or has no database, may say so.
 #[track_caller]
 fn tolerate(error: &pointsman_client::Error, reasons: &[&str]) -> Result<(), Gone> {
     let reason = error.reason_name();
-    if reason == "STOPPING" || reason.is_empty() {
+    if reason.is_empty() || ["STOPPING", "STORE_UNAVAILABLE"].contains(&reason) {
         return Err(Gone);
     }
     assert!(reasons.contains(&reason), "unexpected refusal: {error:?}");
