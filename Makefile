@@ -75,9 +75,10 @@ soak: ## The long forms of the fault and race tests
 	@$(STEP) "10,000 races, 64 redeemers"    $(MAKE) soak-races
 	@$(STEP) "servers on one database"       $(MAKE) soak-shared
 	@$(STEP) "model, 2,000 sequences"        $(MAKE) soak-model
+	@$(STEP) "failovers of Patroni"          $(MAKE) soak-patroni
 	@$(STEP) --summary
 
-.PHONY: soak-kills soak-cuts soak-races soak-shared soak-model
+.PHONY: soak-kills soak-cuts soak-races soak-shared soak-model soak-patroni
 soak-kills:
 	$(LONG) kills --skip shared::
 soak-cuts:
@@ -88,6 +89,9 @@ soak-shared:
 	$(LONG) shared:: --test-threads 1
 soak-model:
 	env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
+soak-patroni:
+	.ci/patroni
+	$(LONG) --ignored patroni
 
 .PHONY: fmt
 fmt: $(BUF) ## Format Rust and protos

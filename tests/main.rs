@@ -22,6 +22,7 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod kills;
+mod patroni;
 mod postgres;
 mod races;
 mod restore;

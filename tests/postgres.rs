@@ -2,16 +2,15 @@
 //! on them, and that nothing of them remains.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Instant;
 
-use crate::harness::postgres::{Cluster, PATIENCE, Pair, binaries, find, sql, until};
+use crate::harness::postgres::{Cluster, PATIENCE, Pair, find, sql, until};
+use crate::harness::writer::{self, Writer};
 
 const WRITERS: usize = 4;
-/// How many rows each writer would write if nobody stopped it.
-const ROWS: usize = 20_000;
 /// How many rows are acknowledged before the primary is killed.
 const ENOUGH: usize = 400;
 /// How often the pair changes sides.
@@ -19,9 +18,6 @@ const CYCLES: usize = 2;
 /// Set for a process of this very binary that holds a server until its input ends.
 const HOLD: &str = "POINTSMAN_TEST_HOLDS_POSTGRES";
 const HELD: &str = "holds ";
-
-/// A `psql` that writes rows one by one and prints those that are acknowledged.
-struct Writer(Child);
 
 #[test]
 fn where_postgresql_is_absent_a_test_names_the_package() {
@@ -116,7 +112,7 @@ fn rows_acknowledged_before_the_primary_is_killed_survive() {
     let mut acknowledged = BTreeSet::new();
     for cycle in 0..CYCLES {
         let writers: Vec<_> =
-            (0..WRITERS).map(|writer| Writer::start(&dsn, &format!("{cycle}-{writer}"))).collect();
+            (0..WRITERS).map(|one| Writer::start(&dsn, &format!("{cycle}-{one}"))).collect();
         let wanted = acknowledged.len() + ENOUGH;
         let count = || sql(&pair.primary_dsn(), "SELECT count(*) FROM row").ok()?.parse().ok();
         until(PATIENCE, || count().filter(|count: &usize| *count >= wanted)).expect("rows");
@@ -127,7 +123,10 @@ fn rows_acknowledged_before_the_primary_is_killed_survive() {
             acknowledged.extend(writer.acknowledged());
         }
         let new = acknowledged.len() - before;
-        assert!((ENOUGH / 2..WRITERS * ROWS).contains(&new), "{new} rows: not killed under load");
+        assert!(
+            (ENOUGH / 2..WRITERS * writer::ROWS).contains(&new),
+            "{new} rows: not killed under load"
+        );
         pair.promote();
         println!("cycle {cycle}: {new} rows, promoted after {:?}", killed.elapsed());
         let rows = sql(&dsn, "SELECT id FROM row").unwrap();
@@ -193,38 +192,4 @@ fn memory_segments() -> Vec<String> {
     let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
     let ids = segments.lines().filter_map(|line| line.split_whitespace().nth(1));
     ids.map(str::to_owned).collect()
-}
-
-// === impl Writer ===
-
-impl Writer {
-    /// Starts to write rows whose ids begin with `name`.
-    fn start(dsn: &str, name: &str) -> Self {
-        let mut psql = Command::new(binaries().join("psql"))
-            .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = psql.stdin.take().unwrap();
-        let name = name.to_owned();
-        std::thread::spawn(move || {
-            for row in 0..ROWS {
-                let row = format!("INSERT INTO row VALUES ('{name}-{row}') RETURNING id;");
-                if writeln!(input, "{row}").is_err() {
-                    return;
-                }
-            }
-        });
-        Self(psql)
-    }
-
-    /// Waits until the connection is lost; answers what was acknowledged before.
-    fn acknowledged(self) -> Vec<String> {
-        let output = self.0.wait_with_output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "the writer was not interrupted: {error}");
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-    }
 }

@@ -45,7 +45,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub use keeper::{Folder, Keeper};
 use node::Node;
 pub use pair::Pair;
-pub use tools::{PATIENCE, binaries, find, free_port, sql};
+pub use tools::{PATIENCE, as_server, binaries, find, free_port, sql};
 pub use wait::until;
 
 /// One PostgreSQL server without a standby; dropping it kills it and removes it.

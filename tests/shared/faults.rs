@@ -2,6 +2,7 @@
 //! acknowledged is lost, nothing is done twice.
 
 mod network;
+mod patroni;
 mod primary;
 mod setback;
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long anything may take: a start, a backup, a promotion, a statement.
@@ -23,7 +24,7 @@ const ACCOUNT: &str = "postgres";
 /// Below the ports that a system gives to outgoing connections, so that none of those
 /// takes a server's port while the server is down.
 const FIRST_PORT: u16 = 20_000;
-const PORTS: u16 = 12_000;
+const PORTS: u64 = 12_000;
 
 /// The folder of PostgreSQL's programs; fails with the name of the package if there
 /// is none.
@@ -40,12 +41,15 @@ pub fn sql(dsn: &str, statements: &str) -> Result<String, String> {
     run(psql)
 }
 
-/// A port of 127.0.0.1 that nobody listens on now; somebody may before it is used.
+/// A port of 127.0.0.1 that nobody listens on now, and that no other call in this
+/// process answers; another process may take it before it is used.
 pub fn free_port() -> u16 {
-    let drawn = RandomState::new().hash_one(std::process::id());
-    let start = u16::try_from(drawn % u64::from(PORTS)).unwrap();
+    static START: OnceLock<u64> = OnceLock::new();
+    static STEP: AtomicU64 = AtomicU64::new(0);
+    let start = *START.get_or_init(|| RandomState::new().hash_one(FIRST_PORT) % PORTS);
     (0..PORTS)
-        .map(|step| FIRST_PORT + (start + step) % PORTS)
+        .map(|_| (start + STEP.fetch_add(1, Ordering::Relaxed)) % PORTS)
+        .map(|offset| FIRST_PORT + u16::try_from(offset).unwrap())
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a port is free")
 }
@@ -71,7 +75,7 @@ pub(super) fn give_to_server(path: &Path) {
 
 /// The words before a program that make it run as the server's user, and die when
 /// the process that started it is gone.
-pub(super) fn as_server() -> Vec<String> {
+pub fn as_server() -> Vec<String> {
     let mut words = vec!["setpriv".to_owned()];
     if let Some((user, group)) = account() {
         words.extend([format!("--reuid={user}"), format!("--regid={group}")]);
