@@ -228,6 +228,14 @@ impl Scan<'_> {
         survey::following(self.segments.get(place..).unwrap_or_default(), offset)
     }
 
+    /// Where a segment must be that is not there: it is what an operator has to
+    /// bring back.
+    fn absent(&self, number: u64) -> Option<PathBuf> {
+        let is_there = self.segments.iter().any(|(found, _)| *found == number);
+        let dir = self.segments.first()?.1.parent()?;
+        (!is_there).then(|| segment::path(dir, number))
+    }
+
     fn damaged(&self, place: usize, offset: usize, kind: DamageKind) -> OpenError {
         // What can still be read tells how much is lost. If even reading
         // fails, the damage itself is the better message.
@@ -237,7 +245,12 @@ impl Scan<'_> {
         };
         let following = self.following(place, beyond).unwrap_or_default();
         let first_commit = self.state.last_commit + 1;
-        let file = self.segments.get(place).map(|(_, path)| path.clone()).unwrap_or_default();
+        let file = match kind {
+            DamageKind::Segment { expected } => self.absent(expected),
+            _ => None,
+        };
+        let found = || self.segments.get(place).map(|(_, path)| path.clone());
+        let file = file.or_else(found).unwrap_or_default();
         Damage {
             kind,
             file,

@@ -172,6 +172,7 @@ fn a_missing_segment_is_refused() {
         fs::remove_file(written.segment(missing)).unwrap();
         let damage = written.damage();
         assert_eq!(damage.kind, DamageKind::Segment { expected: missing });
+        assert_eq!(damage.file, written.segment(missing));
         assert_eq!((damage.first_commit, damage.last_commit), (missing, Some(missing)));
         assert_eq!(damage.sequences, mk_gap(missing * 2 - 1, missing * 2));
     }

@@ -42,4 +42,11 @@ impl Place {
     pub(crate) fn sql(&self, statements: &str) -> String {
         sql(&self.url, statements).unwrap()
     }
+
+    /// What the database server says to some statements that concern the database
+    /// as a whole.
+    pub(super) fn outside(&self, statements: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').unwrap();
+        sql(&format!("{server}/postgres"), statements).unwrap()
+    }
 }
