@@ -12,7 +12,7 @@ use crate::harness::child::{Place, Server};
 use crate::harness::ledger::Ledger;
 use crate::harness::load::Load;
 use crate::harness::policy;
-use crate::harness::poll::{PATIENCE, at_moment};
+use crate::harness::poll::{PATIENCE, eventually};
 use crate::harness::postgres::{Cluster, sql};
 use crate::harness::seed::Seed;
 use crate::harness::verify;
@@ -20,7 +20,11 @@ use crate::harness::verify;
 const EXIT_DAMAGED: i32 = 3;
 const EXIT_CONFLICT: i32 = 6;
 const EXIT_UNVERIFIED: i32 = 12;
-const LOAD_FOR: Duration = Duration::from_millis(700);
+/// How much is acknowledged before the server is killed: more than a copy takes at
+/// once.
+const ENOUGH: usize = 600;
+/// How long that may take.
+const WORKS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs the command; answers what it prints, and its exit code.
 fn run(place: &Place, verb: &str, arguments: &[&str]) -> (Value, Option<i32>, String) {
@@ -54,7 +58,10 @@ async fn worked(place: &Place) -> (Server, String) {
     let ledger = Arc::new(Ledger::default());
     let server = place.serve_ready(PATIENCE).await;
     let load = Load::start(server.address(), &ledger, &mut Seed::draw("copy"));
-    at_moment(LOAD_FOR).await;
+    eventually("enough is done", WORKS_WITHIN, || async {
+        (ledger.book().acknowledged() >= ENOUGH).then_some(())
+    })
+    .await;
     server.kill();
     load.ended().await;
     let server = place.serve_ready(PATIENCE).await;
@@ -100,8 +107,8 @@ async fn a_copy_that_cannot_be_trusted_has_an_exit_code_of_its_own() {
     let here = mk_place(&first, None);
     worked(&here).await.0.kill();
     root(&here, "store", &["copy", text(here.data()), &url]);
-    // In the midst of the journal, however long it has become.
-    let changed = sql(&url, "SELECT max(commit_number) / 2 FROM journal").unwrap();
+    // Near the end: what stands before it is copied.
+    let changed = sql(&url, "SELECT max(commit_number) - 1 FROM journal").unwrap();
     let change = format!("UPDATE journal SET tenant = 'other' WHERE commit_number = {changed}");
     sql(&url, &change).unwrap();
     for (verb, arguments) in
