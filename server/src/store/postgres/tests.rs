@@ -2,6 +2,7 @@
 
 mod conform;
 mod doubt;
+mod encryption;
 pub(crate) mod make;
 // The same file cuts connections of the end-to-end tests.
 #[allow(

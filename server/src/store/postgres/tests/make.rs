@@ -1,5 +1,6 @@
 //! Databases to test in.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -18,9 +19,13 @@ pub(crate) struct Place {
 }
 
 pub(crate) fn mk_place() -> Place {
+    mk_place_on(Cluster::shared())
+}
+
+pub(crate) fn mk_place_on(cluster: &Cluster) -> Place {
     let dir = tempfile::tempdir().unwrap();
     let ticks = Arc::new(AtomicI64::new(1_700_000_000_000_000));
-    Place { dir, url: Cluster::shared().database(), ticks }
+    Place { dir, url: cluster.database(), ticks }
 }
 
 impl Place {
@@ -36,6 +41,11 @@ impl Place {
 
     pub(crate) async fn open(&self, server: &str) -> PostgresStore {
         PostgresStore::open(self.options(server)).await.unwrap().0
+    }
+
+    /// Where a file of the test is.
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
     }
 
     /// What the database says to some statements.
