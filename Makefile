@@ -56,8 +56,8 @@ test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, d
 .PHONY: check
 check: ## Unit and end-to-end tests alone; those of the main road on both stores
 	cargo test --locked --workspace
-	POINTSMAN_TEST_STORE=postgres cargo test --locked --package pointsman-server --lib engine::
-	POINTSMAN_TEST_STORE=postgres cargo test --locked --test e2e -- $(ON_BOTH_STORES)
+	POINTSMAN_TEST_STORE=postgres cargo test --locked --workspace --lib engine::
+	POINTSMAN_TEST_STORE=postgres cargo test --locked --workspace --test e2e -- $(ON_BOTH_STORES)
 
 .PHONY: mutants
 mutants: ## Faults built in on purpose: the tests must notice each

@@ -101,7 +101,9 @@ impl Shared {
         self.failure.send_if_modified(|reason| {
             let is_first = reason.is_none();
             if is_first {
-                tracing::error!(%failure, "the store has stopped");
+                if failure != StoreFailure::Closed {
+                    tracing::error!(%failure, "the store has stopped");
+                }
                 *reason = Some(failure);
             }
             is_first
