@@ -47,6 +47,7 @@ test: ## Everything CI runs: format, protos, lints, unit and end-to-end tests, d
 	@$(STEP) "tools (cargo-deny)"            $(MAKE) $(DENY)
 	@$(STEP) "licences, bans, sources"       $(MAKE) deny
 	@$(STEP) "lints (clippy)"                $(MAKE) lint
+	@$(STEP) "tools (PostgreSQL)"            .ci/debian postgresql
 	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
 	@$(STEP) "unit and end-to-end tests"     $(MAKE) check
 	@$(STEP) "mutants"                       $(MAKE) mutants
@@ -90,7 +91,7 @@ soak-shared:
 soak-model:
 	env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
 soak-patroni:
-	.ci/patroni
+	.ci/debian postgresql patroni etcd
 	$(LONG) --ignored patroni
 
 .PHONY: fmt

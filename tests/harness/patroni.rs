@@ -153,7 +153,7 @@ fn start_etcd() -> (Keeper, String) {
     let answers = || TcpStream::connect(&address).ok();
     assert!(
         until(PATIENCE, answers).is_some(),
-        "etcd does not answer; `.ci/patroni` installs it where it is missing:\n{}",
+        "etcd does not answer; `.ci/debian etcd` installs it where it is missing:\n{}",
         keeper.tail()
     );
     (keeper, address)
