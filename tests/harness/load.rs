@@ -44,6 +44,17 @@ pub async fn flood(address: &str, ledger: &Arc<Ledger>, seed: &mut Seed, state_b
     }
 }
 
+/// Asks one question that nobody has claimed.
+pub async fn ask(address: &str, ledger: &Arc<Ledger>, seed: &mut Seed) {
+    let ledger = Arc::clone(ledger);
+    let lines = Lines::to_one(address, api::AGENT);
+    let mut caller = Caller { lines, ledger, seed: seed.fork(), stop: Arc::default() };
+    let run_id = caller.start_run().await.unwrap().expect("a run for the question");
+    let tool = "ask_it".to_owned();
+    let request = v1::ProposeActionRequest { run_id, tool, ..Default::default() };
+    caller.propose(request).await.unwrap().expect("the question is taken in");
+}
+
 fn draft(state: Vec<u8>) -> v1::CheckpointDraft {
     let schema_version = "test/1".to_owned();
     v1::CheckpointDraft { state: state.into(), schema_version, ..Default::default() }
