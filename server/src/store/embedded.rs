@@ -48,9 +48,10 @@ pub use self::verify::{VerifyReport, verify};
 pub(crate) use self::sink::FolderSink;
 pub(crate) use self::source::FolderSource;
 
-use self::inbox::{Ask, Commit, Inbox};
+use self::inbox::{Ask, Inbox};
 use self::shared::Shared;
 use super::damage::OpenError;
+use super::lanes::Waiting;
 use super::{
     BackupReport, CommitError, CommitRecord, Committed, Direction, KeyRange, ReadError, Scan,
     SignedTreeHead, Store, StoreFailure, StoreInfo, StoreStats, TailFrom, Transaction, Versioned,
@@ -124,7 +125,7 @@ impl Store for EmbeddedStore {
     async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
         let weight = transaction.check_limits()?;
         let (answer, receiver) = oneshot::channel();
-        self.inbox.commit(Commit { transaction, weight, answer })?;
+        self.inbox.commit(Waiting { transaction, weight, answer })?;
         // The storage thread answers, or it died with the commit in hand.
         receiver.await.unwrap_or(Err(CommitError::Unknown))
     }

@@ -49,7 +49,7 @@ pub(crate) use self::source::RowsSource;
 use self::committer::Committer;
 use self::database::Database;
 use self::heads::{HeadFiles, Heads};
-use self::queue::{Queue, Waiting};
+use self::queue::Queue;
 use self::reader::Wanted;
 use self::recent::Recent;
 use self::rows::{Head, ReadHead, ReadRange, ReadSequence, ReadTail};
@@ -57,6 +57,7 @@ use self::shared::Shared;
 use super::caches::payload_cache;
 use super::damage::OpenError;
 use super::embedded::FolderSink;
+use super::lanes::Waiting;
 use super::stats::Counters;
 use super::{
     BackupReport, CommitError, CommitRecord, Committed, Direction, KeyRange, MAX_SCAN, MAX_TAIL,

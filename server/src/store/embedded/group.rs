@@ -8,22 +8,18 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::oneshot;
 
-use super::inbox::Commit;
 use super::projection::ProjectionError;
 use super::shared::Shared;
 use super::view::{Layer, Slot, View};
 use crate::domain::payload::PayloadDraft;
+use crate::store::lanes::{Answer, Room, Waiting};
 use crate::store::leaf::WRITES_SALT_LENGTH;
 use crate::store::ledger::Ledger;
 use crate::store::merkle::Frontier;
 use crate::store::{
     CommitError, CommitRecord, Committed, Direction, Expectation, KeyRange, Transaction, Version,
 };
-
-/// Where the answer to a transaction goes.
-pub(super) type Answer = oneshot::Sender<Result<Committed, CommitError>>;
 
 /// A commit of a group, until it is synced.
 pub(super) struct Pending {
@@ -32,42 +28,6 @@ pub(super) struct Pending {
     pub(super) answer: Answer,
     /// Where its frame begins in the group's bytes.
     pub(super) offset: usize,
-}
-
-/// The most commits in one group.
-pub(super) const MAX_GROUP: usize = 512;
-/// The most bytes in one group, beyond its last commit.
-const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
-
-/// What a group still has room for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    commits: usize,
-    bytes: usize,
-}
-
-impl Room {
-    /// For nothing.
-    pub(super) const NONE: Self = Self { commits: 0, bytes: 0 };
-    /// For a whole group.
-    const ALL: Self = Self { commits: MAX_GROUP, bytes: MAX_GROUP_BYTES };
-
-    /// Whether nothing more fits.
-    pub(super) const fn is_full(self) -> bool {
-        self.commits == 0 || self.bytes == 0
-    }
-
-    /// Takes room for a commit.
-    pub(super) const fn enter(&mut self, bytes: usize) {
-        self.commits = self.commits.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self::ALL
-    }
 }
 
 /// Commits that are synced together.
@@ -110,10 +70,10 @@ impl Former<'_> {
     /// Judges transactions in order and puts them in a group.
     pub(super) fn form(
         &mut self,
-        commits: Vec<Commit>,
+        commits: Vec<Waiting>,
         group: &mut Group,
     ) -> Result<(), ProjectionError> {
-        for Commit { transaction, answer, weight } in commits {
+        for Waiting { transaction, answer, weight } in commits {
             match self.admit(&transaction, group)? {
                 Ok(()) => {
                     group.room.enter(weight);

@@ -1,39 +1,20 @@
 //! What waits for the storage thread.
 //!
-//! Commits queue in two lanes, the exempt one first; questions are answered as
-//! they come. Bounded: a full queue answers `Busy`, except to the exempt lane,
-//! whose own bound is far beyond what stops and pauses can reach.
+//! Commits queue in their [lanes](crate::store::lanes); questions are answered as
+//! they come.
 
-use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::group::Room;
 use super::syncer::SyncDone;
 use crate::domain::digest::Digest;
-use crate::store::{
-    CommitError, CommitLane, Committed, Direction, KeyRange, ReadError, Scan, Transaction,
-    Versioned,
-};
+use crate::store::lanes::{Lanes, Room, Waiting};
+use crate::store::{CommitError, Direction, KeyRange, ReadError, Scan, Versioned};
 
-/// The most commits that wait in the normal lane.
-const MAX_QUEUED: usize = 8_192;
-/// The most bytes that wait in the normal lane.
-const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
-/// The most commits that wait in the exempt lane.
-const MAX_QUEUED_EXEMPT: usize = 65_536;
 type Answer<T> = oneshot::Sender<Result<T, ReadError>>;
-
-/// A transaction and who waits for it.
-pub(super) struct Commit {
-    pub(super) transaction: Transaction,
-    /// Its bytes, as far as they count.
-    pub(super) weight: usize,
-    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
-}
 
 /// A question that only the storage thread can answer.
 pub(super) enum Ask {
@@ -62,9 +43,7 @@ pub(super) enum Phase {
 #[derive(Default)]
 struct Queues {
     phase: Phase,
-    exempt: VecDeque<Commit>,
-    normal: VecDeque<Commit>,
-    normal_bytes: usize,
+    lanes: Lanes,
     asks: Vec<Ask>,
     done: Option<SyncDone>,
     closers: Vec<oneshot::Sender<()>>,
@@ -76,7 +55,7 @@ struct Queues {
 pub(super) struct Taken {
     pub(super) phase: Phase,
     pub(super) done: Option<SyncDone>,
-    pub(super) commits: Vec<Commit>,
+    pub(super) commits: Vec<Waiting>,
     pub(super) asks: Vec<Ask>,
 }
 
@@ -89,24 +68,12 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Queues a commit, or says why not.
-    pub(super) fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    pub(super) fn commit(&self, commit: Waiting) -> Result<(), CommitError> {
         let mut queues = self.lock();
         if queues.phase != Phase::Open {
             return Err(CommitError::Stopped);
         }
-        if commit.transaction.lane == CommitLane::Exempt {
-            if queues.exempt.len() >= MAX_QUEUED_EXEMPT {
-                return Err(CommitError::Busy);
-            }
-            queues.exempt.push_back(commit);
-        } else {
-            let bytes = queues.normal_bytes + commit.weight;
-            if queues.normal.len() >= MAX_QUEUED || bytes > MAX_QUEUED_BYTES {
-                return Err(CommitError::Busy);
-            }
-            queues.normal_bytes = bytes;
-            queues.normal.push_back(commit);
-        }
+        queues.lanes.push(commit)?;
         self.wake(&queues);
         Ok(())
     }
@@ -154,9 +121,7 @@ impl Inbox {
         queues.phase = Phase::Stopped;
         let queues =
             std::mem::replace(&mut *queues, Queues { phase: Phase::Stopped, ..Queues::default() });
-        for commit in queues.exempt.into_iter().chain(queues.normal) {
-            let _ = commit.answer.send(Err(CommitError::Stopped));
-        }
+        queues.lanes.refuse_all();
         for closer in queues.closers {
             let _ = closer.send(());
         }
@@ -177,14 +142,13 @@ impl Inbox {
             queues.is_waiting = false;
         }
         let done = queues.done.take();
-        let commits = queues.take_commits(room);
+        let commits = queues.lanes.take(room);
         Taken { phase: queues.phase, done, commits, asks: std::mem::take(&mut queues.asks) }
     }
 
     /// How many commits wait.
     pub(super) fn depth(&self) -> usize {
-        let queues = self.lock();
-        queues.exempt.len() + queues.normal.len()
+        self.lock().lanes.depth()
     }
 
     fn wake(&self, queues: &Queues) {
@@ -201,18 +165,6 @@ impl Inbox {
 impl Queues {
     fn has_work(&self, room: Room) -> bool {
         let has_answers = self.done.is_some() || !self.asks.is_empty();
-        has_answers || !self.exempt.is_empty() || !(self.normal.is_empty() || room.is_full())
-    }
-
-    fn take_commits(&mut self, mut room: Room) -> Vec<Commit> {
-        let mut taken = Vec::from(std::mem::take(&mut self.exempt));
-        while !room.is_full()
-            && let Some(commit) = self.normal.pop_front()
-        {
-            self.normal_bytes = self.normal_bytes.saturating_sub(commit.weight);
-            room.enter(commit.weight);
-            taken.push(commit);
-        }
-        taken
+        has_answers || self.lanes.has_any(room)
     }
 }

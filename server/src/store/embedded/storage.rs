@@ -13,9 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 
-use super::group::{Answer, Former, Group, Pending, Room};
+use super::group::{Former, Group, Pending};
 use super::heads::HeadSignal;
-use super::inbox::{Ask, Commit, Inbox, Phase, Taken};
+use super::inbox::{Ask, Inbox, Phase, Taken};
 use super::projection::{Projection, ProjectionError};
 use super::shared::{Published, PublishedCommit, Shared};
 use super::space::Watermarks;
@@ -24,6 +24,7 @@ use super::unapplied::Unapplied;
 use super::view::{Layer, View};
 use crate::domain::digest::Digest;
 use crate::store::journal::Position;
+use crate::store::lanes::{Answer, Room, Waiting};
 use crate::store::ledger::Ledger;
 use crate::store::state::StateHasher;
 use crate::store::{
@@ -141,7 +142,7 @@ impl Storage {
     }
 
     /// Lets commits into the forming group, and sends it off if it can go.
-    fn form(&mut self, commits: Vec<Commit>) -> Result<(), StoreFailure> {
+    fn form(&mut self, commits: Vec<Waiting>) -> Result<(), StoreFailure> {
         if commits.is_empty() {
             return Ok(());
         }
@@ -183,7 +184,7 @@ impl Storage {
             .map_err(|_| StoreFailure::Journal { message: "the journal thread is gone".to_owned() })
     }
 
-    fn refuse_for_space(&self, mut commits: Vec<Commit>) -> Vec<Commit> {
+    fn refuse_for_space(&self, mut commits: Vec<Waiting>) -> Vec<Waiting> {
         let Some(space) = self.shared.space() else {
             return commits;
         };

@@ -13,12 +13,13 @@ use tokio::time::{sleep, timeout};
 
 use super::database::{ATTEMPT_TIMEOUT, pauses};
 use super::group::{Fate, Group, Questions};
-use super::queue::{Queue, Waiting};
+use super::queue::Queue;
 use super::rows::Head;
 use super::session::Session;
 use super::shared::Shared;
 use super::trouble::Trouble;
 use crate::store::CommitError;
+use crate::store::lanes::Waiting;
 
 /// Commits what is queued.
 pub(super) struct Committer {

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use uuid::Uuid;
 
-use super::queue::Waiting;
 use super::rows::{Head, SEED};
 use crate::domain::payload::PayloadDraft;
 use crate::domain::time::Timestamp;
 use crate::store::journal::frame::{Frame, MAX_BODY_BYTES};
+use crate::store::lanes::Waiting;
 use crate::store::leaf::WRITES_SALT_LENGTH;
 use crate::store::ledger::Ledger;
 use crate::store::transfer::batch::Commit;

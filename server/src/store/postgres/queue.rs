@@ -1,43 +1,22 @@
-//! What waits to be committed: stops and pauses first, and never too much.
+//! What waits to be committed, before the database.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use crate::store::{CommitError, CommitLane, Committed, Transaction};
-
-/// The most commits that wait in the normal lane.
-const MAX_QUEUED: usize = 8_192;
-/// The most bytes that wait in the normal lane.
-const MAX_QUEUED_BYTES: usize = 128 * 1024 * 1024;
-/// The most commits that wait in the exempt lane.
-const MAX_QUEUED_EXEMPT: usize = 65_536;
-/// The most commits in one group.
-const MAX_GROUP: usize = 512;
-/// The most bytes in one group, beyond its last commit.
-const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
-
-/// A transaction and who waits for it.
-pub(super) struct Waiting {
-    pub(super) transaction: Transaction,
-    /// Its bytes, as far as they count.
-    pub(super) weight: usize,
-    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
-}
+use crate::store::CommitError;
+use crate::store::lanes::{Lanes, Room, Waiting};
 
 #[derive(Default)]
-struct Queues {
+struct Queued {
     is_closed: bool,
-    exempt: VecDeque<Waiting>,
-    normal: VecDeque<Waiting>,
-    normal_bytes: usize,
+    lanes: Lanes,
 }
 
-/// The queues before the database.
+/// Commits in their [lanes](crate::store::lanes).
 #[derive(Default)]
 pub(super) struct Queue {
-    queues: Mutex<Queues>,
+    queued: Mutex<Queued>,
     ready: Notify,
 }
 
@@ -46,24 +25,12 @@ pub(super) struct Queue {
 impl Queue {
     /// Queues a transaction, or says why not.
     pub(super) fn push(&self, waiting: Waiting) -> Result<(), CommitError> {
-        let mut queues = self.lock();
-        if queues.is_closed {
+        let mut queued = self.lock();
+        if queued.is_closed {
             return Err(CommitError::Stopped);
         }
-        if waiting.transaction.lane == CommitLane::Exempt {
-            if queues.exempt.len() >= MAX_QUEUED_EXEMPT {
-                return Err(CommitError::Busy);
-            }
-            queues.exempt.push_back(waiting);
-        } else {
-            let bytes = queues.normal_bytes + waiting.weight;
-            if queues.normal.len() >= MAX_QUEUED || bytes > MAX_QUEUED_BYTES {
-                return Err(CommitError::Busy);
-            }
-            queues.normal_bytes = bytes;
-            queues.normal.push_back(waiting);
-        }
-        drop(queues);
+        queued.lanes.push(waiting)?;
+        drop(queued);
         self.ready.notify_one();
         Ok(())
     }
@@ -72,12 +39,11 @@ impl Queue {
     pub(super) async fn take(&self) -> Option<Vec<Waiting>> {
         loop {
             {
-                let mut queues = self.lock();
-                let group = queues.take();
-                if !group.is_empty() {
-                    return Some(group);
+                let mut queued = self.lock();
+                if queued.lanes.has_any(Room::ALL) {
+                    return Some(queued.lanes.take(Room::ALL));
                 }
-                if queues.is_closed {
+                if queued.is_closed {
                     return None;
                 }
             }
@@ -94,41 +60,16 @@ impl Queue {
     /// Takes nothing new, and refuses what waits.
     pub(super) fn stop(&self) {
         self.close();
-        let waiting = self.lock().drain();
-        for waiting in waiting {
-            let _ = waiting.answer.send(Err(CommitError::Stopped));
-        }
+        let lanes = std::mem::take(&mut self.lock().lanes);
+        lanes.refuse_all();
     }
 
     /// How many commits wait.
     pub(super) fn depth(&self) -> usize {
-        let queues = self.lock();
-        queues.exempt.len() + queues.normal.len()
+        self.lock().lanes.depth()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queues {
-    fn take(&mut self) -> Vec<Waiting> {
-        let mut taken = Vec::from(std::mem::take(&mut self.exempt));
-        let mut bytes = 0;
-        while taken.len() < MAX_GROUP
-            && bytes < MAX_GROUP_BYTES
-            && let Some(waiting) = self.normal.pop_front()
-        {
-            self.normal_bytes = self.normal_bytes.saturating_sub(waiting.weight);
-            bytes += waiting.weight;
-            taken.push(waiting);
-        }
-        taken
-    }
-
-    fn drain(&mut self) -> Vec<Waiting> {
-        self.normal_bytes = 0;
-        let exempt = std::mem::take(&mut self.exempt);
-        exempt.into_iter().chain(std::mem::take(&mut self.normal)).collect()
+    fn lock(&self) -> MutexGuard<'_, Queued> {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::super::group::MAX_GROUP;
 use super::make::*;
 use crate::store::conformance::make::*;
 use crate::store::embedded::{EmbeddedStore, FaultPoint};
+use crate::store::lanes::MAX_GROUP;
 use crate::store::{CommitError, CommitLane, Direction, Store, TailFrom, Transaction};
 
 /// Holds the journal thread before its sync.
