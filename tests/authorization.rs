@@ -41,6 +41,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("CheckpointService/GetCheckpoint", EVERYBODY),
     ("CheckpointService/ClaimResumptions", &[AGENT]),
     ("CheckpointService/AcknowledgeResumption", &[AGENT]),
+    ("PolicyService/PutPolicy", &[ADMIN]),
+    ("PolicyService/GetPolicy", &[REVIEWER, ADMIN]),
+    ("PolicyService/ListPolicies", &[REVIEWER, ADMIN]),
+    ("PolicyService/ActivatePolicy", &[ADMIN]),
+    ("PolicyService/ConfirmPolicyActivation", &[ADMIN]),
+    ("PolicyService/WithdrawPolicyActivation", &[ADMIN]),
+    ("PolicyService/RollBackPolicy", &[ADMIN]),
+    ("PolicyService/ListPolicyActivations", &[REVIEWER, ADMIN]),
+    ("PolicyService/EvaluateAction", EVERYBODY),
     ("AdminService/GetServerInfo", EVERYBODY),
     ("AdminService/CreateToken", &[ADMIN]),
     ("AdminService/ListTokens", &[ADMIN]),
@@ -82,7 +91,7 @@ fn garbage() -> [Bytes; 3] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rpc_is_refused_to_whoever_may_not_call_it() {
-    let world = World::new(Fixture::start(policy::BY_NAME).await).await;
+    let world = World::start().await;
     let channel = raw::channel(world.fixture.address());
     let revoked = revoked_token(&world.fixture).await;
     let mut findings = Vec::new();

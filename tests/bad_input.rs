@@ -30,7 +30,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_every_request_withstands_bad_values() {
     let schema = Schema::new(FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap());
-    let world = World::new(Fixture::start(policy::BY_NAME).await).await;
+    let world = World::start().await;
     let channel = raw::channel(world.fixture.address());
     let mut findings = Vec::new();
     let (mut refused, mut accepted) = (0, 0);

@@ -3,6 +3,7 @@
 mod answers;
 mod lists;
 mod policies;
+mod policy_changes;
 mod timing;
 mod watching;
 mod workers;

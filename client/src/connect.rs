@@ -14,6 +14,7 @@ use pointsman_api::v1::action_service_client::ActionServiceClient;
 use pointsman_api::v1::admin_service_client::AdminServiceClient;
 use pointsman_api::v1::checkpoint_service_client::CheckpointServiceClient;
 use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
+use pointsman_api::v1::policy_service_client::PolicyServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -124,6 +125,13 @@ impl Connection {
     /// The generated client of `CheckpointService`.
     pub fn checkpoint_service(&self) -> CheckpointServiceClient<AuthorizedChannel> {
         CheckpointServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `PolicyService`.
+    pub fn policy_service(&self) -> PolicyServiceClient<AuthorizedChannel> {
+        PolicyServiceClient::with_interceptor(self.channel(), self.0.token.clone())
             .max_decoding_message_size(LARGEST_ANSWER)
             .max_encoding_message_size(LARGEST_REQUEST)
     }

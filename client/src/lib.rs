@@ -4,7 +4,7 @@
 //! - [`Agent`]: starts runs, proposes tool calls, runs what is permitted.
 //! - [`Worker`]: takes up answers for agents that did not wait.
 //! - [`Reviewer`]: reads the queue and answers; [`QueueWatch`] follows it.
-//! - [`Runs`], [`Admin`]: reading, tokens, backup.
+//! - [`Runs`], [`Policies`], [`Admin`]: reading, policies, tokens, backup.
 //!
 //! Every mutation carries a request_id and is repeated by itself where that is
 //! safe. Every try of a call tells the server how long it is waited for
@@ -57,6 +57,7 @@ mod connect;
 mod entropy;
 mod error;
 mod permit;
+mod policies;
 mod proposal;
 mod retry;
 mod reviewer;
@@ -79,6 +80,7 @@ pub use crate::connect::{
 pub use crate::entropy::{CountingEntropy, Entropy, SystemEntropy};
 pub use crate::error::{Effect, Error, ErrorKind, FieldViolation, Result};
 pub use crate::permit::{Executed, LONGEST_RESULT, Permit, Redeemed, report_outcomes};
+pub use crate::policies::{Policies, Put};
 pub use crate::proposal::Proposal;
 pub use crate::retry::RetryLimits;
 pub use crate::reviewer::{Reviewer, Seen, Shown, Verdict};

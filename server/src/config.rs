@@ -38,6 +38,8 @@ pub struct Config {
     pub backup_dir: Option<PathBuf>,
     /// The policy to put in force at the start; absent: the stored one.
     pub policy_file: Option<PathBuf>,
+    /// How policies come into force.
+    pub policy: PolicyConfig,
     /// Ready-made tokens with well-known secrets; on loopback only.
     pub dev: bool,
     /// How long open calls may take to finish when the server stops.
@@ -56,6 +58,14 @@ pub struct Config {
     pub disk: DiskConfig,
     /// How the `store` is used.
     pub database: DatabaseConfig,
+}
+
+/// How policies come into force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// Whether an admin's activation waits for another admin.
+    pub second_person: bool,
 }
 
 /// Certificates; all absent: no encryption, on loopback only.
@@ -319,6 +329,7 @@ impl Default for Config {
             head_file: None,
             backup_dir: None,
             policy_file: None,
+            policy: PolicyConfig::default(),
             dev: false,
             shutdown_grace_seconds: 10,
             tls: TlsConfig::default(),

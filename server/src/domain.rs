@@ -3,6 +3,7 @@
 //! Pure code: no async, no I/O, no clock, no randomness, no wire types.
 
 pub mod action;
+pub mod activation;
 pub mod arguments;
 pub mod call;
 pub mod checkpoint;

@@ -91,6 +91,8 @@ pub struct Parts {
     pub limits: limits::Limits,
     /// The folder that backups go into.
     pub backup_dir: PathBuf,
+    /// Whether a policy comes into force only when a second person confirms it.
+    pub second_person: bool,
 }
 
 /// The engine; clones share everything.
@@ -103,6 +105,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     limits: limits::Limits,
     backup_dir: PathBuf,
+    second_person: bool,
     policies: policies::Policies,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
@@ -120,6 +123,7 @@ impl Engine {
             ids: parts.ids,
             limits: parts.limits,
             backup_dir: parts.backup_dir,
+            second_person: parts.second_person,
             policies: policies::Policies::default(),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),

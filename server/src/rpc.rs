@@ -17,6 +17,7 @@ mod foreign;
 pub mod health;
 pub mod limits;
 pub mod methods;
+mod policies;
 mod runs;
 mod status;
 pub mod strangers;

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pointsman_api::v1;
-use pointsman_client::{Permit, Proposal, RunHandle, Wait};
+use pointsman_client::{Permit, Policies, Proposal, RunHandle, Wait};
 use prost::Message;
 
 use crate::harness::api::{ADMIN, AGENT, REVIEWER, request_id};
 use crate::harness::fixture::{Fixture, allowed, asked, span};
+use crate::harness::policy;
 
 /// A server with something to call about.
 pub struct World {
@@ -16,13 +17,22 @@ pub struct World {
     pub fixture: Fixture,
     run: RunHandle,
     backups: AtomicU64,
+    policies: AtomicU64,
+    other_admin: Policies,
 }
 
 impl World {
-    /// Starts a run on the server.
-    pub async fn new(fixture: Fixture) -> Self {
+    /// A server on which every call has something to act on: a change of policy
+    /// waits for a second person.
+    pub async fn start() -> Self {
+        let fixture = Fixture::start_with(policy::BY_NAME, |config| {
+            config.policy.second_person = true;
+        });
+        let fixture = fixture.await;
         let run = fixture.run().await;
-        Self { fixture, run, backups: AtomicU64::new(0) }
+        let other_admin = fixture.other_policies("other-admin").await;
+        let (backups, policies) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { fixture, run, backups, policies, other_admin }
     }
 
     /// The newest sequence: it rises with every event.
@@ -39,6 +49,7 @@ impl World {
             "ActionService" => self.action_request(method).await,
             "EscalationService" => self.escalation_request(method).await,
             "CheckpointService" => self.checkpoint_request(method).await,
+            "PolicyService" => self.policy_request(method).await,
             "AdminService" => self.admin_request(method).await,
             _ => panic!("no valid request for {path}: add one"),
         }
@@ -257,6 +268,87 @@ impl World {
             _ => panic!("no valid request for {method}: add one"),
         };
         (ADMIN, message)
+    }
+
+    async fn policy_request(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let request_id = request_id();
+        let message = match method {
+            "PutPolicy" => {
+                let note = "for a test".to_owned();
+                v1::PutPolicyRequest { request_id, document: self.next_policy(), note }
+                    .encode_to_vec()
+            }
+            "GetPolicy" => {
+                let (_, revision_id) = self.policies().await;
+                v1::GetPolicyRequest { revision_id }.encode_to_vec()
+            }
+            "ListPolicies" => {
+                v1::ListPoliciesRequest { page_size: 5, ..Default::default() }.encode_to_vec()
+            }
+            "ActivatePolicy" => {
+                let (current_revision_id, revision_id) = self.policies().await;
+                let reason = "for a test".to_owned();
+                v1::ActivatePolicyRequest { request_id, revision_id, current_revision_id, reason }
+                    .encode_to_vec()
+            }
+            "ConfirmPolicyActivation" => {
+                let activation_id = self.activation().await;
+                v1::ConfirmPolicyActivationRequest { request_id, activation_id }.encode_to_vec()
+            }
+            "WithdrawPolicyActivation" => {
+                let activation_id = self.activation().await;
+                v1::WithdrawPolicyActivationRequest { request_id, activation_id }.encode_to_vec()
+            }
+            "RollBackPolicy" => {
+                let asked = self.activation().await;
+                let done = self.fixture.policies().confirm(asked).await.unwrap();
+                let current_revision_id = done.revision_id;
+                let reason = "for a test".to_owned();
+                v1::RollBackPolicyRequest { request_id, current_revision_id, reason }
+                    .encode_to_vec()
+            }
+            "ListPolicyActivations" => {
+                v1::ListPolicyActivationsRequest { page_size: 5, ..Default::default() }
+                    .encode_to_vec()
+            }
+            "EvaluateAction" => v1::EvaluateActionRequest {
+                policy: Some(v1::evaluate_action_request::Policy::Document(self.next_policy())),
+                run: Some(v1::evaluate_action_request::Run::Hypothesis(v1::HypotheticalRun {
+                    agent: "agent".to_owned(),
+                    on_behalf_of: "ada".to_owned(),
+                    hop_count: 1,
+                    goal: "reach it".to_owned(),
+                })),
+                tool: "ask_it".to_owned(),
+                tool_schema_version: "1".to_owned(),
+                target: "A-1".to_owned(),
+                arguments: "{}".into(),
+                confidence: Some(0.5),
+            }
+            .encode_to_vec(),
+            _ => panic!("no valid request for {method}: add one"),
+        };
+        (ADMIN, message)
+    }
+
+    /// A document that decides as the others, and is none of them.
+    fn next_policy(&self) -> String {
+        let number = self.policies.fetch_add(1, Ordering::Relaxed);
+        format!("{}# {number}\n", policy::BY_NAME)
+    }
+
+    /// The policy in force, and one that may replace it.
+    async fn policies(&self) -> (String, String) {
+        let put = self.other_admin.put(self.next_policy(), "").await.unwrap();
+        let info = self.fixture.admin().server_info().await.unwrap();
+        (info.policy_revision_id, put.revision.revision_id)
+    }
+
+    /// An activation that another admin asked for.
+    async fn activation(&self) -> String {
+        let (current, revision) = self.policies().await;
+        let asked = self.other_admin.activate(revision, current, "").await.unwrap();
+        asked.activation_id
     }
 
     async fn permit(&self) -> Permit {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_client::{
-    Admin, Agent, Connection, Permit, Proposal, Proposed, Reviewer, RunHandle, Runs, StartRun, Wait,
+    Admin, Agent, Connection, Permit, Policies, Proposal, Proposed, Reviewer, RunHandle, Runs,
+    StartRun, Wait,
 };
 use pointsman_server::config::{Config, StoreUrl};
 use pointsman_server::run::{self, RunningServer};
@@ -36,6 +37,11 @@ fn store_under_test() -> Option<StoreUrl> {
 impl Fixture {
     /// Starts a server in dev mode under a policy.
     pub async fn start(policy: &str) -> Self {
+        Self::start_with(policy, |_| {}).await
+    }
+
+    /// The same, with a configuration of the test's own.
+    pub async fn start_with(policy: &str, configure: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let policy_file = folder.path().join("policy.yaml");
         std::fs::write(&policy_file, policy).unwrap();
@@ -52,6 +58,7 @@ impl Fixture {
         config.disk.intake_bytes = 0;
         config.disk.intake_percent = 0;
         config.disk.normal_bytes = 0;
+        configure(&mut config);
         log_to_the_test();
         let server = run::start(config.clone()).await.unwrap();
         config.listen = server.local_addr();
@@ -68,6 +75,11 @@ impl Fixture {
     pub async fn restart(&mut self) {
         self.server.take().unwrap().shutdown().await.unwrap();
         self.server = Some(run::start(self.config.clone()).await.unwrap());
+    }
+
+    /// Writes the file that the next start reads its policy from.
+    pub fn write_policy(&self, policy: &str) {
+        std::fs::write(self.config.policy_file.as_ref().unwrap(), policy).unwrap();
     }
 
     /// A connection of whoever has the token.
@@ -88,6 +100,16 @@ impl Fixture {
     /// The ready-made admin.
     pub fn admin(&self) -> Admin {
         Admin::new(self.connection(ADMIN))
+    }
+
+    /// The ready-made admin, for policies.
+    pub fn policies(&self) -> Policies {
+        Policies::new(self.connection(ADMIN))
+    }
+
+    /// Another admin, for policies.
+    pub async fn other_policies(&self, principal: &str) -> Policies {
+        Policies::new(self.connection(&self.token(principal, v1::Role::Admin).await))
     }
 
     /// Reads runs and actions as the admin.

@@ -82,17 +82,22 @@ impl Exit {
             | R::SecretFound
             | R::PageTokenInvalid
             | R::CursorInvalid
-            | R::RolesConflict => Self::Usage,
+            | R::RolesConflict
+            | R::PolicyInvalid => Self::Usage,
             R::RunNotFound
             | R::ActionNotFound
             | R::EscalationNotFound
             | R::CheckpointNotFound
             | R::GrantNotFound
-            | R::TokenNotFound => Self::NotFound,
+            | R::TokenNotFound
+            | R::PolicyNotFound
+            | R::PolicyActivationNotFound => Self::NotFound,
             R::TokenInvalid => Self::Unauthenticated,
-            R::RoleRequired | R::SelfReview | R::DelegationTooDeep | R::DeniedByPolicy => {
-                Self::NotPermitted
-            }
+            R::RoleRequired
+            | R::SelfReview
+            | R::DelegationTooDeep
+            | R::DeniedByPolicy
+            | R::SecondPersonRequired => Self::NotPermitted,
             R::RequestIdReused
             | R::RunNotRunning
             | R::EscalationClosed
@@ -107,7 +112,11 @@ impl Exit {
             | R::ActionNotRedeemed
             | R::OutcomeAlreadyReported
             | R::BackupExists
-            | R::WatchCompacted => Self::Conflict,
+            | R::WatchCompacted
+            | R::PolicyChanged
+            | R::PolicyInForce
+            | R::NoFormerPolicy
+            | R::PolicyActivationClosed => Self::Conflict,
             R::GrantExpired => Self::Expired,
             R::DataDamaged => Self::NotVerified,
             R::DiskFull => Self::DiskFull,

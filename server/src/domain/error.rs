@@ -32,6 +32,10 @@ pub enum Resource {
     Grant,
     /// A token.
     Token,
+    /// A policy revision.
+    Policy,
+    /// The putting in force of a policy revision.
+    PolicyActivation,
 }
 
 impl Resource {
@@ -44,6 +48,8 @@ impl Resource {
             Self::Checkpoint => "checkpoint",
             Self::Grant => "grant",
             Self::Token => "token",
+            Self::Policy => "policy revision",
+            Self::PolicyActivation => "policy activation",
         }
     }
 }
@@ -220,6 +226,57 @@ pub enum Error {
         /// The escalation.
         escalation: String,
     },
+    /// A policy document is wrong.
+    #[error("the policy is refused; {place}: {problem}")]
+    PolicyInvalid {
+        /// Which part of the document.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Another policy came into force since the caller looked.
+    #[error("policy `{current}` is in force by now{}; nothing was changed", put_by(by.as_deref()))]
+    PolicyChanged {
+        /// The revision in force.
+        current: String,
+        /// Who put it in force.
+        by: Option<String>,
+        /// When.
+        at: Option<Timestamp>,
+    },
+    /// What is to be put in force is.
+    #[error("policy `{policy}` is in force already")]
+    PolicyInForce {
+        /// The revision.
+        policy: String,
+    },
+    /// There is nothing to go back to.
+    #[error("policy `{policy}` replaced none that is known; activate the revision you want")]
+    NoFormerPolicy {
+        /// The revision in force.
+        policy: String,
+    },
+    /// What was to be confirmed is over.
+    #[error("activation `{activation}` is {state}{}; yours was not recorded", by_whom(by.as_deref()))]
+    ActivationClosed {
+        /// The activation.
+        activation: String,
+        /// Its state's name.
+        state: &'static str,
+        /// Who ended it.
+        by: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nobody confirms its own request or document.
+    #[error(
+        "activation `{activation}` needs a second person: an admin who neither asked for it nor \
+         wrote the document"
+    )]
+    SecondPersonRequired {
+        /// The activation.
+        activation: String,
+    },
     /// The policy in force denies it.
     #[error("denied by policy rule `{rule}`: {reason}")]
     DeniedByPolicy {
@@ -313,6 +370,14 @@ pub enum Error {
         /// For the log only.
         cause: String,
     },
+}
+
+fn put_by(name: Option<&str>) -> String {
+    name.map(|name| format!(", put there by `{name}`")).unwrap_or_default()
+}
+
+fn by_whom(name: Option<&str>) -> String {
+    name.map(|name| format!(" by `{name}`")).unwrap_or_default()
 }
 
 impl Error {

@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, TokenId};
+use super::ids::{
+    ActionId, CheckpointId, EscalationId, GrantId, PolicyActivationId, PolicyRevisionId, RunId,
+    TokenId,
+};
 
 macro_rules! event_kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -81,8 +84,16 @@ event_kinds! {
     TokenCreated = "token.created";
     /// A bearer token was revoked.
     TokenRevoked = "token.revoked";
-    /// A policy revision was put and is in force from here on.
+    /// A policy revision was put; it is not in force by that.
+    PolicyPut = "policy.put";
+    /// A policy revision waits for a second person to put it in force.
+    PolicyActivationRequested = "policy.activation_requested";
+    /// A request for a second person was withdrawn, or superseded by another.
+    PolicyActivationClosed = "policy.activation_closed";
+    /// A policy revision is in force from here on.
     PolicyActivated = "policy.activated";
+    /// A replaced policy revision is in force again.
+    PolicyRolledBack = "policy.rolled_back";
 }
 
 /// Which resources an event is about; absent where they play no part.
@@ -107,6 +118,12 @@ pub struct Subjects {
     /// The token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
+    /// The policy revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyRevisionId>,
+    /// The putting in force of a policy revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<PolicyActivationId>,
 }
 
 /// One audit event, as a transaction carries it to the journal.

@@ -125,6 +125,8 @@ typed_ids! {
     TokenId = "tok";
     /// Names a policy revision.
     PolicyRevisionId = "pol";
+    /// Names one putting in force of a policy revision.
+    PolicyActivationId = "pact";
 }
 
 #[cfg(test)]

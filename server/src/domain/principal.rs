@@ -15,7 +15,7 @@ pub enum Role {
     Agent,
     /// Claims and resolves escalations. Excludes [`Role::Agent`].
     Reviewer,
-    /// Manages tokens and backups, and reads everything of the tenant.
+    /// Manages tokens, policies and backups, and reads everything of the tenant.
     Admin,
 }
 

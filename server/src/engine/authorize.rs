@@ -18,8 +18,8 @@ pub enum Need {
     Reviewer,
     /// The role of an admin.
     Admin,
-    /// The whole queue is for reviewers and admins.
-    Queue,
+    /// What agents may not read: the whole queue, policies.
+    Overseer,
 }
 
 impl Need {
@@ -30,7 +30,7 @@ impl Need {
             Self::Agent => caller.has(Role::Agent),
             Self::Reviewer => caller.has(Role::Reviewer),
             Self::Admin => caller.has(Role::Admin),
-            Self::Queue => caller.has(Role::Reviewer) || caller.has(Role::Admin),
+            Self::Overseer => caller.has(Role::Reviewer) || caller.has(Role::Admin),
         };
         if is_met { Ok(()) } else { Err(Error::RoleRequired { role: self.role() }) }
     }
@@ -42,7 +42,7 @@ impl Need {
             Self::Agent => Role::Agent.name(),
             Self::Reviewer => Role::Reviewer.name(),
             Self::Admin => Role::Admin.name(),
-            Self::Queue => "reviewer or admin",
+            Self::Overseer => "reviewer or admin",
         }
     }
 }
@@ -87,14 +87,14 @@ pub(super) fn reviewer(caller: &Principal) -> Result<Authorized, Error> {
     require(caller, Need::Reviewer)
 }
 
-/// A caller that may manage tokens and backups.
+/// A caller that may manage tokens, policies and backups.
 pub(super) fn admin(caller: &Principal) -> Result<Authorized, Error> {
     require(caller, Need::Admin)
 }
 
-/// Refuses a caller who may not see the whole queue.
-pub(super) fn see_queue(caller: &Principal) -> Result<(), Error> {
-    Need::Queue.check(caller)
+/// Refuses an agent that is nothing else.
+pub(super) fn overseer(caller: &Principal) -> Result<(), Error> {
+    Need::Overseer.check(caller)
 }
 
 /// Whether the caller may see what belongs to `agent`.

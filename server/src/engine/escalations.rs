@@ -182,7 +182,7 @@ impl Engine {
         filter: &Filter,
         depth: Depth,
     ) -> Result<EscalationPage, Error> {
-        authorize::see_queue(caller)?;
+        authorize::overseer(caller)?;
         filter.check()?;
         let tenant = &caller.tenant;
         let (range, direction) = match state {

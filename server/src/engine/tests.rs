@@ -6,6 +6,7 @@ mod awaiting;
 mod claims;
 mod main_road;
 mod model;
+mod policies;
 mod races;
 mod redeeming;
 mod requests;

@@ -124,7 +124,7 @@ impl Engine {
         caller: &Principal,
         watch: Watch,
     ) -> Result<EscalationWatch, Error> {
-        authorize::see_queue(caller)?;
+        authorize::overseer(caller)?;
         watch.filter.check()?;
         let bounds = HEARTBEAT_MIN..=HEARTBEAT_MAX;
         let silence = validate::span("heartbeat", watch.heartbeat, HEARTBEAT_DEFAULT, bounds)?;

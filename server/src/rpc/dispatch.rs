@@ -14,6 +14,7 @@ use pointsman_api::v1::action_service_server::ActionServiceServer;
 use pointsman_api::v1::admin_service_server::AdminServiceServer;
 use pointsman_api::v1::checkpoint_service_server::CheckpointServiceServer;
 use pointsman_api::v1::escalation_service_server::EscalationServiceServer;
+use pointsman_api::v1::policy_service_server::PolicyServiceServer;
 use pointsman_api::v1::run_service_server::RunServiceServer;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
@@ -30,6 +31,7 @@ use super::escalations::Escalations;
 use super::foreign;
 use super::health::HealthService;
 use super::limits::{MAX_ENCODED_BYTES, MAX_REQUEST_BYTES, RequestLimit};
+use super::policies::Policies;
 use super::runs::Runs;
 use crate::telemetry::health::Health;
 
@@ -42,6 +44,7 @@ struct Services {
     actions: ActionServiceServer<Actions>,
     escalations: EscalationServiceServer<Escalations>,
     checkpoints: CheckpointServiceServer<Checkpoints>,
+    policies: PolicyServiceServer<Policies>,
     admin: AdminServiceServer<Admin>,
     health: HealthServer<HealthService>,
     reflection: Option<Routes>,
@@ -70,6 +73,7 @@ impl Dispatch {
             actions: limited!(ActionServiceServer<_>, Actions(engine.clone())),
             escalations: limited!(EscalationServiceServer<_>, Escalations(shared.clone())),
             checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(shared.clone())),
+            policies: limited!(PolicyServiceServer<_>, Policies(engine.clone())),
             admin: limited!(AdminServiceServer<_>, Admin(shared.clone())),
             health: limited!(HealthServer<_>, HealthService::new(health)),
             reflection,
@@ -105,6 +109,7 @@ where
             EscalationServiceServer::<Escalations>::NAME => served_by!(services.escalations),
             CheckpointServiceServer::<Checkpoints>::NAME => served_by!(services.checkpoints),
             RunServiceServer::<Runs>::NAME => served_by!(services.runs),
+            PolicyServiceServer::<Policies>::NAME => served_by!(services.policies),
             AdminServiceServer::<Admin>::NAME => served_by!(services.admin),
             HealthServer::<HealthService>::NAME => served_by!(services.health),
             _ => match services.reflection.clone() {

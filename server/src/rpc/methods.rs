@@ -131,14 +131,22 @@ fn need_of(path: &str) -> Option<Need> {
             "EscalationService",
             "ClaimEscalation" | "RenewClaim" | "ReleaseEscalation" | "ResolveEscalation",
         ) => Need::Reviewer,
-        ("EscalationService", "ListEscalations" | "WatchEscalations") => Need::Queue,
-        ("AdminService", "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup") => {
-            Need::Admin
-        }
+        ("EscalationService", "ListEscalations" | "WatchEscalations") => Need::Overseer,
+        ("PolicyService", "GetPolicy" | "ListPolicies" | "ListPolicyActivations") => Need::Overseer,
+        ("AdminService", "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup")
+        | (
+            "PolicyService",
+            "PutPolicy"
+            | "ActivatePolicy"
+            | "ConfirmPolicyActivation"
+            | "WithdrawPolicyActivation"
+            | "RollBackPolicy",
+        ) => Need::Admin,
         ("RunService", "GetRun" | "ListRuns")
         | ("ActionService", "GetAction" | "ListActions")
         | ("EscalationService", "GetEscalation")
         | ("CheckpointService", "GetCheckpoint")
+        | ("PolicyService", "EvaluateAction")
         | ("AdminService", "GetServerInfo") => Need::Nothing,
         _ => return None,
     })
@@ -150,7 +158,9 @@ fn max_request_bytes(path: &str) -> usize {
         "/pointsman.v1.ActionService/ProposeAction"
         | "/pointsman.v1.ActionService/RedeemGrant"
         | "/pointsman.v1.ActionService/ReportOutcomes"
-        | "/pointsman.v1.EscalationService/ResolveEscalation" => limits::MAX_PAYLOAD_REQUEST_BYTES,
+        | "/pointsman.v1.EscalationService/ResolveEscalation"
+        | "/pointsman.v1.PolicyService/PutPolicy"
+        | "/pointsman.v1.PolicyService/EvaluateAction" => limits::MAX_PAYLOAD_REQUEST_BYTES,
         _ => limits::MAX_REQUEST_BYTES,
     }
 }
@@ -200,7 +210,7 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 4);
+        assert_eq!(large.count(), 6);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 2);
     }

@@ -65,6 +65,14 @@ impl Shape {
         self
     }
 
+    /// Adds a dynamic part that may be unknown.
+    fn with_optional(self, key: &'static str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
+    }
+
     /// Names the field that is wrong.
     pub(super) fn field(mut self, field: &str, problem: &str) -> Self {
         self.extra = Extra::BadField { field: cut(field), problem: cut(problem) };
@@ -161,16 +169,11 @@ fn shape(error: &Error) -> Shape {
         E::DelegationTooDeep { hops, limit } => failed(Reason::DelegationTooDeep)
             .subject("hops", &hops.to_string())
             .with("limit", limit),
-        E::EscalationClosed { escalation, state, by, at } => {
-            let closed = failed(Reason::EscalationClosed)
-                .subject("escalation_id", escalation)
-                .with("state", state)
-                .with("at", rfc3339(*at));
-            match by {
-                Some(by) => closed.with("by", by),
-                None => closed,
-            }
-        }
+        E::EscalationClosed { escalation, state, by, at } => failed(Reason::EscalationClosed)
+            .subject("escalation_id", escalation)
+            .with("state", state)
+            .with("at", rfc3339(*at))
+            .with_optional("by", by.as_ref()),
         E::ClaimedByOther { escalation, holder, until } => failed(Reason::ClaimedByOther)
             .subject("escalation_id", escalation)
             .with("holder", holder)
@@ -181,14 +184,10 @@ fn shape(error: &Error) -> Shape {
         E::EtagMismatch { escalation, etag } => new(Code::Aborted, Reason::EtagMismatch)
             .with("escalation_id", escalation)
             .with("etag", etag),
-        E::DigestMismatch { action, escalation, what } => {
-            let mismatch =
-                failed(Reason::DigestMismatch).subject("action_id", action).with("what", what);
-            match escalation {
-                Some(escalation) => mismatch.with("escalation_id", escalation),
-                None => mismatch,
-            }
-        }
+        E::DigestMismatch { action, escalation, what } => failed(Reason::DigestMismatch)
+            .subject("action_id", action)
+            .with("what", what)
+            .with_optional("escalation_id", escalation.as_ref()),
         E::GrantRedeemed { grant, at } => {
             failed(Reason::GrantRedeemed).subject("grant_id", grant).with("at", rfc3339(*at))
         }
@@ -204,6 +203,28 @@ fn shape(error: &Error) -> Shape {
         }
         E::DeniedByPolicy { rule, reason } => {
             failed(Reason::DeniedByPolicy).subject("rule", rule).with("reason", reason)
+        }
+        E::PolicyInvalid { place, problem } => new(Code::InvalidArgument, Reason::PolicyInvalid)
+            .field("document", &format!("{place}: {problem}"))
+            .with("place", place)
+            .with("problem", problem),
+        E::PolicyChanged { current, by, at } => {
+            let changed =
+                new(Code::Aborted, Reason::PolicyChanged).with("current_revision_id", current);
+            changed.with_optional("by", by.as_ref()).with_optional("at", at.map(rfc3339))
+        }
+        E::PolicyInForce { policy } => failed(Reason::PolicyInForce).subject("revision_id", policy),
+        E::NoFormerPolicy { policy } => {
+            failed(Reason::NoFormerPolicy).subject("revision_id", policy)
+        }
+        E::ActivationClosed { activation, state, by, at } => failed(Reason::PolicyActivationClosed)
+            .subject("activation_id", activation)
+            .with("state", state)
+            .with("at", rfc3339(*at))
+            .with_optional("by", by.as_ref()),
+        E::SecondPersonRequired { activation } => {
+            new(Code::PermissionDenied, Reason::SecondPersonRequired)
+                .with("activation_id", activation)
         }
         E::ActionNotRedeemed { action, state } => {
             failed(Reason::ActionNotRedeemed).subject("action_id", action).with("state", state)
@@ -260,6 +281,8 @@ const fn not_found_reason(resource: Resource) -> Reason {
         Resource::Checkpoint => Reason::CheckpointNotFound,
         Resource::Grant => Reason::GrantNotFound,
         Resource::Token => Reason::TokenNotFound,
+        Resource::Policy => Reason::PolicyNotFound,
+        Resource::PolicyActivation => Reason::PolicyActivationNotFound,
     }
 }
 
@@ -271,6 +294,8 @@ const fn id_key(resource: Resource) -> &'static str {
         Resource::Checkpoint => "checkpoint_id",
         Resource::Grant => "grant_id",
         Resource::Token => "token_id",
+        Resource::Policy => "revision_id",
+        Resource::PolicyActivation => "activation_id",
     }
 }
 

@@ -9,6 +9,7 @@ use super::{DEV_TOKENS, RunError};
 use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock, SystemIds};
 use crate::engine::limits::Limits;
+use crate::engine::policies::Started;
 use crate::engine::{Engine, Parts};
 use crate::store::Store;
 
@@ -47,6 +48,7 @@ pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>) -> Engine {
             open_per_tenant: config.limits.open_per_tenant,
         },
         backup_dir: config.backup_dir(),
+        second_person: config.policy.second_person,
     })
 }
 
@@ -56,15 +58,21 @@ pub(super) async fn put_in_force(
     document: Option<String>,
 ) -> Result<(), RunError> {
     let stored = engine.restore_policy().await?;
-    let revision = match (document, stored) {
-        (Some(document), _) => engine.activate_policy(&document).await?,
-        (None, Some(stored)) => stored,
+    let Started { in_force, pending } = match (document, stored) {
+        (Some(document), _) => engine.start_with_policy(&document).await?,
+        (None, Some(in_force)) => Started { in_force, pending: None },
         (None, None) => {
             tracing::warn!("no policy is set: every action is escalated to a person");
-            engine.activate_policy(FIRST_POLICY).await?
+            engine.start_with_policy(FIRST_POLICY).await?
         }
     };
-    tracing::info!(%revision, "the policy is in force");
+    if let Some(former) = stored.filter(|former| *former != in_force) {
+        tracing::warn!(%former, "the policy of the file replaces the one that was in force");
+    }
+    if let Some(activation) = pending {
+        tracing::warn!(%activation, "the policy of the file waits for a second person");
+    }
+    tracing::info!(revision = %in_force, "the policy is in force");
     Ok(())
 }
 

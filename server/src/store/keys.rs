@@ -15,7 +15,10 @@
 //! | `TENANT/resume/AGENT 0 ESC` | – | escalations: what workers may claim |
 //! | `TENANT/token/TOK` | [`Token`](crate::domain::principal::Token) | tokens |
 //! | `TENANT/principal-token/PRINCIPAL 0 TOK` | – | tokens: a principal's unrevoked ones |
-//! | `TENANT/policy/POL`, `TENANT/policy-current/` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
+//! | `TENANT/policy/POL` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
+//! | `TENANT/policy-digest/DIGEST` | [`PolicyDigestRecord`](super::records::PolicyDigestRecord) | policies: one revision per document |
+//! | `TENANT/policy-current/` | [`PolicyInForceRecord`](super::records::PolicyInForceRecord) | policies |
+//! | `TENANT/policy-activation/PACT` | [`Activation`](crate::domain::activation::Activation) | policies: who put what in force |
 //! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
 //! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
 //! | `!swept/requests` | [`SweepRecord`](super::records::SweepRecord) | the sweep of old request ids |
@@ -29,7 +32,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::KeyRange;
 use crate::domain::digest::Digest;
 use crate::domain::escalation::{Escalation, EscalationState, SeverityTier};
-use crate::domain::ids::{ActionId, CheckpointId, EscalationId, PolicyRevisionId, RunId, TokenId};
+use crate::domain::ids::{
+    ActionId, CheckpointId, EscalationId, PolicyActivationId, PolicyRevisionId, RunId, TokenId,
+};
 use crate::domain::time::Timestamp;
 
 const ID_LENGTH: usize = 16;
@@ -259,6 +264,26 @@ pub fn secret(digest: &Digest) -> Bytes {
 /// A policy revision.
 pub fn policy(tenant: &str, id: PolicyRevisionId) -> Bytes {
     key(tenant, "policy", &[id.as_bytes()])
+}
+
+/// All policy revisions, oldest first.
+pub fn policies(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "policy", &[]))
+}
+
+/// The way from a document's digest to its revision.
+pub fn policy_digest(tenant: &str, digest: &Digest) -> Bytes {
+    key(tenant, "policy-digest", &[digest.as_bytes()])
+}
+
+/// The putting in force of a policy revision.
+pub fn policy_activation(tenant: &str, id: PolicyActivationId) -> Bytes {
+    key(tenant, "policy-activation", &[id.as_bytes()])
+}
+
+/// Every putting in force, oldest first.
+pub fn policy_activations(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "policy-activation", &[]))
 }
 
 /// The policy revision in force.

@@ -82,14 +82,17 @@ pub fn writes_digest(salt: &[u8; WRITES_SALT_LENGTH], writes: &[Write]) -> Diges
 
 /// A subject that is added to [`Subjects`] is added here too, at the end.
 fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
-    let Subjects { run, action, escalation, checkpoint, grant, token } = subjects;
-    let named: [(&str, Option<&[u8; 16]>); 6] = [
+    let Subjects { run, action, escalation, checkpoint, grant, token, policy, activation } =
+        subjects;
+    let named: [(&str, Option<&[u8; 16]>); 8] = [
         ("run", run.as_ref().map(|id| id.as_bytes())),
         ("action", action.as_ref().map(|id| id.as_bytes())),
         ("escalation", escalation.as_ref().map(|id| id.as_bytes())),
         ("checkpoint", checkpoint.as_ref().map(|id| id.as_bytes())),
         ("grant", grant.as_ref().map(|id| id.as_bytes())),
         ("token", token.as_ref().map(|id| id.as_bytes())),
+        ("policy", policy.as_ref().map(|id| id.as_bytes())),
+        ("activation", activation.as_ref().map(|id| id.as_bytes())),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
     length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());

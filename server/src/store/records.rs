@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ReadError;
 use crate::domain::action::{Action, ActionContent};
+use crate::domain::activation::Activation;
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::digest::Digest;
 use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
-use crate::domain::ids::{PolicyRevisionId, TokenId};
+use crate::domain::ids::{PolicyActivationId, PolicyRevisionId, TokenId};
 use crate::domain::payload::PayloadRef;
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
@@ -51,6 +52,9 @@ records! {
     Token = "token", 1;
     SecretRecord = "secret", 1;
     PolicyRecord = "policy", 1;
+    PolicyDigestRecord = "policy digest", 1;
+    PolicyInForceRecord = "policy in force", 1;
+    Activation = "policy activation", 1;
     RequestRecord = "request", 1;
     SweepRecord = "sweep", 1;
 }
@@ -64,7 +68,7 @@ pub struct SecretRecord {
     pub token: TokenId,
 }
 
-/// A policy revision.
+/// A policy revision. The document never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyRecord {
     /// The revision's id.
@@ -73,8 +77,40 @@ pub struct PolicyRecord {
     pub digest: Digest,
     /// The document: YAML.
     pub document: PayloadRef,
-    /// When it came into force.
+    /// When it was put.
     pub create_time: Timestamp,
+    /// Who put it; empty: not recorded.
+    #[serde(default)]
+    pub author: String,
+    /// What the author said of it.
+    #[serde(default)]
+    pub note: Option<PayloadRef>,
+    /// When it last came into force; none: never, or not recorded.
+    #[serde(default)]
+    pub activate_time: Option<Timestamp>,
+}
+
+/// The way from a document's digest to its revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyDigestRecord {
+    /// The revision.
+    pub id: PolicyRevisionId,
+}
+
+/// Which policy is in force, and which waits to be. Reads what earlier servers
+/// kept in its place, a [`PolicyRecord`], as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyInForceRecord {
+    /// The revision.
+    pub id: PolicyRevisionId,
+    /// SHA-256 of its document.
+    pub digest: Digest,
+    /// What put it in force; none: not recorded.
+    #[serde(default)]
+    pub activation: Option<PolicyActivationId>,
+    /// What waits for a second person, or did before it lapsed.
+    #[serde(default)]
+    pub pending: Option<PolicyActivationId>,
 }
 
 /// What a request id was used for. The answer is rebuilt from what it names.

@@ -9,13 +9,17 @@ use uuid::Uuid;
 use super::world::*;
 use crate::domain::error::Error;
 use crate::domain::escalation::EscalationState;
-use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, TokenId};
+use crate::domain::ids::{
+    ActionId, CheckpointId, EscalationId, GrantId, PolicyActivationId, PolicyRevisionId, RunId,
+    TokenId,
+};
 use crate::domain::principal::{Principal, Role};
 use crate::domain::run::RunState;
 use crate::engine::Engine;
 use crate::engine::await_resolutions::Scope;
 use crate::engine::escalations::{ClaimStep, Filter};
 use crate::engine::outcomes::ReportOutcomes;
+use crate::engine::policies::{Activate, Evaluate, PutPolicy, RollBack};
 use crate::engine::propose::Propose;
 use crate::engine::redeem::Redeem;
 use crate::engine::resolve::{Resolve, Verb};
@@ -70,6 +74,23 @@ fn finish() -> FinishRun {
     FinishRun { request_id: "garbage".to_owned(), run: nil(RunId::new), state: RunState::Running }
 }
 
+fn activate() -> Activate {
+    Activate {
+        request_id: "garbage".to_owned(),
+        revision: nil(PolicyRevisionId::new),
+        current: nil(PolicyRevisionId::new),
+        reason: String::new(),
+    }
+}
+
+fn roll_back() -> RollBack {
+    RollBack {
+        request_id: "garbage".to_owned(),
+        current: nil(PolicyRevisionId::new),
+        reason: String::new(),
+    }
+}
+
 fn create_token() -> CreateToken {
     CreateToken {
         request_id: "garbage".to_owned(),
@@ -80,7 +101,7 @@ fn create_token() -> CreateToken {
 }
 
 fn use_cases() -> Vec<(&'static str, UseCase)> {
-    [of_runs_and_actions(), of_escalations(), of_checkpoints_and_server()].concat()
+    [of_runs_and_actions(), of_escalations(), of_checkpoints_and_server(), of_policies()].concat()
 }
 
 fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
@@ -174,6 +195,32 @@ fn of_checkpoints_and_server() -> Vec<(&'static str, UseCase)> {
         ("AdminService/ListTokens", use_case!(e, c, e.list_tokens(c, Default::default()))),
         ("AdminService/RevokeToken", use_case!(e, c, e.revoke_token(c, "", nil(TokenId::new)))),
         ("AdminService/CreateBackup", use_case!(e, c, e.create_backup(c, "garbage/"))),
+    ]
+}
+
+fn of_policies() -> Vec<(&'static str, UseCase)> {
+    vec![
+        ("PolicyService/PutPolicy", use_case!(e, c, e.put_policy(c, PutPolicy::default()))),
+        ("PolicyService/GetPolicy", use_case!(e, c, e.get_policy(c, None))),
+        ("PolicyService/ListPolicies", use_case!(e, c, e.list_policies(c, Default::default()))),
+        ("PolicyService/ActivatePolicy", use_case!(e, c, e.activate_policy(c, activate()))),
+        (
+            "PolicyService/ConfirmPolicyActivation",
+            use_case!(e, c, e.confirm_policy_activation(c, "", nil(PolicyActivationId::new))),
+        ),
+        (
+            "PolicyService/WithdrawPolicyActivation",
+            use_case!(e, c, e.withdraw_policy_activation(c, "", nil(PolicyActivationId::new))),
+        ),
+        ("PolicyService/RollBackPolicy", use_case!(e, c, e.roll_back_policy(c, roll_back()))),
+        (
+            "PolicyService/ListPolicyActivations",
+            use_case!(e, c, e.list_policy_activations(c, Default::default())),
+        ),
+        (
+            "PolicyService/EvaluateAction",
+            use_case!(e, c, e.evaluate_action(c, Evaluate::default())),
+        ),
     ]
 }
 

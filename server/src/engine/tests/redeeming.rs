@@ -78,10 +78,10 @@ async fn todays_hard_constraints_stop_what_was_approved_yesterday() {
     let escalation = world.escalate(world.run().await).await;
     world.approve(&escalation).await;
     let stricter = POLICY.replace("args.amount > 100000", "args.amount > 550");
-    world.engine.activate_policy(&stricter).await.unwrap();
+    world.engine.start_with_policy(&stricter).await.unwrap();
     let refused = world.redeem(escalation.action).await;
     assert!(matches!(refused, Err(Error::DeniedByPolicy { .. })), "{refused:?}");
-    world.engine.activate_policy(POLICY).await.unwrap();
+    world.engine.start_with_policy(POLICY).await.unwrap();
     world.redeem(escalation.action).await.unwrap();
 }
 

@@ -109,6 +109,16 @@ pub(super) async fn start(
     clock: &ManualClock,
     policy: &str,
 ) -> (Engine, Background) {
+    start_under(store, clock, policy, false).await
+}
+
+/// Starts an engine that may demand a second person for a change of policy.
+pub(super) async fn start_under(
+    store: &Arc<dyn Store>,
+    clock: &ManualClock,
+    policy: &str,
+    second_person: bool,
+) -> (Engine, Background) {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let engine = Engine::new(Parts {
         store: Arc::clone(store),
@@ -116,13 +126,32 @@ pub(super) async fn start(
         clock,
         limits: Limits { open_per_agent: 1_000, open_per_tenant: 2_000 },
         backup_dir: std::env::temp_dir(),
+        second_person,
     });
-    engine.activate_policy(policy).await.unwrap();
+    engine.start_with_policy(policy).await.unwrap();
     let background = engine.start().await.unwrap();
     (engine, background)
 }
 
 impl World {
+    /// A world in which a change of policy needs a second person.
+    pub(super) async fn guarded() -> Self {
+        let world = Self::new().await;
+        world.reopened(POLICY, true).await
+    }
+
+    /// The same store under an engine that starts with a policy, as a server does
+    /// after another start.
+    pub(super) async fn reopened(self, policy: &str, second_person: bool) -> Self {
+        drop((self.engine, self.background));
+        // Ids of one millisecond are in order for one engine alone.
+        self.clock.advance(Span::from_millis(1));
+        let (engine, background) =
+            start_under(&self.store, &self.clock, policy, second_person).await;
+        let background = Some(background);
+        Self { engine, clock: self.clock, store: self.store, background, place: self.place }
+    }
+
     pub(super) async fn new() -> Self {
         let place = Place::new();
         let clock = ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000));

@@ -115,7 +115,7 @@ const fn state(state: ActionState) -> State {
     }
 }
 
-const fn effect(effect: DecisionEffect) -> v1::DecisionEffect {
+pub(in crate::rpc) const fn effect(effect: DecisionEffect) -> v1::DecisionEffect {
     match effect {
         DecisionEffect::Allow => v1::DecisionEffect::Allow,
         DecisionEffect::Deny => v1::DecisionEffect::Deny,

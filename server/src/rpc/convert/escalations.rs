@@ -198,7 +198,7 @@ const fn kind(kind: ResolutionKind) -> Kind {
     }
 }
 
-const fn severity(tier: SeverityTier) -> v1::SeverityTier {
+pub(in crate::rpc) const fn severity(tier: SeverityTier) -> v1::SeverityTier {
     match tier {
         SeverityTier::Low => v1::SeverityTier::Low,
         SeverityTier::Medium => v1::SeverityTier::Medium,

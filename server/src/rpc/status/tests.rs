@@ -37,6 +37,14 @@ fn every_error() -> Vec<Error> {
         Error::DeniedByPolicy { rule: text(), reason: text() },
         Error::ActionNotRedeemed { action: text(), state: "granted" },
         Error::OutcomeAlreadyReported { action: text() },
+        Error::PolicyInvalid { place: text(), problem: text() },
+        Error::PolicyChanged { current: text(), by: Some(text()), at: Some(at) },
+        Error::PolicyChanged { current: text(), by: None, at: None },
+        Error::PolicyInForce { policy: text() },
+        Error::NoFormerPolicy { policy: text() },
+        Error::ActivationClosed { activation: text(), state: "withdrawn", by: Some(text()), at },
+        Error::ActivationClosed { activation: text(), state: "expired", by: None, at },
+        Error::SecondPersonRequired { activation: text() },
         Error::BackupExists { name: text() },
         Error::BackupFailed { cause: text() },
         Error::WatchCompacted { oldest: 9 },
@@ -58,6 +66,8 @@ fn every_error() -> Vec<Error> {
             Resource::Checkpoint,
             Resource::Grant,
             Resource::Token,
+            Resource::Policy,
+            Resource::PolicyActivation,
         ]
         .map(|resource| Error::NotFound { resource, id: "text".into() }),
     );
@@ -104,11 +114,11 @@ fn every_reason_of_the_api_is_in_the_table_or_is_the_transports_own() {
         every_error().iter().map(|error| shape(error).reason as i32).collect();
     let of_transport = [Reason::MessageTooLarge, Reason::Unimplemented, Reason::DeadlineExceeded]
         .map(|r| r as i32);
-    let missing: Vec<_> = (1..=45)
+    let missing: Vec<_> = (1..=53)
         .filter(|value| !from_engine.contains(value) && !of_transport.contains(value))
         .collect();
     assert_eq!(missing, Vec::<i32>::new());
-    assert!(Reason::try_from(46).is_err(), "a new reason: extend the table and this test");
+    assert!(Reason::try_from(54).is_err(), "a new reason: extend the table and this test");
 }
 
 #[test]

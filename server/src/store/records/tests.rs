@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::action::{ActionState, Decision, DecisionEffect, Grant, Outcome, OutcomeStatus};
+use crate::domain::activation::{ActivationKind, ActivationState};
 use crate::domain::checkpoint::CredentialRef;
 use crate::domain::digest::sha256;
 use crate::domain::escalation::{
@@ -185,12 +186,6 @@ fn others() -> Vec<(String, String)> {
             revoke_time: Some(time(20)),
         }),
         bytes_of(&SecretRecord { tenant: "default".to_owned(), token: TokenId::new(id(17)) }),
-        bytes_of(&PolicyRecord {
-            id: PolicyRevisionId::new(id(6)),
-            digest: sha256(b"version: 1"),
-            document: payload(18),
-            create_time: time(21),
-        }),
         bytes_of(&RequestRecord {
             digest: sha256(b"request"),
             results: vec![id(4)],
@@ -200,9 +195,44 @@ fn others() -> Vec<(String, String)> {
     ]
 }
 
+fn policies() -> Vec<(String, String)> {
+    vec![
+        bytes_of(&PolicyRecord {
+            id: PolicyRevisionId::new(id(6)),
+            digest: sha256(b"version: 1"),
+            document: payload(18),
+            create_time: time(21),
+            author: "ada".to_owned(),
+            note: Some(payload(19)),
+            activate_time: Some(time(22)),
+        }),
+        bytes_of(&PolicyDigestRecord { id: PolicyRevisionId::new(id(6)) }),
+        bytes_of(&PolicyInForceRecord {
+            id: PolicyRevisionId::new(id(6)),
+            digest: sha256(b"version: 1"),
+            activation: Some(PolicyActivationId::new(id(20))),
+            pending: Some(PolicyActivationId::new(id(21))),
+        }),
+        bytes_of(&Activation {
+            id: PolicyActivationId::new(id(20)),
+            kind: ActivationKind::RollBack,
+            state: ActivationState::Effective,
+            revision: PolicyRevisionId::new(id(6)),
+            replaced: Some(PolicyRevisionId::new(id(22))),
+            upon: Some(PolicyActivationId::new(id(23))),
+            requester: "ada".to_owned(),
+            reason: Some(payload(24)),
+            request_time: time(23),
+            expire_time: Some(time(24)),
+            closer: Some("ben".to_owned()),
+            close_time: Some(time(25)),
+        }),
+    ]
+}
+
 #[test]
 fn records_have_the_bytes_that_were_released() {
-    let mut now: BTreeMap<String, String> = others().into_iter().collect();
+    let mut now: BTreeMap<String, String> = others().into_iter().chain(policies()).collect();
     now.extend([bytes_of(&run()), bytes_of(&action()), bytes_of(&escalation())]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/records-v1.txt");
     let lines: String = now.iter().map(|(name, hex)| format!("{name}: {hex}\n")).collect();
@@ -210,6 +240,22 @@ fn records_have_the_bytes_that_were_released() {
         std::fs::write(&path, &lines).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), lines);
+}
+
+/// A policy as servers kept it, as a revision and as the one in force, before they
+/// knew of authors and activations.
+const FIRST_POLICY: &str = "920184a26964c41001900000000070008000000000000006a6646967657374c4201a6ddd3533d91cae4b3742d4294fb07ee863a4d667fe598f01365bd68a18bcfda8646f63756d656e7483a26964c41001900000000070008000000000000012aa636f6d6d69746d656e74c420239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5a473697a6507ab6372656174655f74696d65cf0006651729d8ef40";
+
+#[test]
+fn a_policy_of_the_first_servers_is_read() {
+    let bytes = hex::decode(FIRST_POLICY).unwrap();
+    let revision: PolicyRecord = decode(&bytes).unwrap();
+    let in_force: PolicyInForceRecord = decode(&bytes).unwrap();
+    let (policy, digest) = (PolicyRevisionId::new(id(6)), sha256(b"version: 1"));
+    assert_eq!((revision.id, revision.digest, revision.document), (policy, digest, payload(18)));
+    assert_eq!((revision.author.as_str(), revision.activate_time), ("", None));
+    assert_eq!((in_force.id, in_force.digest), (policy, digest));
+    assert_eq!((in_force.activation, in_force.pending), (None, None));
 }
 
 #[test]

@@ -1,0 +1,207 @@
+//! Policies: putting them, putting them in force, asking what they would say.
+
+use std::future::Future;
+
+use pointsman_api::v1;
+use pointsman_api::v1::policy_service_client::PolicyServiceClient;
+use tonic::{Request, Response, Status};
+
+use crate::connect::{AuthorizedChannel, Connection, promised};
+use crate::error::Result;
+
+type Service = PolicyServiceClient<AuthorizedChannel>;
+
+/// Calls `PolicyService`: admins change policies, reviewers read them, agents ask
+/// the one in force.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    connection: Connection,
+}
+
+/// A revision that is there now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Put {
+    /// The revision.
+    pub revision: v1::PolicyRevision,
+    /// Whether this call made it; else the same document was put before.
+    pub is_new: bool,
+}
+
+impl Policies {
+    /// Makes a caller of a connection.
+    pub fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Puts a document: kept, not in force.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.PutPolicy`; POLICY_INVALID says what is wrong where.
+    pub async fn put(&self, document: impl Into<String>, note: impl Into<String>) -> Result<Put> {
+        let request = v1::PutPolicyRequest {
+            request_id: self.connection.new_request_id(),
+            document: document.into(),
+            note: note.into(),
+        };
+        let answer = self
+            .call(request, |mut service, request| async move { service.put_policy(request).await })
+            .await?;
+        Ok(Put { revision: promised(answer.revision, "revision")?, is_new: answer.created })
+    }
+
+    /// Returns a revision with its document; with an empty id the one in force.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.GetPolicy`.
+    pub async fn get(
+        &self,
+        revision_id: impl Into<String>,
+    ) -> Result<(v1::PolicyRevision, String)> {
+        let request = v1::GetPolicyRequest { revision_id: revision_id.into() };
+        let answer = self
+            .call(request, |mut service, request| async move { service.get_policy(request).await })
+            .await?;
+        Ok((promised(answer.revision, "revision")?, answer.document))
+    }
+
+    /// Returns a page of revisions, newest first.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.ListPolicies`.
+    pub async fn list(&self, request: v1::ListPoliciesRequest) -> Result<v1::ListPoliciesResponse> {
+        self.call(
+            request,
+            |mut service, request| async move { service.list_policies(request).await },
+        )
+        .await
+    }
+
+    /// Puts a revision in force in place of `current_revision_id`, or asks a second
+    /// person to.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.ActivatePolicy`; POLICY_CHANGED says who was faster.
+    pub async fn activate(
+        &self,
+        revision_id: impl Into<String>,
+        current_revision_id: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Result<v1::PolicyActivation> {
+        let request = v1::ActivatePolicyRequest {
+            request_id: self.connection.new_request_id(),
+            revision_id: revision_id.into(),
+            current_revision_id: current_revision_id.into(),
+            reason: reason.into(),
+        };
+        let answer =
+            self.call(request, |mut service, request| async move {
+                service.activate_policy(request).await
+            })
+            .await?;
+        promised(answer.activation, "activation")
+    }
+
+    /// Puts in force what another admin asked for.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.ConfirmPolicyActivation`.
+    pub async fn confirm(&self, activation_id: impl Into<String>) -> Result<v1::PolicyActivation> {
+        let request = v1::ConfirmPolicyActivationRequest {
+            request_id: self.connection.new_request_id(),
+            activation_id: activation_id.into(),
+        };
+        let answer = self
+            .call(request, |mut service, request| async move {
+                service.confirm_policy_activation(request).await
+            })
+            .await?;
+        promised(answer.activation, "activation")
+    }
+
+    /// Takes back, or refuses, what waits for a second person.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.WithdrawPolicyActivation`.
+    pub async fn withdraw(&self, activation_id: impl Into<String>) -> Result<v1::PolicyActivation> {
+        let request = v1::WithdrawPolicyActivationRequest {
+            request_id: self.connection.new_request_id(),
+            activation_id: activation_id.into(),
+        };
+        let answer = self
+            .call(request, |mut service, request| async move {
+                service.withdraw_policy_activation(request).await
+            })
+            .await?;
+        promised(answer.activation, "activation")
+    }
+
+    /// Puts the revision in force again that `current_revision_id` replaced.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.RollBackPolicy`.
+    pub async fn roll_back(
+        &self,
+        current_revision_id: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Result<v1::PolicyActivation> {
+        let request = v1::RollBackPolicyRequest {
+            request_id: self.connection.new_request_id(),
+            current_revision_id: current_revision_id.into(),
+            reason: reason.into(),
+        };
+        let answer =
+            self.call(request, |mut service, request| async move {
+                service.roll_back_policy(request).await
+            })
+            .await?;
+        promised(answer.activation, "activation")
+    }
+
+    /// Returns a page of what was put in force, or asked to be, newest first.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.ListPolicyActivations`.
+    pub async fn activations(
+        &self,
+        request: v1::ListPolicyActivationsRequest,
+    ) -> Result<v1::ListPolicyActivationsResponse> {
+        self.call(request, |mut service, request| async move {
+            service.list_policy_activations(request).await
+        })
+        .await
+    }
+
+    /// Says what a policy would decide, without any effect.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.EvaluateAction`.
+    pub async fn evaluate(
+        &self,
+        request: v1::EvaluateActionRequest,
+    ) -> Result<v1::EvaluateActionResponse> {
+        self.call(
+            request,
+            |mut service, request| async move { service.evaluate_action(request).await },
+        )
+        .await
+    }
+
+    async fn call<M, T, F>(&self, message: M, call: impl Fn(Service, Request<M>) -> F) -> Result<T>
+    where
+        M: Clone,
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.connection
+            .send(message, |request| call(self.connection.policy_service(), request))
+            .await
+    }
+}

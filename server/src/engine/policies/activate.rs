@@ -1,0 +1,316 @@
+//! Putting a revision in force: by one person, or by two where that is demanded.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::no_policy;
+use crate::domain::activation::{
+    Activation, ActivationKind, ActivationState, CONFIRMABLE_FOR, needs_second_person,
+};
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::Error;
+use crate::domain::event::{EventKind, Subjects};
+use crate::domain::ids::{PolicyActivationId, PolicyRevisionId};
+use crate::domain::payload::PayloadRef;
+use crate::domain::principal::Principal;
+use crate::domain::secrets::refuse_secrets;
+use crate::engine::operation::{Answer, Operation, Tx, result_at};
+use crate::engine::{Authorized, Engine, authorize, limits, validate};
+use crate::store::keys;
+use crate::store::records::{PolicyInForceRecord, PolicyRecord};
+
+/// Puts a revision in force.
+#[derive(Clone, Debug)]
+pub struct Activate {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// The revision.
+    pub revision: PolicyRevisionId,
+    /// The revision that the caller believes to be in force.
+    pub current: PolicyRevisionId,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+/// Puts the former revision in force again.
+#[derive(Clone, Debug)]
+pub struct RollBack {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// The revision that the caller believes to be in force.
+    pub current: PolicyRevisionId,
+    /// Why.
+    pub reason: String,
+}
+
+/// An activation with its reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActivationView {
+    /// The activation.
+    pub activation: Activation,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a change of policy starts from.
+pub(super) struct Standing {
+    /// What is in force.
+    pub(super) record: PolicyInForceRecord,
+    /// What put it in force, where that is known.
+    pub(super) activation: Option<Activation>,
+}
+
+impl Standing {
+    pub(super) async fn read(tx: &mut Tx<'_>) -> Result<Option<Self>, Error> {
+        let Some(record) = tx.in_force().await? else { return Ok(None) };
+        let activation = tx.optional_activation(record.activation).await?;
+        Ok(Some(Self { record, activation }))
+    }
+
+    /// Refuses a caller who looked before the last change.
+    fn require(&self, current: PolicyRevisionId) -> Result<(), Error> {
+        if self.record.id == current {
+            return Ok(());
+        }
+        let by = self.activation.as_ref().and_then(|activation| activation.closer.clone());
+        let at = self.activation.as_ref().and_then(|activation| activation.close_time);
+        Err(Error::PolicyChanged { current: self.record.id.to_string(), by, at })
+    }
+}
+
+/// A change of policy before it is known whether one person is enough for it.
+pub(super) struct Change {
+    pub(super) kind: ActivationKind,
+    pub(super) revision: PolicyRecord,
+    pub(super) upon: Option<PolicyActivationId>,
+    pub(super) reason: Option<PayloadRef>,
+}
+
+impl Change {
+    /// Makes it, or leaves it to a second person.
+    pub(super) fn make(
+        self,
+        tx: &mut Tx<'_>,
+        from: Option<Standing>,
+        pending: Option<Activation>,
+    ) -> Result<Activation, Error> {
+        let in_force = from.as_ref().and_then(|from| from.activation.as_ref());
+        // The first policy of all replaces none that a second person could guard.
+        let is_demanded = tx.engine.0.second_person && from.is_some();
+        let waits = needs_second_person(is_demanded, self.kind, in_force);
+        let mut activation = Activation {
+            id: PolicyActivationId::new(tx.next_id()),
+            kind: self.kind,
+            state: ActivationState::Pending,
+            revision: self.revision.id,
+            replaced: from.as_ref().map(|from| from.record.id),
+            upon: self.upon,
+            requester: tx.by.name().to_owned(),
+            reason: self.reason,
+            request_time: tx.now,
+            expire_time: waits.then(|| tx.now.plus(CONFIRMABLE_FOR)),
+            closer: None,
+            close_time: None,
+        };
+        supersede(tx, pending)?;
+        match from {
+            Some(Standing { record, .. }) if waits => {
+                let record = PolicyInForceRecord { pending: Some(activation.id), ..record };
+                tx.put(keys::policy_current(tx.tenant()), &record)?;
+                tx.put(keys::policy_activation(tx.tenant(), activation.id), &activation)?;
+                let kind = EventKind::PolicyActivationRequested;
+                tx.event_about(kind, subjects(&activation), None, self.reason.as_slice());
+            }
+            _ => {
+                enforce(tx, &mut activation, self.revision)?;
+            }
+        }
+        Ok(activation)
+    }
+}
+
+/// Ends what waited for a second person and was overtaken.
+fn supersede(tx: &mut Tx<'_>, pending: Option<Activation>) -> Result<(), Error> {
+    let Some(mut pending) = pending.filter(|pending| pending.is_pending(tx.now)) else {
+        return Ok(());
+    };
+    pending.close(ActivationState::Superseded, tx.by.name(), tx.now);
+    tx.put(keys::policy_activation(tx.tenant(), pending.id), &pending)?;
+    tx.event(EventKind::PolicyActivationClosed, subjects(&pending));
+    Ok(())
+}
+
+/// Puts the activation's revision in force.
+pub(super) fn enforce(
+    tx: &mut Tx<'_>,
+    activation: &mut Activation,
+    revision: PolicyRecord,
+) -> Result<(), Error> {
+    activation.close(ActivationState::Effective, tx.by.name(), tx.now);
+    let in_force = PolicyInForceRecord {
+        id: revision.id,
+        digest: revision.digest,
+        activation: Some(activation.id),
+        pending: None,
+    };
+    let revision = PolicyRecord { activate_time: Some(tx.now), ..revision };
+    tx.put(keys::policy(tx.tenant(), revision.id), &revision)?;
+    tx.put(keys::policy_current(tx.tenant()), &in_force)?;
+    tx.put(keys::policy_activation(tx.tenant(), activation.id), activation)?;
+    let kind = match activation.kind {
+        ActivationKind::Activate => EventKind::PolicyActivated,
+        ActivationKind::RollBack => EventKind::PolicyRolledBack,
+    };
+    let payloads: Vec<_> =
+        [Some(revision.document), activation.reason].into_iter().flatten().collect();
+    tx.event_about(kind, subjects(activation), None, &payloads);
+    Ok(())
+}
+
+pub(super) fn subjects(activation: &Activation) -> Subjects {
+    Subjects {
+        policy: Some(activation.revision),
+        activation: Some(activation.id),
+        ..Subjects::default()
+    }
+}
+
+fn reason_of(tx: &mut Tx<'_>, reason: &str) -> Result<Option<PayloadRef>, Error> {
+    match reason {
+        "" => Ok(None),
+        reason => tx.bytes(Bytes::copy_from_slice(reason.as_bytes()), None).map(Some),
+    }
+}
+
+fn result(activation: &Activation) -> Vec<Uuid> {
+    vec![Uuid::from_bytes(*activation.id.as_bytes())]
+}
+
+struct Activating<'a>(&'a Activate);
+
+impl Operation for Activating<'_> {
+    type Output = Activation;
+    const METHOD: &'static str = "ActivatePolicy";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher
+            .field(self.0.revision.as_bytes())
+            .field(self.0.current.as_bytes())
+            .field(self.0.reason.as_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
+        let revision = tx.revision(self.0.revision).await?;
+        let from = Standing::read(tx).await?.ok_or_else(no_policy)?;
+        from.require(self.0.current)?;
+        if from.record.id == revision.id {
+            return Err(Error::PolicyInForce { policy: revision.id.to_string() });
+        }
+        let pending = tx.optional_activation(from.record.pending).await?;
+        let upon = from.activation.as_ref().and_then(Activation::standing);
+        let reason = reason_of(tx, &self.0.reason)?;
+        let change = Change { kind: ActivationKind::Activate, revision, upon, reason };
+        let activation = change.make(tx, Some(from), pending)?;
+        let results = result(&activation);
+        Ok((activation, results))
+    }
+
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Activation, Error> {
+        let id = PolicyActivationId::new(result_at(results, 0)?);
+        engine.existing_activation(tenant, id).await
+    }
+}
+
+struct RollingBack<'a>(&'a RollBack);
+
+impl Operation for RollingBack<'_> {
+    type Output = Activation;
+    const METHOD: &'static str = "RollBackPolicy";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher.field(self.0.current.as_bytes()).field(self.0.reason.as_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
+        let from = Standing::read(tx).await?.ok_or_else(no_policy)?;
+        from.require(self.0.current)?;
+        let standing = from.activation.as_ref().and_then(Activation::standing);
+        let standing = tx.optional_activation(standing).await?;
+        let none = || Error::NoFormerPolicy { policy: from.record.id.to_string() };
+        let standing = standing.ok_or_else(none)?;
+        let revision = tx.revision(standing.replaced.ok_or_else(none)?).await?;
+        let pending = tx.optional_activation(from.record.pending).await?;
+        let reason = reason_of(tx, &self.0.reason)?;
+        let upon = standing.upon;
+        let change = Change { kind: ActivationKind::RollBack, revision, upon, reason };
+        let activation = change.make(tx, Some(from), pending)?;
+        let results = result(&activation);
+        Ok((activation, results))
+    }
+
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Activation, Error> {
+        let id = PolicyActivationId::new(result_at(results, 0)?);
+        engine.existing_activation(tenant, id).await
+    }
+}
+
+fn check_reason(reason: &str) -> Result<(), Error> {
+    validate::length("reason", reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
+    refuse_secrets("reason", reason.as_bytes())
+}
+
+impl Engine {
+    /// Puts a revision in force, or asks a second person to.
+    pub async fn activate_policy(
+        &self,
+        caller: &Principal,
+        command: Activate,
+    ) -> Result<Answer<ActivationView>, Error> {
+        let by = authorize::admin(caller)?;
+        check_reason(&command.reason)?;
+        self.change(&by, &command.request_id, &Activating(&command)).await
+    }
+
+    /// Puts the revision in force again that the one in force replaced.
+    pub async fn roll_back_policy(
+        &self,
+        caller: &Principal,
+        command: RollBack,
+    ) -> Result<Answer<ActivationView>, Error> {
+        let by = authorize::admin(caller)?;
+        validate::required("reason", command.reason.as_bytes())?;
+        check_reason(&command.reason)?;
+        self.change(&by, &command.request_id, &RollingBack(&command)).await
+    }
+
+    pub(super) async fn change(
+        &self,
+        by: &Authorized,
+        request_id: &str,
+        operation: &impl Operation<Output = Activation>,
+    ) -> Result<Answer<ActivationView>, Error> {
+        let answer = self.transact(by, request_id, operation).await?;
+        // This server need not wait until it hears of it.
+        self.restore_policy().await?;
+        let view = self.activation_view(answer.value.clone()).await?;
+        Ok(answer.map(|_| view))
+    }
+
+    pub(super) async fn activation_view(
+        &self,
+        activation: Activation,
+    ) -> Result<ActivationView, Error> {
+        let reason = self.text(activation.reason.as_ref()).await?;
+        Ok(ActivationView { activation, reason })
+    }
+}

@@ -1,0 +1,107 @@
+//! What waits for a second person: confirmed, or withdrawn.
+
+use uuid::Uuid;
+
+use super::activate::{ActivationView, enforce, subjects};
+use super::no_policy;
+use crate::domain::activation::{Activation, ActivationState};
+use crate::domain::digest::FieldHasher;
+use crate::domain::error::{Error, Resource};
+use crate::domain::event::EventKind;
+use crate::domain::ids::PolicyActivationId;
+use crate::domain::principal::Principal;
+use crate::engine::operation::{Answer, Operation, Tx};
+use crate::engine::{Engine, authorize};
+use crate::store::keys;
+use crate::store::records::PolicyInForceRecord;
+
+/// Reads an activation that the caller named and that is to end now.
+async fn pending(
+    tx: &mut Tx<'_>,
+    id: PolicyActivationId,
+) -> Result<(Activation, PolicyInForceRecord), Error> {
+    let found = tx.get::<Activation>(keys::policy_activation(tx.tenant(), id)).await?;
+    let activation = found.ok_or_else(|| Error::NotFound {
+        resource: Resource::PolicyActivation,
+        id: id.to_string(),
+    })?;
+    activation.require_pending(tx.now)?;
+    let in_force = tx.in_force().await?.ok_or_else(no_policy)?;
+    if in_force.pending != Some(id) {
+        let cause = format!("activation {id} is pending, and not the one that waits");
+        return Err(Error::Internal { cause });
+    }
+    Ok((activation, in_force))
+}
+
+struct Confirming(PolicyActivationId);
+
+impl Operation for Confirming {
+    type Output = Activation;
+    const METHOD: &'static str = "ConfirmPolicyActivation";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher.field(self.0.as_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
+        let (mut activation, _) = pending(tx, self.0).await?;
+        let revision = tx.revision(activation.revision).await?;
+        activation.require_second_person(tx.by.name(), &revision.author)?;
+        enforce(tx, &mut activation, revision)?;
+        Ok((activation, Vec::new()))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Activation, Error> {
+        engine.existing_activation(tenant, self.0).await
+    }
+}
+
+struct Withdrawing(PolicyActivationId);
+
+impl Operation for Withdrawing {
+    type Output = Activation;
+    const METHOD: &'static str = "WithdrawPolicyActivation";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher.field(self.0.as_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
+        let (mut activation, in_force) = pending(tx, self.0).await?;
+        activation.close(ActivationState::Withdrawn, tx.by.name(), tx.now);
+        let in_force = PolicyInForceRecord { pending: None, ..in_force };
+        tx.put(keys::policy_current(tx.tenant()), &in_force)?;
+        tx.put(keys::policy_activation(tx.tenant(), activation.id), &activation)?;
+        tx.event(EventKind::PolicyActivationClosed, subjects(&activation));
+        Ok((activation, Vec::new()))
+    }
+
+    async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Activation, Error> {
+        engine.existing_activation(tenant, self.0).await
+    }
+}
+
+impl Engine {
+    /// Puts in force what another admin asked for.
+    pub async fn confirm_policy_activation(
+        &self,
+        caller: &Principal,
+        request_id: &str,
+        id: PolicyActivationId,
+    ) -> Result<Answer<ActivationView>, Error> {
+        let by = authorize::admin(caller)?;
+        self.change(&by, request_id, &Confirming(id)).await
+    }
+
+    /// Takes back, or refuses, what waits for a second person.
+    pub async fn withdraw_policy_activation(
+        &self,
+        caller: &Principal,
+        request_id: &str,
+        id: PolicyActivationId,
+    ) -> Result<Answer<ActivationView>, Error> {
+        let by = authorize::admin(caller)?;
+        self.change(&by, request_id, &Withdrawing(id)).await
+    }
+}

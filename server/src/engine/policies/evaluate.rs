@@ -1,0 +1,191 @@
+//! Asking a policy what it would say: no effect, no record.
+//!
+//! People may ask any revision, or a document that was never put, about any run.
+//! An agent may ask the one in force about calls of its own runs: nothing that it
+//! could not learn by proposing, and nothing of what is planned for it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::compiled::Revision;
+use super::{not_found, put};
+use crate::domain::call::{CallFields, ToolCall};
+use crate::domain::error::Error;
+use crate::domain::ids::{PolicyRevisionId, RunId};
+use crate::domain::policy::{Policy, Verdict};
+use crate::domain::principal::Principal;
+use crate::domain::run::{Run, RunState};
+use crate::engine::{Engine, authorize, limits, validate};
+use crate::store::keys;
+use crate::store::records::PolicyRecord;
+
+/// Which policy is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Subject {
+    /// The one in force.
+    #[default]
+    InForce,
+    /// A revision.
+    Revision(PolicyRevisionId),
+    /// A document that need not have been put.
+    Document(String),
+}
+
+/// A run that there need not be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hypothesis {
+    /// The agent.
+    pub agent: String,
+    /// Whom it acts for; may be empty.
+    pub on_behalf_of: String,
+    /// How many delegations lead to the run.
+    pub hop_count: u32,
+    /// What the run is to reach; may be empty.
+    pub goal: String,
+}
+
+/// Whose action it would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// One of this run.
+    Run(RunId),
+    /// One of a run that there need not be.
+    Hypothesis(Hypothesis),
+}
+
+/// Asks about one tool call.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluate {
+    /// Which policy.
+    pub subject: Subject,
+    /// Whose action.
+    pub context: Option<Context>,
+    /// The tool.
+    pub tool: String,
+    /// The version of the tool's argument schema.
+    pub tool_schema_version: String,
+    /// What the tool acts on.
+    pub target: String,
+    /// The argument bytes.
+    pub arguments: Bytes,
+    /// How sure the agent would be.
+    pub confidence: Option<f64>,
+}
+
+/// What a policy would say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Its words.
+    pub verdict: Verdict,
+    /// The revision; none: a document.
+    pub revision: Option<PolicyRevisionId>,
+}
+
+/// The policy that is asked.
+enum Asked {
+    Revision(Arc<Revision>),
+    Document(Box<Policy>),
+}
+
+impl Asked {
+    fn policy(&self) -> &Policy {
+        match self {
+            Self::Revision(revision) => &revision.policy,
+            Self::Document(policy) => policy,
+        }
+    }
+
+    fn revision(&self) -> Option<PolicyRevisionId> {
+        match self {
+            Self::Revision(revision) => Some(revision.id),
+            Self::Document(_) => None,
+        }
+    }
+}
+
+impl Evaluate {
+    fn check(&self) -> Result<(), Error> {
+        validate::tool("tool", &self.tool)?;
+        let schema_version = self.tool_schema_version.as_bytes();
+        validate::length("tool_schema_version", schema_version, limits::MAX_SCHEMA_VERSION_BYTES)?;
+        validate::length("target", self.target.as_bytes(), limits::MAX_TARGET_BYTES)?;
+        validate::required("arguments", &self.arguments)?;
+        validate::confidence(self.confidence)
+    }
+}
+
+impl Hypothesis {
+    /// The run as a policy sees it, with what it is to reach.
+    fn run(&self, engine: &Engine) -> Result<(Run, Arc<str>), Error> {
+        let field = |name: &str| format!("hypothesis.{name}");
+        validate::principal(&field("agent"), &self.agent)?;
+        let on_behalf_of = self.on_behalf_of.as_bytes();
+        validate::length(&field("on_behalf_of"), on_behalf_of, limits::MAX_ON_BEHALF_OF_BYTES)?;
+        validate::length(&field("goal"), self.goal.as_bytes(), limits::MAX_GOAL_BYTES)?;
+        let run = Run {
+            id: RunId::new(engine.0.ids.next()),
+            agent: self.agent.clone(),
+            on_behalf_of: Some(self.on_behalf_of.clone()).filter(|name| !name.is_empty()),
+            parent: None,
+            hop_count: self.hop_count,
+            state: RunState::Running,
+            goal: None,
+            create_time: engine.now(),
+            finish_time: None,
+            revision: 1,
+        };
+        Ok((run, self.goal.as_str().into()))
+    }
+}
+
+impl Engine {
+    /// Says what a policy would decide of an action, without any effect.
+    pub async fn evaluate_action(
+        &self,
+        caller: &Principal,
+        command: Evaluate,
+    ) -> Result<Evaluated, Error> {
+        if command.subject != Subject::InForce {
+            authorize::overseer(caller)?;
+        }
+        command.check()?;
+        let fields = CallFields {
+            tool: &command.tool,
+            tool_schema_version: &command.tool_schema_version,
+            target: &command.target,
+            arguments: &command.arguments,
+            preconditions: &[],
+        };
+        let call = ToolCall::read("arguments", fields)?;
+        let (run, goal) = match &command.context {
+            Some(Context::Run(id)) => {
+                let run = self.run_record(caller, *id).await?;
+                let goal = self.goal_of(&run).await?;
+                (run, goal)
+            }
+            Some(Context::Hypothesis(hypothesis)) => {
+                authorize::overseer(caller)?;
+                hypothesis.run(self)?
+            }
+            None => return Err(Error::field("run", "want `run_id` or `hypothesis`")),
+        };
+        let asked = self.asked(&caller.tenant, &command.subject).await?;
+        let verdict = asked.policy().evaluate(&call.facts(&run, &goal, command.confidence));
+        Ok(Evaluated { verdict, revision: asked.revision() })
+    }
+
+    async fn asked(&self, tenant: &str, subject: &Subject) -> Result<Asked, Error> {
+        match subject {
+            Subject::InForce => self.policy().map(Asked::Revision),
+            Subject::Document(document) => {
+                put::parse(document).map(|policy| Asked::Document(Box::new(policy)))
+            }
+            Subject::Revision(id) => {
+                let found = self.read::<PolicyRecord>(&keys::policy(tenant, *id)).await?;
+                found.ok_or_else(|| not_found(*id))?;
+                self.policy_of(tenant, *id).await.map(Asked::Revision)
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Policy revisions, activations, and what a policy would say.
+
+use pointsman_api::v1;
+use pointsman_api::v1::evaluate_action_request::{Policy as WireSubject, Run as WireContext};
+use pointsman_api::v1::policy_activation::{Kind, State as ActivationWireState};
+use pointsman_api::v1::policy_revision::State;
+
+use super::actions::{digest, effect};
+use super::escalations::severity;
+use super::{id, text_of, time};
+use crate::domain::activation::{ActivationKind, ActivationState};
+use crate::domain::error::Error;
+use crate::domain::policy::Ask;
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::policies::{
+    ActivationView, Context, Evaluate, Evaluated, Hypothesis, RevisionState, RevisionView, Subject,
+};
+
+/// A revision for the wire.
+pub(in crate::rpc) fn revision(view: RevisionView) -> v1::PolicyRevision {
+    let RevisionView { record, state, note } = view;
+    v1::PolicyRevision {
+        revision_id: record.id.to_string(),
+        digest: digest(&record.digest),
+        state: revision_state(state).into(),
+        author: record.author,
+        note,
+        create_time: Some(time(record.create_time)),
+        activate_time: record.activate_time.map(time),
+        document_bytes: record.document.size,
+    }
+}
+
+/// An activation for the wire, as it is at `now`.
+pub(in crate::rpc) fn activation(view: ActivationView, now: Timestamp) -> v1::PolicyActivation {
+    let ActivationView { activation, reason } = view;
+    let state = match activation.state {
+        ActivationState::Pending if activation.has_lapsed(now) => ActivationWireState::Expired,
+        ActivationState::Pending => ActivationWireState::Pending,
+        ActivationState::Effective => ActivationWireState::Effective,
+        ActivationState::Withdrawn => ActivationWireState::Withdrawn,
+        ActivationState::Superseded => ActivationWireState::Superseded,
+    };
+    let kind = match activation.kind {
+        ActivationKind::Activate => Kind::Activate,
+        ActivationKind::RollBack => Kind::RollBack,
+    };
+    v1::PolicyActivation {
+        activation_id: activation.id.to_string(),
+        kind: kind.into(),
+        state: state.into(),
+        revision_id: activation.revision.to_string(),
+        replaced_revision_id: text_of(activation.replaced),
+        requester: activation.requester,
+        closer: activation.closer.unwrap_or_default(),
+        reason,
+        request_time: Some(time(activation.request_time)),
+        expire_time: activation.expire_time.map(time),
+        close_time: activation.close_time.map(time),
+    }
+}
+
+/// Reads a question to a policy.
+pub(in crate::rpc) fn read_evaluate(message: v1::EvaluateActionRequest) -> Result<Evaluate, Error> {
+    let subject = match message.policy {
+        None => Subject::InForce,
+        Some(WireSubject::RevisionId(text)) => Subject::Revision(id("revision_id", &text)?),
+        Some(WireSubject::Document(document)) => Subject::Document(document),
+    };
+    let context = match message.run {
+        None => None,
+        Some(WireContext::RunId(text)) => Some(Context::Run(id("run_id", &text)?)),
+        Some(WireContext::Hypothesis(run)) => Some(Context::Hypothesis(Hypothesis {
+            agent: run.agent,
+            on_behalf_of: run.on_behalf_of,
+            hop_count: run.hop_count,
+            goal: run.goal,
+        })),
+    };
+    Ok(Evaluate {
+        subject,
+        context,
+        tool: message.tool,
+        tool_schema_version: message.tool_schema_version,
+        target: message.target,
+        arguments: message.arguments,
+        confidence: message.confidence,
+    })
+}
+
+/// What a policy would say.
+pub(in crate::rpc) fn evaluated(evaluated: Evaluated) -> v1::EvaluateActionResponse {
+    let Evaluated { verdict, revision } = evaluated;
+    v1::EvaluateActionResponse {
+        decision: Some(v1::Decision {
+            effect: effect(verdict.effect).into(),
+            rule_id: verdict.rule.unwrap_or_default(),
+            reason: verdict.reason,
+            policy_revision_id: text_of(revision),
+            matched_rule_ids: verdict.matched,
+        }),
+        question: verdict.ask.map(question),
+    }
+}
+
+fn question(ask: Ask) -> v1::HypotheticalQuestion {
+    v1::HypotheticalQuestion {
+        severity: severity(ask.severity).into(),
+        lane: ask.lane,
+        due: duration(ask.due),
+        expire: duration(ask.expire),
+        headline: ask.headline,
+    }
+}
+
+/// A span for the wire: those of a policy are in range.
+fn duration(span: Span) -> Option<prost_types::Duration> {
+    span.to_duration().try_into().ok()
+}
+
+const fn revision_state(state: RevisionState) -> State {
+    match state {
+        RevisionState::Put => State::Put,
+        RevisionState::Pending => State::Pending,
+        RevisionState::InForce => State::InForce,
+        RevisionState::Former => State::Former,
+    }
+}
