@@ -12,6 +12,7 @@ pub mod error;
 pub mod escalation;
 pub mod event;
 pub mod ids;
+pub mod message;
 pub mod payload;
 pub mod policy;
 pub mod principal;

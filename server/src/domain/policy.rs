@@ -6,7 +6,11 @@
 //! document's default, and a document without one escalates.
 
 mod condition;
+pub mod grounding;
+pub mod lexicon;
 mod model;
+pub mod novelty;
+pub mod provenance;
 
 pub use condition::{Condition, ConditionError};
 pub use model::{Effect, Policy, PolicyError, Rule, ToolTraits};
