@@ -14,6 +14,7 @@ use crate::escalation::{EscalationVerb, InboxArguments};
 use crate::gate::GateArguments;
 use crate::offline::{DoctorArguments, RestoreArguments};
 use crate::output::Format;
+use crate::policy::PolicyVerb;
 use crate::replay::ReplayArguments;
 use crate::run::RunVerb;
 use crate::serve::{MigrateArguments, ServeArguments};
@@ -102,6 +103,9 @@ pub(crate) enum Command {
     Run(RunVerb),
     /// Run a command once a person, or the policy, has allowed it
     Gate(GateArguments),
+    /// Check, put and try policies, and put them in force
+    #[command(subcommand)]
+    Policy(PolicyVerb),
     /// Manage the tokens of agents, reviewers and admins
     #[command(subcommand)]
     Token(TokenVerb),

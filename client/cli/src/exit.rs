@@ -246,6 +246,10 @@ fn next_of(error: &Error) -> Option<String> {
             | ErrorReason::EtagMismatch
             | ErrorReason::ClaimLost,
         ) => error.metadata("escalation_id").map(see),
+        Some(ErrorReason::PolicyChanged) => Some(
+            "See what it is now: pointsman policy show; and who: pointsman policy history".into(),
+        ),
+        Some(ErrorReason::PolicyActivationClosed) => Some("See: pointsman policy history".into()),
         Some(ErrorReason::TokenInvalid) => {
             Some("Set POINTSMAN_TOKEN, or ask an admin: pointsman token create".into())
         }

@@ -21,6 +21,7 @@ mod measured;
 mod offline;
 mod output;
 mod pasted;
+mod policy;
 mod prompt;
 mod replay;
 mod run;
@@ -77,6 +78,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Escalation(verb) => escalation::dispatch(&context, verb).await,
         Command::Run(verb) => run::dispatch(&context, verb).await,
         Command::Gate(gate) => gate::gate(&context, gate).await,
+        Command::Policy(verb) => policy::dispatch(&context, verb).await,
         Command::Token(verb) => token::dispatch(&context, verb).await,
         Command::Backup(backup) => backup::backup(&context, backup).await,
         Command::Completion(completion) => completion::completion(&context, &completion),

@@ -9,8 +9,22 @@ use super::escape::inline;
 
 const GAP: u16 = 2;
 /// The columns of words. What is in no other column makes sense in two parts.
-const WRAPPING: [&str; 10] =
-    ["WHAT", "AGENT", "HOLDER", "BY", "GOAL", "FOR", "TOOL", "TARGET", "PRINCIPAL", "ROLES"];
+const WRAPPING: [&str; 14] = [
+    "WHAT",
+    "AGENT",
+    "HOLDER",
+    "BY",
+    "GOAL",
+    "FOR",
+    "TOOL",
+    "TARGET",
+    "PRINCIPAL",
+    "ROLES",
+    "NOTE",
+    "REASON",
+    "PROBLEM",
+    "AUTHOR",
+];
 
 /// A cell and how it stands out.
 pub(crate) struct Field(Cell);

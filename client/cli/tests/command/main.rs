@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod policy;
+
 use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};

@@ -1,0 +1,104 @@
+//! `pointsman policy`: checks, puts and tries policies, and puts them in force.
+
+use clap::{Args, Subcommand};
+use pointsman_client::Policies;
+
+use crate::context::{Capacity, Context};
+use crate::escalation::text_or_file;
+use crate::exit::{Exit, Failure};
+
+mod change;
+mod evaluate;
+mod lint;
+mod read;
+mod starter;
+
+pub(crate) use change::{ActivateArguments, PutArguments, RollBackArguments};
+pub(crate) use evaluate::EvaluateArguments;
+pub(crate) use lint::LintArguments;
+pub(crate) use read::{DiffArguments, ListArguments, ShowArguments};
+pub(crate) use starter::StarterVerb;
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Check a policy on this machine, without a server
+    #[command(after_help = "Example: pointsman policy lint policy.yaml")]
+    Lint(LintArguments),
+    /// Keep a policy on the server as a revision; it is not in force by that
+    #[command(after_help = "Example: POL=$(pointsman policy put policy.yaml --note 'tighter')")]
+    Put(PutArguments),
+    /// List revisions, newest first
+    #[command(after_help = "Example: pointsman policy list --limit 5")]
+    List(ListArguments),
+    /// List what was put in force, or asked to be, newest first
+    #[command(after_help = "Example: pointsman policy history -o json")]
+    History(ListArguments),
+    /// Print a revision's document; left out: that of the one in force
+    #[command(alias = "get", after_help = "Example: pointsman policy show > policy.yaml")]
+    Show(ShowArguments),
+    /// Show what a revision or a file changes
+    #[command(after_help = "Example: pointsman policy diff policy.yaml")]
+    Diff(DiffArguments),
+    /// Put a revision in force, or ask a second person to
+    #[command(after_help = "Example: pointsman policy activate pol_01kb3… --reason 'as agreed'")]
+    Activate(ActivateArguments),
+    /// Put in force what another admin asked for
+    #[command(after_help = "Example: pointsman policy confirm pact_01kb3…")]
+    Confirm(OneActivation),
+    /// Take back, or refuse, what waits for a second person
+    #[command(after_help = "Example: pointsman policy withdraw pact_01kb3…")]
+    Withdraw(OneActivation),
+    /// Put the former revision in force again
+    #[command(after_help = "Example: pointsman policy rollback --reason 'nobody can keep up'")]
+    Rollback(RollBackArguments),
+    /// Say what a policy would decide of a tool call; nothing happens
+    #[command(
+        after_help = "Example: pointsman policy evaluate --tool refund --arguments '{\"amount\": 600}'"
+    )]
+    Evaluate(EvaluateArguments),
+    /// Policies to begin with
+    #[command(subcommand)]
+    Starter(StarterVerb),
+}
+
+/// Which activation.
+#[derive(Debug, Args)]
+pub(crate) struct OneActivation {
+    /// The activation's id
+    #[arg(value_name = "PACT_ID")]
+    id: String,
+}
+
+/// Does what a verb says.
+pub(crate) async fn dispatch(context: &Context, verb: PolicyVerb) -> Result<Exit, Failure> {
+    match verb {
+        PolicyVerb::Lint(lint) => lint::lint(context, &lint),
+        PolicyVerb::Put(put) => change::put(context, put).await,
+        PolicyVerb::List(list) => read::list(context, list).await,
+        PolicyVerb::History(list) => read::history(context, list).await,
+        PolicyVerb::Show(show) => read::show(context, show).await,
+        PolicyVerb::Diff(diff) => read::diff(context, diff).await,
+        PolicyVerb::Activate(activate) => change::activate(context, activate).await,
+        PolicyVerb::Confirm(one) => change::confirm(context, one).await,
+        PolicyVerb::Withdraw(one) => change::withdraw(context, one).await,
+        PolicyVerb::Rollback(back) => change::roll_back(context, back).await,
+        PolicyVerb::Evaluate(evaluate) => evaluate::evaluate(context, evaluate).await,
+        PolicyVerb::Starter(verb) => starter::dispatch(context, &verb),
+    }
+}
+
+async fn connect(context: &Context) -> Result<Policies, Failure> {
+    Ok(Policies::new(context.connect(Capacity::Admin).await?))
+}
+
+/// Reads a document from a file; `-` is standard input.
+fn read_document(file: &str) -> Result<String, Failure> {
+    let bytes = text_or_file(&format!("@{file}"))?;
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{file} is not text")))
+}
+
+/// Whether a word names a revision; everything else names a file.
+fn is_revision(word: &str) -> bool {
+    word.starts_with("pol_") && !std::path::Path::new(word).exists()
+}

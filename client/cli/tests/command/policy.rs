@@ -1,0 +1,191 @@
+//! `pointsman policy`: from a file to what decides, and back.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{POLICY, Server, code, said};
+
+const TIGHTER: &str = "\
+version: 1
+default: escalate
+rules:
+  - { id: never, tools: [wipe], effect: deny, reason: cannot be undone }
+";
+const WRONG: &str = "\
+version: 1
+rules:
+  - { id: odd, tools: [a], effect: deny, reason: b, when: nothing > 1 }
+";
+
+fn written(output: &std::process::Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn start() -> Server {
+    let server = Server::start();
+    for (name, text) in [("tighter.yaml", TIGHTER), ("wrong.yaml", WRONG), ("old.yaml", POLICY)] {
+        std::fs::write(server.folder.path().join(name), text).unwrap();
+    }
+    server
+}
+
+#[test]
+fn a_policy_is_checked_put_compared_activated_and_rolled_back() {
+    let server = start();
+    let run = |arguments: &[&str]| {
+        let output = server.run(&[&["policy"], arguments].concat());
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", said(&output));
+        (written(&output).trim_end().to_owned(), said(&output))
+    };
+    assert_eq!(
+        run(&["lint", "tighter.yaml"]),
+        (String::new(), "The server would take it.\n".into())
+    );
+    let (id, said_of_it) = run(&["put", "tighter.yaml", "--note", "tighter"]);
+    assert!(id.starts_with("pol_"), "{id}");
+    assert!(said_of_it.contains(&format!("pointsman policy activate {id}")), "{said_of_it}");
+    let (again, said_of_it) = run(&["put", "tighter.yaml"]);
+    assert_eq!(again, id);
+    assert!(said_of_it.contains("put before, by admin"), "{said_of_it}");
+
+    let change = "@@ -1,5 +1,4 @@\n  version: 1\n  default: escalate\n  rules:\n\
+                  -   - { id: reads, tools: [read], effect: allow, reason: only reads }\n    \
+                  - { id: never, tools: [wipe], effect: deny, reason: cannot be undone }";
+    assert_eq!(run(&["diff", &id]).0, change);
+    assert_eq!(run(&["diff", "tighter.yaml", "old.yaml"]).0, change);
+    assert_eq!(run(&["diff", "old.yaml"]), (String::new(), "They are the same.\n".into()));
+
+    let decide = |policy: &[&str]| {
+        let question = ["policy", "evaluate", "--tool", "read"];
+        let said = server.json(&[&question[..], policy].concat());
+        said["decision"]["effect"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(decide(&[]), "DECISION_EFFECT_ALLOW");
+    assert_eq!(decide(&["--policy", "tighter.yaml"]), "DECISION_EFFECT_ESCALATE");
+    assert_eq!(decide(&["--policy", &id]), "DECISION_EFFECT_ESCALATE");
+
+    assert_eq!(run(&["activate", &id, "--reason", "agreed"]).0, format!("{id} is in force."));
+    assert_eq!(decide(&[]), "DECISION_EFFECT_ESCALATE");
+    assert_eq!(run(&["show"]).0 + "\n", TIGHTER);
+    let listed = server.json(&["policy", "list"]);
+    let states: Vec<_> = listed.as_array().unwrap().iter().map(|it| &it["state"]).collect();
+    assert_eq!(states, ["STATE_IN_FORCE", "STATE_FORMER"]);
+
+    let (back, _) = run(&["rollback", "--reason", "too tight"]);
+    assert!(back.ends_with(" is in force again."), "{back}");
+    assert_eq!(decide(&[]), "DECISION_EFFECT_ALLOW");
+    let history = server.json(&["policy", "history", "--limit", "2"]);
+    let what: Vec<_> = history.as_array().unwrap().iter().map(|it| &it["reason"]).collect();
+    assert_eq!(what, ["too tight", "agreed"]);
+    let (table, _) = run(&["history"]);
+    assert!(table.lines().nth(1).unwrap().contains("roll back"), "{table}");
+    assert!(run(&["list"]).0.contains("in force"));
+}
+
+#[test]
+fn what_is_refused_has_its_exit_code() {
+    let server = start();
+    let unknown = "pol_00000000000000000000000000";
+    let in_force = server.json(&["policy", "show"])["revision"]["revision_id"].clone();
+    let in_force = in_force.as_str().unwrap();
+    let put = server.run(&["policy", "put", "tighter.yaml"]);
+    let id = written(&put).trim().to_owned();
+    let cases: [(&[&str], i32); 9] = [
+        (&["put", "wrong.yaml"], 2),
+        (&["put", "nowhere.yaml"], 2),
+        (&["rollback"], 2),
+        (&["show", unknown], 3),
+        (&["starter", "show", "none"], 3),
+        (&["list", "--token", "no such token"], 4),
+        (&["put", "tighter.yaml", "--token", "dev-reviewer"], 5),
+        (&["activate", in_force], 6),
+        (&["activate", &id, "--replacing", unknown], 6),
+    ];
+    for (arguments, want) in cases {
+        let output = server.run(&[&["policy"], arguments].concat());
+        assert_eq!(code(&output), want, "{arguments:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "data goes to stdout, failures do not");
+    }
+}
+
+#[test]
+fn what_lint_finds_is_data() {
+    let server = start();
+    let output = server.run(&["policy", "lint", "wrong.yaml", "-o", "json"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["valid"], false);
+    assert!(found["findings"][0]["place"].as_str().unwrap().contains("odd"), "{found}");
+    assert!(found["findings"][0]["problem"].as_str().unwrap().contains("nothing"), "{found}");
+    let output = server.run(&["policy", "lint", "wrong.yaml"]);
+    assert!(written(&output).contains("error"), "{}", written(&output));
+}
+
+#[test]
+fn a_starter_is_put_as_it_is_printed() {
+    let server = start();
+    let names = server.json(&["policy", "starter", "list"]);
+    for starter in names.as_array().unwrap() {
+        let shown = server.run(&["policy", "starter", "show", starter["name"].as_str().unwrap()]);
+        std::fs::write(server.folder.path().join("starter.yaml"), &shown.stdout).unwrap();
+        let put = server.run(&["policy", "put", "starter.yaml"]);
+        assert_eq!(code(&put), 0, "{}", said(&put));
+        let diff = server.run(&["policy", "diff", "starter.yaml", written(&put).trim()]);
+        assert_eq!(written(&diff), "");
+    }
+}
+
+/// A server that is not for development, on which a change of policy needs two
+/// people, and the token of its first admin.
+fn guarded() -> (Server, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("tighter.yaml"), TIGHTER).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .args(["serve", "--policy", "policy.yaml"])
+        .env("POINTSMAN_LISTEN", "127.0.0.1:0")
+        .env("POINTSMAN_POLICY_SECOND_PERSON", "true")
+        .env("NO_COLOR", "1")
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let printed = BufReader::new(child.stdout.take().unwrap()).lines();
+    let value = |line: String, key: &str| {
+        let words = line.split_whitespace().map(str::to_owned);
+        words.filter_map(|word| Some(word.strip_prefix(key)?.to_owned())).next()
+    };
+    let address = said.by_ref().find_map(|line| value(line.unwrap(), "address=")).unwrap();
+    let token =
+        printed.map_while(Result::ok).find_map(|line| value(line, "POINTSMAN_TOKEN=")).unwrap();
+    (Server { child, address: format!("http://{address}"), said, folder }, token)
+}
+
+#[test]
+fn another_admin_confirms_where_two_are_needed() {
+    let (server, token) = guarded();
+    let run = |token: &str, arguments: &[&str]| {
+        server.command(arguments).env("POINTSMAN_TOKEN", token).output().unwrap()
+    };
+    let json = |token: &str, arguments: &[&str]| -> Value {
+        let output = run(token, &[arguments, &["-o", "json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)))
+    };
+    let id = written(&run(&token, &["policy", "put", "tighter.yaml"])).trim().to_owned();
+    let asked = json(&token, &["policy", "activate", &id]);
+    assert_eq!(asked["state"], "STATE_PENDING");
+    let pending = asked["activation_id"].as_str().unwrap();
+
+    let own = run(&token, &["policy", "confirm", pending]);
+    assert_eq!(code(&own), 5, "{}", said(&own));
+    assert!(said(&own).contains("second person"), "{}", said(&own));
+    let other = json(&token, &["token", "create", "ben", "--role", "admin"])["secret"].clone();
+    let done = run(other.as_str().unwrap(), &["policy", "confirm", pending]);
+    assert_eq!(written(&done), format!("{id} is in force.\n"), "{}", said(&done));
+    let late = run(&token, &["policy", "withdraw", pending]);
+    assert_eq!(code(&late), 6, "{}", said(&late));
+}
