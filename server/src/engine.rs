@@ -26,6 +26,7 @@ pub mod redeem;
 pub mod resolve;
 pub mod resumptions;
 pub mod runs;
+mod situation;
 pub mod stats;
 mod sweep;
 pub mod timers;

@@ -12,7 +12,7 @@ use super::arguments;
 use super::digest::{Digest, FieldHasher};
 use super::error::Error;
 use super::ids::PolicyRevisionId;
-use super::policy::Facts;
+use super::policy::{Facts, Inputs, Sources};
 use super::run::Run;
 
 const ACTION_TAG: &str = "pointsman.action.v1";
@@ -38,6 +38,21 @@ pub struct CallFields<'a> {
 pub struct ToolCall<'a> {
     fields: CallFields<'a>,
     view: Map<String, Value>,
+}
+
+/// What is known when a call is judged, beside the call itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The run that makes it.
+    pub run: &'a Run,
+    /// What the run is to reach.
+    pub goal: &'a str,
+    /// How sure the agent says it is.
+    pub confidence: Option<f64>,
+    /// What the run has heard.
+    pub sources: &'a Sources,
+    /// What only the server knows.
+    pub inputs: &'a Inputs,
 }
 
 // === impl CallFields ===
@@ -84,8 +99,9 @@ impl<'a> ToolCall<'a> {
         hasher.finish()
     }
 
-    /// What is judged, with the run's goal and how sure the agent says it is.
-    pub fn facts<'f>(&'f self, run: &'f Run, goal: &'f str, confidence: Option<f64>) -> Facts<'f> {
+    /// What is judged: the call, by what is known of its run.
+    pub fn facts<'f>(&'f self, situation: &Situation<'f>) -> Facts<'f> {
+        let Situation { run, goal, confidence, sources, inputs } = *situation;
         Facts {
             tool: self.fields.tool,
             tool_schema_version: self.fields.tool_schema_version,
@@ -94,8 +110,12 @@ impl<'a> ToolCall<'a> {
             confidence,
             agent: &run.agent,
             on_behalf_of: run.on_behalf_of.as_deref(),
+            ancestors: &run.ancestors,
+            constraint_sets: &run.constraint_sets,
             hop_count: run.hop_count,
             goal,
+            sources,
+            inputs,
         }
     }
 }

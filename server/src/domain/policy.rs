@@ -1,219 +1,226 @@
 //! Policy: what decides whether an action runs, is refused, or waits.
 //!
-//! A policy is a YAML document of rules; each matches tools by name and, where
-//! it has one, a condition in CEL. Effects combine by severity (deny over
-//! escalate over allow), never by order. What nothing matches takes the
-//! document's default, and a document without one escalates.
+//! A policy is a YAML document ([`document`]): a catalogue of tools, parameters,
+//! rules with conditions in CEL, and triggers that expand into such rules. Effects
+//! combine by severity (deny over escalate over sample over allow), never by order.
+//! What nothing matches takes the document's default, and a document without one
+//! escalates. Judging is deterministic, bounded and explained.
 
+mod cases;
+mod catalogue;
+mod compile;
 mod condition;
+mod document;
+mod evaluate;
+mod expansion;
+mod explain;
 pub mod grounding;
+mod guidance;
+mod inputs;
 pub mod lexicon;
-mod model;
+mod lint;
+mod names;
 pub mod novelty;
+mod period;
 pub mod provenance;
+mod rule;
+mod sampling;
+mod schema;
+mod signals;
+mod template;
+mod triggers;
+mod variables;
 
-pub use condition::{Condition, ConditionError};
-pub use model::{Effect, Policy, PolicyError, Rule, ToolTraits};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::action::DecisionEffect;
-use super::escalation::SeverityTier;
+pub use cases::CaseResult;
+pub use catalogue::{EffectClass, Impact, Level, Path, Steps, Tool};
+pub use condition::{Condition, ConditionError};
+pub use document::{
+    Activation, Bounds, Effect, Expected, FactType, OnExpiry, Shares, WindowCount, WindowScope,
+};
+pub use evaluate::{Ask, Outcome, Verdict};
+pub use explain::{Explanation, RuleTrace, Seen};
+pub use guidance::Guidance;
+pub use inputs::{FactAnswer, Facts, Inputs};
+pub use lexicon::Lexicon;
+pub use lint::{Finding, Gravity};
+pub use names::{FUNCTIONS, Name, OPEN_GROUPS, VALUES};
+pub use novelty::Profile;
+pub use provenance::{Origin, Sources};
+pub use rule::{AskTemplate, Rule, RuleKind};
+pub use sampling::Sampling;
+pub use schema::ArgumentSchema;
+pub use triggers::CalibrationPoint;
+
+use condition::Constants;
+use document::CaseSource;
+use rule::glob;
+
 use super::time::Span;
 
-/// The most words a headline has; more are cut and marked.
-const HEADLINE_WORDS: usize = 40;
-/// The most characters a headline has.
-const HEADLINE_CHARS: usize = 240;
+/// Below this confidence doubt is high, unless the document says otherwise.
+const LOW_CONFIDENCE_DEFAULT: f64 = 0.6;
 
-/// What a decision rests on.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The tool.
-    pub tool: &'a str,
-    /// The version of the tool's argument schema.
-    pub tool_schema_version: &'a str,
-    /// What the tool acts on.
-    pub target: &'a str,
-    /// The parsed view of the arguments.
-    pub arguments: &'a Map<String, Value>,
-    /// How sure the agent says it is.
-    pub confidence: Option<f64>,
-    /// The agent.
-    pub agent: &'a str,
-    /// Whom it acts for.
-    pub on_behalf_of: Option<&'a str>,
-    /// How many delegations lead to the run.
-    pub hop_count: u32,
-    /// What the run is to reach.
-    pub goal: &'a str,
+/// Why a document is refused: where, and what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy, {place}: {problem}")]
+pub struct PolicyError {
+    /// Which part of the document.
+    pub place: String,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
-/// How a person is asked.
+/// A window over which calls and amounts are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// How grave a mistake would be.
-    pub severity: SeverityTier,
-    /// The priority lane.
+pub struct Window {
+    /// The tools that count.
+    pub tools: Vec<String>,
+    /// Whose calls count.
+    pub per: WindowScope,
+    /// How far back.
+    pub over: Span,
+}
+
+/// A fact that a system of record knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The registered provider that is asked.
+    pub provider: String,
+    /// What type the answer has.
+    pub kind: FactType,
+    /// The tools for which it is asked.
+    pub tools: Vec<String>,
+    /// The arguments that the provider is told.
+    pub send: Vec<Path>,
+    /// How old an answer may be.
+    pub max_age: Span,
+}
+
+/// A compiled policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// What it is called.
+    pub name: Option<String>,
+    /// What happens where no rule matches.
+    pub default: Effect,
+    /// The lane of rules that name none.
     pub lane: String,
-    /// How long a person should take at most.
+    /// The due time of rules that name none.
     pub due: Span,
-    /// After how long the question is closed.
-    pub expire: Span,
-    /// One sentence: what is asked.
-    pub headline: String,
-}
-
-/// What the policy says of one action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// What may happen.
-    pub effect: DecisionEffect,
-    /// The rule that decided; none: the default.
-    pub rule: Option<String>,
-    /// The rule's words.
-    pub reason: String,
-    /// Every rule that matched, in the order of the document.
-    pub matched: Vec<String>,
-    /// How to ask, if a person is asked.
-    pub ask: Option<Ask>,
+    /// The expire time of rules that name none; none: by severity.
+    pub expire: Option<Span>,
+    /// What becomes of unanswered questions of rules that do not say.
+    pub on_expiry: OnExpiry,
+    /// How deep delegation may go.
+    pub max_hops: u32,
+    /// Words for the agent's model.
+    pub guidance: String,
+    /// Who puts it in force.
+    pub activation: Activation,
+    /// What must hold on labelled cases.
+    pub bounds: Option<Bounds>,
+    /// After how long a run is overdue.
+    pub time_budget: Option<Span>,
+    /// Whether results that are not as the catalogue says go to a person.
+    pub checks_results: bool,
+    /// The windows, by name.
+    pub windows: BTreeMap<String, Window>,
+    /// The facts, by name.
+    pub facts: BTreeMap<String, Fact>,
+    /// Every rule there is.
+    pub rules: Vec<Rule>,
+    parameters: Map<String, Value>,
+    constants: Constants,
+    variables: BTreeMap<String, Condition>,
+    /// Every variable and function that conditions read, in order.
+    defined: Vec<String>,
+    tools: BTreeMap<String, Tool>,
+    /// What is known of tools that the catalogue does not name.
+    unknown: Tool,
+    constraint_sets: Vec<String>,
+    calibration: Vec<CalibrationPoint>,
+    low_confidence: f64,
+    sampling: Option<Sampling>,
+    cases: Vec<CaseSource>,
 }
 
 impl Policy {
-    /// Judges an action. Deterministic: the same facts and the same document
-    /// give the same verdict. A condition that fails to evaluate counts as
-    /// matched, and as an escalation at least.
-    pub fn evaluate(&self, facts: &Facts<'_>) -> Verdict {
-        let mut scope: Option<condition::Scope<'_>> = None;
-        let mut deciding: Option<(DecisionEffect, &Rule, Option<ConditionError>)> = None;
-        let mut matched = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.matches_tool(facts.tool)) {
-            let (effect, failure) = match &rule.when {
-                None => (rule.effect, None),
-                Some(condition) => {
-                    let scope = scope.get_or_insert_with(|| condition::Scope::new(facts));
-                    match condition.holds(scope) {
-                        Ok(false) => continue,
-                        Ok(true) => (rule.effect, None),
-                        Err(error) => (rule.effect.max(Effect::Escalate), Some(error)),
-                    }
-                }
-            };
-            matched.push(rule.id.clone());
-            let effect = DecisionEffect::from(effect);
-            let outranks = deciding.as_ref().is_none_or(|(best, by, _)| {
-                (rank(effect), rule.severity) > (rank(*best), by.severity)
-            });
-            if outranks {
-                deciding = Some((effect, rule, failure));
-            }
-        }
-        match deciding {
-            Some((effect, rule, failure)) => self.by_rule(effect, rule, failure, matched, facts),
-            None => self.by_default(facts),
-        }
+    /// What the document says of a tool, or the defaults.
+    pub fn tool(&self, name: &str) -> &Tool {
+        self.tools.get(name).unwrap_or(&self.unknown)
     }
 
-    /// Whether the rules deny the action, whatever a person said of it.
-    pub fn denies(&self, facts: &Facts<'_>) -> Option<Verdict> {
-        Some(self.evaluate(facts)).filter(|verdict| verdict.effect == DecisionEffect::Deny)
+    /// The catalogue.
+    pub fn tools(&self) -> &BTreeMap<String, Tool> {
+        &self.tools
     }
 
-    fn by_rule(
-        &self,
-        effect: DecisionEffect,
-        rule: &Rule,
-        failure: Option<ConditionError>,
-        matched: Vec<String>,
-        facts: &Facts<'_>,
-    ) -> Verdict {
-        let reason = match failure {
-            None => rule.reason.clone(),
-            Some(error) => format!("rule `{}` could not be evaluated: {error}", rule.id),
-        };
-        let ask = (effect == DecisionEffect::Escalate).then(|| Ask {
-            severity: rule.severity,
-            lane: rule.lane.clone().unwrap_or_else(|| self.lane.clone()),
-            due: rule.due.unwrap_or(self.due),
-            expire: rule.expire.unwrap_or(self.expire),
-            headline: headline(rule.headline.as_deref(), facts),
-        });
-        Verdict { effect, rule: Some(rule.id.clone()), reason, matched, ask }
+    /// Whether the document defines a constraint set of this name.
+    pub fn has_constraint_set(&self, name: &str) -> bool {
+        self.constraint_sets.iter().any(|known| known == name)
     }
 
-    fn by_default(&self, facts: &Facts<'_>) -> Verdict {
-        let effect = DecisionEffect::from(self.default);
-        let ask = (effect == DecisionEffect::Escalate).then(|| Ask {
-            severity: SeverityTier::default(),
-            lane: self.lane.clone(),
-            due: self.due,
-            expire: self.expire,
-            headline: headline(None, facts),
-        });
-        let reason = "no rule matches; the policy's default decides".to_owned();
-        Verdict { effect, rule: None, reason, matched: Vec::new(), ask }
+    /// The windows that count a call of this tool.
+    pub fn windows_of(&self, tool: &str) -> impl Iterator<Item = (&String, &Window)> {
+        self.windows.iter().filter(move |(_, it)| it.tools.iter().any(|name| glob(name, tool)))
     }
-}
 
-impl From<Effect> for DecisionEffect {
-    fn from(effect: Effect) -> Self {
-        match effect {
-            Effect::Allow => Self::Allow,
-            Effect::Escalate => Self::Escalate,
-            Effect::Deny => Self::Deny,
-        }
+    /// The facts that are asked for a call of this tool.
+    pub fn facts_of(&self, tool: &str) -> impl Iterator<Item = (&String, &Fact)> {
+        self.facts.iter().filter(move |(_, it)| it.tools.iter().any(|name| glob(name, tool)))
     }
-}
 
-const fn rank(effect: DecisionEffect) -> u8 {
-    match effect {
-        DecisionEffect::Allow => 0,
-        DecisionEffect::Escalate => 1,
-        DecisionEffect::Deny => 2,
+    /// Whether any condition reads a name: `novelty`, `provenance:to`, or whatever
+    /// begins so.
+    pub fn reads(&self, beginning: &str) -> bool {
+        self.conditions().any(|it| it.reads().any(|read| read.starts_with(beginning)))
     }
-}
 
-/// Fills a template's `{tool}`, `{target}` and `{args.name}` and cuts the result
-/// to the briefing's budget of words.
-fn headline(template: Option<&str>, facts: &Facts<'_>) -> String {
-    let text = match template {
-        Some(template) => fill(template, facts),
-        None if facts.target.is_empty() => facts.tool.to_owned(),
-        None => format!("{} on {}", facts.tool, facts.target),
-    };
-    let words: Vec<_> = text.split_whitespace().collect();
-    let mut short = words.iter().take(HEADLINE_WORDS).copied().collect::<Vec<_>>().join(" ");
-    let is_cut = words.len() > HEADLINE_WORDS || short.chars().count() > HEADLINE_CHARS;
-    if is_cut {
-        short = short.chars().take(HEADLINE_CHARS).collect();
-        short.push('…');
+    /// Whether it judges by what a run has heard.
+    pub fn reads_sources(&self) -> bool {
+        ["provenance:", "origins", "is_grounded", "support"].iter().any(|name| self.reads(name))
     }
-    short
-}
 
-fn fill(template: &str, facts: &Facts<'_>) -> String {
-    let mut text = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let Some((name, tail)) = after.split_once('}') else {
-            text.push('{');
-            rest = after;
-            continue;
-        };
-        match name {
-            "tool" => text.push_str(facts.tool),
-            "target" => text.push_str(facts.target),
-            _ => match name.strip_prefix("args.").and_then(|name| facts.arguments.get(name)) {
-                Some(Value::String(value)) => text.push_str(value),
-                Some(value) => text.push_str(&value.to_string()),
-                None => text.push_str("(not given)"),
-            },
-        }
-        rest = tail;
+    fn reads_exactly(&self, name: &str) -> bool {
+        self.conditions().any(|it| it.reads().any(|read| read == name))
     }
-    text.push_str(rest);
-    text
+
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.variables.values().chain(self.rules.iter().filter_map(Rule::condition))
+    }
+
+    fn note_what_is_read(&mut self) {
+        let is_defined = |read: &&str| read.contains(':') || read.starts_with("vars.");
+        let reads = self.conditions().flat_map(|it| it.reads().filter(is_defined));
+        let mut defined: Vec<_> = reads.map(str::to_owned).collect();
+        defined.sort_unstable();
+        defined.dedup();
+        self.defined = defined;
+    }
+
+    fn defined_names(&self) -> &[String] {
+        &self.defined
+    }
+
+    fn variable(&self, name: &str) -> Option<&Condition> {
+        self.variables.get(name)
+    }
+
+    fn parameters(&self) -> &Map<String, Value> {
+        &self.parameters
+    }
+
+    fn calibration(&self) -> &[CalibrationPoint] {
+        &self.calibration
+    }
+
+    fn low_confidence(&self) -> f64 {
+        self.low_confidence
+    }
 }
 
 #[cfg(test)]

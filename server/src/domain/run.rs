@@ -46,6 +46,13 @@ pub struct Run {
     pub parent: Option<RunId>,
     /// How many delegations lead here.
     pub hop_count: u32,
+    /// The agents whose runs lead here, the first first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<String>,
+    /// The constraint sets that bind it: its own and those of the runs that lead
+    /// here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraint_sets: Vec<String>,
     /// Where it is in its life.
     pub state: RunState,
     /// What it is to reach: text.

@@ -88,7 +88,7 @@ impl Operation for Redemption<'_> {
         self.require_digest(tx.tenant(), &action, &run)?;
         let resumption = self.held_resumption(tx, &action, &grant).await?;
         let current = tx.policy().await?;
-        self.require_not_denied(tx.engine, &current, &action, &run).await?;
+        self.require_not_blocked(tx.engine, &current, &action, &run).await?;
 
         let timeout = current.policy.tool(&action.tool).outcome_timeout;
         let due = tx.now.plus(timeout);
@@ -167,7 +167,7 @@ impl Redemption<'_> {
 
     /// Today's hard constraints stop even what was approved under an older
     /// revision; everything else was settled by the revision that judged.
-    async fn require_not_denied(
+    async fn require_not_blocked(
         &self,
         engine: &Engine,
         current: &Revision,
@@ -177,9 +177,10 @@ impl Redemption<'_> {
         if current.id == action.decision.policy_revision {
             return Ok(());
         }
-        let goal = engine.goal_of(run).await?;
-        let denied = current.policy.denies(&self.call.facts(run, &goal, action.confidence));
-        denied.map_or(Ok(()), |verdict| {
+        let gathered = engine.gather(run, &current.policy).await?;
+        let facts = gathered.facts(&self.call, run, action.confidence);
+        let blocked = current.policy.blocks(&facts, action.escalation.is_some());
+        blocked.map_or(Ok(()), |verdict| {
             Err(Error::DeniedByPolicy {
                 rule: verdict.rule.unwrap_or_default(),
                 reason: verdict.reason,

@@ -264,8 +264,8 @@ async fn judge(
     call: &ToolCall<'_>,
 ) -> Result<Verdict, Error> {
     let revision = tx.engine.policy_of(tx.tenant(), proposed.decision.policy_revision).await?;
-    let goal = tx.engine.goal_of(run).await?;
-    let verdict = revision.policy.evaluate(&call.facts(run, &goal, proposed.confidence));
+    let gathered = tx.engine.gather(run, &revision.policy).await?;
+    let verdict = revision.policy.evaluate(&gathered.facts(call, run, proposed.confidence));
     if verdict.effect == DecisionEffect::Deny {
         let rule = verdict.rule.unwrap_or_default();
         return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });

@@ -59,9 +59,9 @@ impl Operation for Start<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Run, Vec<Uuid>), Error> {
-        let hop_count = match self.command.parent {
-            Some(parent) => self.hops_below(tx, parent).await?,
-            None => 0,
+        let line = match self.command.parent {
+            Some(parent) => self.line_below(tx, parent).await?,
+            None => Line::default(),
         };
         let id = tx.next_id();
         let run_id = RunId::new(id);
@@ -74,7 +74,9 @@ impl Operation for Start<'_> {
             agent: tx.by.name().to_owned(),
             on_behalf_of: Some(self.command.on_behalf_of.clone()).filter(|name| !name.is_empty()),
             parent: self.command.parent,
-            hop_count,
+            hop_count: line.hop_count,
+            ancestors: line.ancestors,
+            constraint_sets: line.constraint_sets,
             state: RunState::Running,
             goal,
             create_time: tx.now,
@@ -93,7 +95,7 @@ impl Operation for Start<'_> {
 }
 
 impl Start<'_> {
-    async fn hops_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<u32, Error> {
+    async fn line_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<Line, Error> {
         let found = tx.get::<Run>(keys::run(tx.tenant(), parent)).await?;
         let run = found
             .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: parent.to_string() })?;
@@ -102,8 +104,18 @@ impl Start<'_> {
         if hops > self.max_hops {
             return Err(Error::DelegationTooDeep { hops, limit: self.max_hops });
         }
-        Ok(hops)
+        let mut ancestors = run.ancestors;
+        ancestors.push(run.agent);
+        Ok(Line { hop_count: hops, ancestors, constraint_sets: run.constraint_sets })
     }
+}
+
+/// What a run has from those that delegated to it.
+#[derive(Default)]
+struct Line {
+    hop_count: u32,
+    ancestors: Vec<String>,
+    constraint_sets: Vec<String>,
 }
 
 struct Finish<'a>(&'a FinishRun);

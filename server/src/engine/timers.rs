@@ -170,7 +170,7 @@ async fn ask_again(
         claim: None,
         resolution: None,
         due_time: tx.now.plus(policy.due),
-        expire_time: tx.now.plus(policy.expire),
+        expire_time: tx.now.plus(policy.expire_of(SeverityTier::High)),
         create_time: tx.now,
         update_time: tx.now,
         is_overdue: false,

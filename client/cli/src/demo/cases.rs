@@ -170,7 +170,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use pointsman_server::domain::action::DecisionEffect;
-    use pointsman_server::domain::policy::{Facts, Policy};
+    use pointsman_server::domain::policy::{Facts, Inputs, Policy, Sources};
 
     use super::*;
 
@@ -191,7 +191,11 @@ mod tests {
                 confidence: Some(act.confidence),
                 agent: "agent",
                 on_behalf_of: None,
+                ancestors: &[],
+                constraint_sets: &[],
                 hop_count: 0,
+                sources: &Sources::default(),
+                inputs: &Inputs::default(),
                 goal: "",
             });
             assert!(verdict.rule.is_some(), "{}: no rule knows it", act.what);

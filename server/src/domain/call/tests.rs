@@ -32,6 +32,8 @@ fn run(on_behalf_of: Option<&str>) -> Run {
         on_behalf_of: on_behalf_of.map(str::to_owned),
         parent: None,
         hop_count: 2,
+        ancestors: Vec::new(),
+        constraint_sets: Vec::new(),
         state: RunState::Running,
         goal: None,
         create_time: Timestamp::from_micros(0),
@@ -89,7 +91,15 @@ fn every_field_changes_the_digest() {
 fn the_policy_judges_what_the_digest_covers() {
     let anna = run(Some("anna"));
     let call = call(BASE);
-    let facts = call.facts(&anna, "to help", Some(0.5));
+    let (sources, inputs) = (Sources::default(), Inputs::default());
+    let situation = Situation {
+        run: &anna,
+        goal: "to help",
+        confidence: Some(0.5),
+        sources: &sources,
+        inputs: &inputs,
+    };
+    let facts = call.facts(&situation);
     assert_eq!((facts.tool, facts.tool_schema_version, facts.target), ("refund", "2", "acct-7"));
     assert_eq!(serde_json::to_vec(facts.arguments).unwrap(), BASE.arguments);
     assert_eq!((facts.agent, facts.on_behalf_of), ("claims", Some("anna")));

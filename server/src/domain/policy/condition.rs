@@ -1,41 +1,67 @@
-//! Conditions in CEL: the only place that knows the expression library.
+//! Conditions in CEL: with its children the only place that knows the expression
+//! library.
 //!
-//! Three traps are closed here before anything runs. The parser recurses, so
-//! source and operators are capped. There is no cost limit, so comprehensions
-//! must not nest. Names are checked at load, because a misspelt one would fail
-//! only when an action comes.
+//! The traps of the library are closed before anything runs. The parser recurses,
+//! so source and operators are capped. There is no cost limit, so [`cost`] bounds
+//! every condition by what the arguments can hold. Maps iterate in an order that
+//! differs between processes, so nothing iterates over maps. Names are checked
+//! when the document is read, because a misspelt one would fail only when an
+//! action comes.
 
+mod check;
+mod cost;
+mod environment;
+mod scope;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr};
-use cel::{Context, Env, Program, Value as CelValue};
-use serde_json::{Map, Value};
+use cel::{Context, Program, Value as CelValue};
+use serde_json::Value;
 
-use super::Facts;
+use cost::{Cost, Size};
+pub(super) use scope::Scope;
+pub(super) use values::Constants;
 
 /// The most bytes a condition may have.
 const MAX_SOURCE_BYTES: usize = 2_048;
 /// The most operators and brackets a condition may have.
 const MAX_OPERATORS: usize = 200;
-/// How deep the compiled expression may nest.
-const MAX_AST_DEPTH: usize = 128;
-/// What a condition may speak of.
-const VARIABLES: &[&str] = &["action", "args", "run"];
-
-static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+/// How deep brackets may nest: the parser recurses through every level of precedence
+/// for each of them.
+const MAX_BRACKETS: usize = 32;
+/// The stack that a condition within the limits may take, four times what was
+/// measured: 0.25 MiB optimised, 8 MiB not.
+const DEEP_STACK: usize = if cfg!(debug_assertions) { 32 * 1024 * 1024 } else { 1024 * 1024 };
 
 /// Why a condition cannot be used, or what went wrong when it ran.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ConditionError(String);
+pub struct ConditionError(pub(super) String);
+
+/// What the document defines for its conditions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Defined<'a> {
+    /// The parameters.
+    pub(super) parameters: &'a BTreeMap<String, Value>,
+    /// The names of the variables.
+    pub(super) variables: &'a BTreeSet<String>,
+    /// The names of the windows.
+    pub(super) windows: &'a BTreeSet<String>,
+    /// The names of the facts.
+    pub(super) facts: &'a BTreeSet<String>,
+}
 
 /// A compiled condition.
 pub struct Condition {
     source: String,
     program: Program,
-    /// The variables it speaks of.
-    speaks_of: Vec<&'static str>,
+    /// Every name that it reads: `args.amount`, `vars.large`, `provenance:to`.
+    reads: BTreeSet<String>,
+    /// The arguments over which it iterates: each must be a list.
+    ranges: BTreeSet<String>,
+    cost: Cost,
 }
 
 impl fmt::Debug for Condition {
@@ -44,175 +70,80 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// The variables of one action: each is built for the first condition that
-/// speaks of it, and serves all others.
-pub(super) struct Scope<'f> {
-    context: Context<'static, 'static>,
-    facts: &'f Facts<'f>,
-    built: Vec<&'static str>,
-}
-
-impl<'f> Scope<'f> {
-    pub(super) fn new(facts: &'f Facts<'f>) -> Self {
-        let context = Context::with_env(Arc::clone(&STANDARD));
-        Self { context, facts, built: Vec::with_capacity(VARIABLES.len()) }
-    }
-
-    fn build(&mut self, variables: &[&'static str]) {
-        for name in variables {
-            if self.built.contains(name) {
-                continue;
-            }
-            self.built.push(name);
-            let value = match *name {
-                "args" => object(self.facts.arguments),
-                "action" => action(self.facts),
-                _ => run(self.facts),
-            };
-            self.context.add_variable_from_value(*name, value);
-        }
-    }
-}
-
 impl Condition {
     /// Checks and compiles a condition.
-    pub fn compile(source: &str) -> Result<Self, ConditionError> {
+    pub(super) fn compile(source: &str, defined: Defined<'_>) -> Result<Self, ConditionError> {
+        let refuse = |problem: String| Err(ConditionError(problem));
         if source.len() > MAX_SOURCE_BYTES {
-            return Err(ConditionError(format!("more than {MAX_SOURCE_BYTES} bytes")));
+            return refuse(format!("more than {MAX_SOURCE_BYTES} bytes"));
         }
         let operators = source.bytes().filter(|byte| b"&|+-*/%<>=!?:([{.,".contains(byte)).count();
         if operators > MAX_OPERATORS {
-            return Err(ConditionError(format!(
-                "more than {MAX_OPERATORS} operators and brackets"
-            )));
+            return refuse(format!("more than {MAX_OPERATORS} operators and brackets"));
         }
-        let program = Program::compile(source)
-            .map_err(|error| ConditionError(format!("not a CEL expression: {error}")))?;
-        check(program.expression(), &Position::default())?;
-        let references = program.references();
-        let is_used = |name: &&str| references.has_variable(name);
-        let speaks_of = VARIABLES.iter().copied().filter(is_used).collect();
-        drop(references);
-        Ok(Self { source: source.to_owned(), program, speaks_of })
+        if depth_of_brackets(source) > MAX_BRACKETS {
+            return refuse(format!("brackets nested deeper than {MAX_BRACKETS}"));
+        }
+        let (program, checked, cost) = on_deep_stack(|| {
+            let program = environment::compile(source)?;
+            let checked = check::check(program.expression(), defined)?;
+            let cost = cost::of(program.expression());
+            Ok((program, checked, cost))
+        })?;
+        cost.require_bounded()?;
+        let check::Checked { reads, ranges } = checked;
+        Ok(Self { source: source.to_owned(), program, reads, ranges, cost })
+    }
+
+    /// The condition as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Every name that it reads.
+    pub(super) fn reads(&self) -> impl Iterator<Item = &str> {
+        self.reads.iter().map(String::as_str)
     }
 
     /// Whether the condition holds. Anything but a plain yes or no is an error.
-    pub(super) fn holds(&self, scope: &mut Scope<'_>) -> Result<bool, ConditionError> {
-        scope.build(&self.speaks_of);
-        match self.program.execute(&scope.context) {
-            Ok(CelValue::Bool(holds)) => Ok(holds),
-            Ok(other) => Err(ConditionError(format!("gave a {:?}, not a bool", other.type_of()))),
-            Err(error) => Err(ConditionError(error.to_string())),
+    pub(super) fn holds(&self, scope: &Scope<'_>) -> Result<bool, ConditionError> {
+        match self.evaluate(scope)? {
+            CelValue::Bool(holds) => Ok(holds),
+            other => Err(ConditionError(format!("gave a {:?}, not a bool", other.type_of()))),
         }
     }
-}
 
-/// Where in an expression the check stands.
-#[derive(Clone, Default)]
-struct Position<'a> {
-    depth: usize,
-    /// The variables that the comprehension around it binds, if there is one.
-    bound: Option<[&'a str; 3]>,
-}
-
-impl Position<'_> {
-    fn knows(&self, name: &str) -> bool {
-        VARIABLES.contains(&name) || self.bound.is_some_and(|bound| bound.contains(&name))
-    }
-}
-
-/// Refuses unknown names, deep expressions and nested comprehensions.
-fn check(expr: &IdedExpr, at: &Position<'_>) -> Result<(), ConditionError> {
-    if at.depth > MAX_AST_DEPTH {
-        return Err(ConditionError(format!("nested deeper than {MAX_AST_DEPTH}")));
-    }
-    let next = Position { depth: at.depth + 1, bound: at.bound };
-    match &expr.expr {
-        Expr::Unspecified | Expr::Literal(_) => Ok(()),
-        Expr::Ident(name) if at.knows(name) => Ok(()),
-        Expr::Ident(name) => {
-            let known = VARIABLES.join("`, `");
-            Err(ConditionError(format!("`{name}` is unknown; there are `{known}`")))
+    /// The condition's value.
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<CelValue, ConditionError> {
+        scope.spend(self.cost)?;
+        for path in &self.ranges {
+            scope.require_list(path)?;
         }
-        Expr::Select(select) => check(&select.operand, &next),
-        Expr::Call(call) => {
-            if let Some(target) = &call.target {
-                check(target, &next)?;
+        let mut context = Context::with_env(environment::shared());
+        context.set_variable_resolver(scope);
+        let value = self.program.execute(&context);
+        value.map_err(|error| scope.failure().unwrap_or_else(|| ConditionError(error.to_string())))
+    }
+}
+
+/// Runs what recurses on a stack that holds it, whatever is left of this one.
+/// Whoever evaluates conditions does it inside.
+pub(super) fn on_deep_stack<T>(run: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(DEEP_STACK, DEEP_STACK, run)
+}
+
+/// How deep brackets nest; brackets inside text count as well.
+fn depth_of_brackets(source: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in source.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
             }
-            call.args.iter().try_for_each(|arg| check(arg, &next))
-        }
-        Expr::List(list) => list.elements.iter().try_for_each(|item| check(item, &next)),
-        Expr::Map(map) => map.entries.iter().try_for_each(|entry| check_entry(&entry.expr, &next)),
-        Expr::Struct(it) => it.entries.iter().try_for_each(|entry| check_entry(&entry.expr, &next)),
-        Expr::Comprehension(_) if at.bound.is_some() => {
-            Err(ConditionError("comprehensions must not nest: they have no cost limit".to_owned()))
-        }
-        Expr::Comprehension(it) => {
-            check(&it.iter_range, &next)?;
-            let second = it.iter_var2.as_deref().unwrap_or_default();
-            let bound = Some([it.iter_var.as_str(), second, it.accu_var.as_str()]);
-            let inside = Position { depth: next.depth, bound };
-            [&it.accu_init, &it.loop_cond, &it.loop_step, &it.result]
-                .into_iter()
-                .try_for_each(|part| check(part, &inside))
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
         }
     }
-}
-
-fn check_entry(entry: &EntryExpr, at: &Position<'_>) -> Result<(), ConditionError> {
-    match entry {
-        EntryExpr::StructField(field) => check(&field.value, at),
-        EntryExpr::MapEntry(entry) => {
-            check(&entry.key, at)?;
-            check(&entry.value, at)
-        }
-    }
-}
-
-fn action(facts: &Facts<'_>) -> CelValue {
-    let mut fields = vec![
-        ("tool", CelValue::from(facts.tool)),
-        ("tool_schema_version", CelValue::from(facts.tool_schema_version)),
-        ("target", CelValue::from(facts.target)),
-    ];
-    fields.extend(facts.confidence.map(|confidence| ("confidence", CelValue::Float(confidence))));
-    record(fields)
-}
-
-fn run(facts: &Facts<'_>) -> CelValue {
-    record(vec![
-        ("agent", CelValue::from(facts.agent)),
-        ("on_behalf_of", CelValue::from(facts.on_behalf_of.unwrap_or_default())),
-        ("hop_count", CelValue::Int(i64::from(facts.hop_count))),
-        ("goal", CelValue::from(facts.goal)),
-    ])
-}
-
-fn record(fields: Vec<(&str, CelValue)>) -> CelValue {
-    let fields: std::collections::HashMap<String, CelValue> =
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    CelValue::Map(fields.into())
-}
-
-fn object(map: &Map<String, Value>) -> CelValue {
-    let fields: std::collections::HashMap<String, CelValue> =
-        map.iter().map(|(name, value)| (name.clone(), convert(value))).collect();
-    CelValue::Map(fields.into())
-}
-
-/// JSON as CEL sees it. Whole numbers are `int`, as people write them in
-/// conditions; only those beyond its range stay `uint`.
-fn convert(value: &Value) -> CelValue {
-    match value {
-        Value::Null => CelValue::Null,
-        Value::Bool(value) => CelValue::Bool(*value),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(int), _) => CelValue::Int(int),
-            (None, Some(uint)) => CelValue::UInt(uint),
-            (None, None) => CelValue::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => CelValue::from(text.as_str()),
-        Value::Array(items) => CelValue::List(Arc::new(items.iter().map(convert).collect())),
-        Value::Object(map) => object(map),
-    }
+    deepest
 }

@@ -12,6 +12,7 @@ mod tool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::arguments::{MAX_ADDRESSES, MAX_IDENTIFIERS, addresses_in};
@@ -26,7 +27,9 @@ pub const MAX_WORDS: usize = 20_000;
 pub const MAX_WORD_CHARS: usize = 64;
 
 /// A class of effects that is gated unless a rule relaxes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EffectClass {
     /// Words leave for somebody.

@@ -14,6 +14,7 @@ mod canonical;
 mod link;
 mod tokens;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -35,7 +36,9 @@ const GROUP: usize = 6;
 const LIST_SEPARATORS: [char; 6] = [',', ';', '\n', '|', '<', '>'];
 
 /// Where a value comes from, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// There is no value: nothing given, null, an empty text or list.
@@ -88,6 +91,20 @@ pub enum Support {
     Prose,
     /// By nothing.
     None,
+}
+
+impl Support {
+    /// The word for it in conditions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Said => "said",
+            Self::Named => "named",
+            Self::Linked => "linked",
+            Self::Field => "field",
+            Self::Prose => "prose",
+            Self::None => "none",
+        }
+    }
 }
 
 impl Evidence {

@@ -1,8 +1,17 @@
 //! Rules, conditions and their failures.
 
+mod delegation;
+mod gates;
+mod hostile;
+mod life;
+mod properties;
+mod triggers;
+
 use serde_json::json;
 
 use super::*;
+use crate::domain::action::DecisionEffect;
+use crate::domain::message::Speaker;
 
 const POLICY: &str = r#"
 version: 1
@@ -33,19 +42,63 @@ rules:
     reason: More than three delegations.
 "#;
 
+/// A call as a test describes it.
+#[derive(Default)]
+struct Call<'a> {
+    tool: &'a str,
+    arguments: Value,
+    goal: &'a str,
+    results: &'a [&'a str],
+    confidence: Option<f64>,
+    agent: &'a str,
+    ancestors: Vec<String>,
+    constraint_sets: Vec<String>,
+    hop_count: u32,
+    inputs: Inputs,
+}
+
+impl Call<'_> {
+    fn with_facts<T>(&self, judge: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let mut sources = Sources::default();
+        sources.add(Speaker::User, self.goal);
+        self.results.iter().for_each(|result| sources.add(Speaker::Tool, result));
+        let none = Map::new();
+        judge(&Facts {
+            tool: self.tool,
+            tool_schema_version: "",
+            target: "acct-7",
+            arguments: self.arguments.as_object().unwrap_or(&none),
+            confidence: self.confidence,
+            agent: self.agent,
+            on_behalf_of: None,
+            ancestors: &self.ancestors,
+            constraint_sets: &self.constraint_sets,
+            hop_count: self.hop_count,
+            goal: self.goal,
+            sources: &sources,
+            inputs: &self.inputs,
+        })
+    }
+
+    fn by(&self, policy: &Policy) -> Verdict {
+        self.with_facts(|facts| policy.evaluate(facts))
+    }
+}
+
+/// A policy of version 1.
+fn policy(text: &str) -> Policy {
+    Policy::parse(&format!("version: 1\n{text}")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Why a policy of version 1 is refused.
+fn refusal(text: &str) -> String {
+    let parsed = Policy::parse(&format!("version: 1\n{text}"));
+    parsed.map_or_else(|error| error.to_string(), |_| panic!("not refused: {text}"))
+}
+
 fn verdict(policy: &str, tool: &str, arguments: Value, hop_count: u32) -> Verdict {
-    let Value::Object(arguments) = arguments else { panic!("want an object") };
-    Policy::parse(policy).unwrap().evaluate(&Facts {
-        tool,
-        tool_schema_version: "",
-        target: "acct-7",
-        arguments: &arguments,
-        confidence: None,
-        agent: "claims",
-        on_behalf_of: None,
-        hop_count,
-        goal: "",
-    })
+    let call = Call { tool, arguments, agent: "claims", hop_count, ..Call::default() };
+    call.by(&Policy::parse(policy).unwrap())
 }
 
 #[test]
@@ -118,7 +171,7 @@ fn tools_have_traits() {
     let policy = Policy::parse(POLICY).unwrap();
     assert!(policy.tool("lookup").is_idempotent);
     assert_eq!(policy.tool("lookup").outcome_timeout, Span::from_secs(30));
-    assert_eq!(policy.tool("refund"), ToolTraits::default());
+    assert_eq!(policy.tool("refund"), &Tool::default());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::domain::ids::{PolicyRevisionId, RunId};
 use crate::domain::policy::{Policy, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
+use crate::engine::situation::Gathered;
 use crate::engine::{Engine, authorize, limits, validate};
 use crate::store::keys;
 use crate::store::records::PolicyRecord;
@@ -128,6 +129,8 @@ impl Hypothesis {
             agent: self.agent.clone(),
             on_behalf_of: Some(self.on_behalf_of.clone()).filter(|name| !name.is_empty()),
             parent: None,
+            ancestors: Vec::new(),
+            constraint_sets: Vec::new(),
             hop_count: self.hop_count,
             state: RunState::Running,
             goal: None,
@@ -158,20 +161,22 @@ impl Engine {
             preconditions: &[],
         };
         let call = ToolCall::read("arguments", fields)?;
-        let (run, goal) = match &command.context {
+        let asked = self.asked(&caller.tenant, &command.subject).await?;
+        let (run, gathered) = match &command.context {
             Some(Context::Run(id)) => {
                 let run = self.run_record(caller, *id).await?;
-                let goal = self.goal_of(&run).await?;
-                (run, goal)
+                let gathered = self.gather(&run, asked.policy()).await?;
+                (run, gathered)
             }
             Some(Context::Hypothesis(hypothesis)) => {
                 authorize::overseer(caller)?;
-                hypothesis.run(self)?
+                let (run, goal) = hypothesis.run(self)?;
+                (run, Gathered::of_goal(goal, asked.policy()))
             }
             None => return Err(Error::field("run", "want `run_id` or `hypothesis`")),
         };
-        let asked = self.asked(&caller.tenant, &command.subject).await?;
-        let verdict = asked.policy().evaluate(&call.facts(&run, &goal, command.confidence));
+        let facts = gathered.facts(&call, &run, command.confidence);
+        let verdict = asked.policy().evaluate(&facts);
         Ok(Evaluated { verdict, revision: asked.revision() })
     }
 

@@ -39,6 +39,8 @@ fn run() -> Run {
         on_behalf_of: Some("anna".to_owned()),
         parent: Some(RunId::new(id(2))),
         hop_count: 1,
+        ancestors: Vec::new(),
+        constraint_sets: Vec::new(),
         state: RunState::Succeeded,
         goal: Some(payload(3)),
         create_time: time(0),
