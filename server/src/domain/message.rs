@@ -39,29 +39,37 @@ pub struct Message {
     /// Which tool answered; only with [`Speaker::Tool`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
-    /// The words. A text that ends with [`CUT_MARK`] is known to be cut.
+    /// The words.
     pub text: String,
+    /// Whether part of the text is missing, here or where it was recorded.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_cut: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 impl Message {
     /// What the user said.
     pub fn user(text: impl Into<String>) -> Self {
-        Self { speaker: Speaker::User, tool: None, text: text.into() }
+        Self { speaker: Speaker::User, tool: None, text: text.into(), is_cut: false }
     }
 
     /// What a reviewer said.
     pub fn person(text: impl Into<String>) -> Self {
-        Self { speaker: Speaker::Person, tool: None, text: text.into() }
+        Self { speaker: Speaker::Person, tool: None, text: text.into(), is_cut: false }
     }
 
     /// What a tool answered.
     pub fn tool(tool: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { speaker: Speaker::Tool, tool: Some(tool.into()), text: text.into() }
+        Self { speaker: Speaker::Tool, tool: Some(tool.into()), text: text.into(), is_cut: false }
     }
 
-    /// Whether the end of the text is missing.
-    pub fn is_cut(&self) -> bool {
-        self.text.ends_with(CUT_MARK)
+    /// The same message, of which part is known to be missing.
+    pub fn cut(self) -> Self {
+        Self { is_cut: true, ..self }
     }
 
     fn bytes(&self) -> usize {
@@ -118,7 +126,7 @@ impl MessageLog {
     /// If people's words find no room; the log is as before then.
     pub fn push(&mut self, mut message: Message) -> Result<(), LogFull> {
         if message.speaker == Speaker::Tool {
-            cut(&mut message.text);
+            message.is_cut |= cut(&mut message.text);
             if let Some(tool) = &mut message.tool {
                 cut(tool);
             }
@@ -159,7 +167,7 @@ impl MessageLog {
     /// Whether everything that was said is there: nothing dropped, nothing cut.
     /// A value that an incomplete log does not hold may still have been said.
     pub fn is_complete(&self) -> bool {
-        self.dropped == 0 && !self.messages.iter().any(Message::is_cut)
+        self.dropped == 0 && !self.messages.iter().any(|message| message.is_cut)
     }
 
     /// Drops the oldest tool texts until the log is within its bounds again.
@@ -184,10 +192,10 @@ impl MessageLog {
     }
 }
 
-/// Cuts a tool's text to its bound, at a character, and marks it.
-fn cut(text: &mut String) {
+/// Cuts a tool's text to its bound, at a character, and marks it; whether it had to.
+fn cut(text: &mut String) -> bool {
     if text.len() <= MAX_TOOL_TEXT_BYTES {
-        return;
+        return false;
     }
     let mut end = MAX_TOOL_TEXT_BYTES - CUT_MARK.len_utf8();
     while !text.is_char_boundary(end) {
@@ -195,6 +203,7 @@ fn cut(text: &mut String) {
     }
     text.truncate(end);
     text.push(CUT_MARK);
+    true
 }
 
 #[cfg(test)]

@@ -4,17 +4,32 @@
 //! for people. Something is grounded if people's words hold it, if it is made of a
 //! name they gave, or if a record of a tool result holds it as a field. What stands
 //! only in running text of a tool result, or nowhere, is what planted instructions
-//! look like.
+//! look like. So is a field's value if a sentence of a tool result asks for this very
+//! act with it.
 
 use serde_json::{Map, Value};
 
-use super::lexicon::{Lexicon, addresses_in};
+use super::lexicon::{Lexicon, Request, addresses_in};
 use super::provenance::{Evidence, Sources, Support};
 
 /// The most texts of one call that are searched for addresses.
 const MAX_TEXTS: usize = 64;
 /// The most places of one call that are looked at; a call with more is not grounded.
 const MAX_PLACES: usize = 512;
+
+/// A call, as far as its names are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedCall<'a> {
+    /// The tool's name.
+    pub tool: &'a str,
+    /// What the catalogue says of it; may be empty.
+    pub description: &'a str,
+    /// The arguments.
+    pub arguments: &'a Map<String, Value>,
+    /// The paths of the arguments that say who or where, as the catalogue gives them;
+    /// none: guessed from the arguments' names.
+    pub identifiers: Option<&'a [String]>,
+}
 
 /// A place in the arguments and what its value rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,36 +51,53 @@ pub struct Grounding {
 }
 
 impl Grounding {
-    /// Looks at a call. `identifiers` are the paths that the catalogue gives;
-    /// without any they are guessed from the arguments' names.
+    /// Looks at a call. A request that hands the choice over to a document lets that
+    /// document ask for acts.
     pub fn of(
         lexicon: &Lexicon,
-        tool: &str,
-        arguments: &Map<String, Value>,
-        identifiers: Option<&[String]>,
+        call: &NamedCall<'_>,
         sources: &Sources,
+        request: &Request,
     ) -> Self {
-        let guessed = identifiers.is_none().then(|| lexicon.identifier_paths(arguments));
-        let paths = identifiers.or(guessed.as_deref()).unwrap_or_default();
+        let NamedCall { tool, arguments, .. } = *call;
+        let guessed = call.identifiers.is_none().then(|| lexicon.identifier_paths(arguments));
+        let paths = call.identifiers.or(guessed.as_deref()).unwrap_or_default();
         let mut grounding = Self { is_too_much: paths.len() > MAX_PLACES, ..Self::default() };
         for path in paths.iter().take(MAX_PLACES) {
-            let evidence = sources.evidence_of(value_at(arguments, path), tool);
+            let value = value_at(arguments, path);
+            let mut evidence = sources.evidence_of(value, tool);
+            let is_told = || !request.is_delegated() && is_told(lexicon, call, value, sources);
+            evidence.support = match evidence.support {
+                Support::Linked | Support::Field if is_told() => Support::Prose,
+                Support::None if sources.is_cut() && lexicon.is_record_id(path) => Support::Field,
+                support => support,
+            };
             grounding.identifiers.push(Ground { path: path.clone(), evidence });
         }
-        let texts = lexicon.text_paths(arguments);
-        let texts = texts.iter().filter(|path| !paths.contains(path));
-        for path in texts.take(MAX_TEXTS) {
-            let Some(Value::String(text)) = value_at(arguments, path) else { continue };
+        grounding.add_addresses(lexicon, call, paths, sources);
+        grounding
+    }
+
+    /// Looks at the addresses in texts for people.
+    fn add_addresses(
+        &mut self,
+        lexicon: &Lexicon,
+        call: &NamedCall<'_>,
+        identifiers: &[String],
+        sources: &Sources,
+    ) {
+        let texts = lexicon.text_paths(call.arguments);
+        for path in texts.iter().filter(|path| !identifiers.contains(path)).take(MAX_TEXTS) {
+            let Some(Value::String(text)) = value_at(call.arguments, path) else { continue };
             for address in addresses_in(text) {
-                if grounding.addresses.len() >= MAX_PLACES {
-                    grounding.is_too_much = true;
-                    return grounding;
+                if self.addresses.len() >= MAX_PLACES {
+                    self.is_too_much = true;
+                    return;
                 }
-                let evidence = sources.evidence_of_text(address, tool);
-                grounding.addresses.push(Ground { path: path.clone(), evidence });
+                let evidence = sources.evidence_of_text(address, call.tool);
+                self.addresses.push(Ground { path: path.clone(), evidence });
             }
         }
-        grounding
     }
 
     /// Whether every identifier and every address is grounded.
@@ -80,6 +112,30 @@ impl Grounding {
         let worst = grounds.map(|ground| ground.evidence.support).max();
         if self.is_too_much { Support::None } else { worst.unwrap_or(Support::Said) }
     }
+}
+
+/// Whether a sentence of a tool result asks for an act of the tool with a value.
+fn is_told(
+    lexicon: &Lexicon,
+    call: &NamedCall<'_>,
+    value: Option<&Value>,
+    sources: &Sources,
+) -> bool {
+    let mut texts = Vec::new();
+    let mut values: Vec<&Value> = value.into_iter().collect();
+    while let Some(value) = values.pop() {
+        match value {
+            Value::String(text) => texts.push(text.clone()),
+            Value::Number(number) => texts.push(number.to_string()),
+            Value::Array(items) => values.extend(items),
+            Value::Object(fields) => values.extend(fields.values()),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+    texts.iter().take(MAX_PLACES).any(|text| {
+        let sentences = sources.tool_sentences(text);
+        sentences.iter().any(|words| lexicon.is_told(call.tool, call.description, words))
+    })
 }
 
 /// The value at a path of names.

@@ -349,6 +349,11 @@ impl Acts {
         self.0 == 0
     }
 
+    /// Whether one of them is in another set.
+    const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether all of them are in another set.
     const fn is_within(self, other: Self) -> bool {
         self.0 & !other.0 == 0

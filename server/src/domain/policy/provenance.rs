@@ -24,6 +24,10 @@ use crate::domain::message::{MessageLog, Speaker};
 
 /// The most parts of one value; one with more is from nowhere.
 const MAX_PARTS: usize = 256;
+/// The most sentences that are looked at for one value.
+pub const MAX_SENTENCES: usize = 32;
+/// The most words of a sentence on either side of a value.
+const SENTENCE_WORDS: usize = 40;
 /// How deep lists and objects are looked into; deeper values are from nowhere.
 const MAX_DEPTH: usize = 64;
 /// The fewest letters and digits of a code that may be written in groups.
@@ -126,6 +130,7 @@ pub struct Sources {
     tool: Tokens,
     names: Names,
     raw: [String; 3],
+    is_cut: bool,
 }
 
 impl Sources {
@@ -135,7 +140,32 @@ impl Sources {
         for message in log.messages() {
             sources.add(message.speaker, &message.text);
         }
+        sources.is_cut = !log.is_complete();
         sources
+    }
+
+    /// Notes that part of what was said is missing.
+    pub fn mark_cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    /// Whether part of what was said is missing: a value that is not found may still
+    /// have been said.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// What the user said, every word of it in small letters.
+    pub fn user_words(&self) -> &str {
+        self.raw.first().map_or("", String::as_str)
+    }
+
+    /// The sentences of tool results that hold a text; at most [`MAX_SENTENCES`].
+    pub fn tool_sentences(&self, text: &str) -> Vec<Vec<&str>> {
+        let raw = self.raw.get(2).map_or("", String::as_str);
+        let places = Phrases::of(text).places(&self.tool, raw).unwrap_or_default();
+        let places = places.iter().take(MAX_SENTENCES);
+        places.map(|(start, _)| self.tool.sentence(*start, SENTENCE_WORDS)).collect()
     }
 
     /// Adds one message.
@@ -227,7 +257,12 @@ impl Sources {
             }
         }
         let raw = self.raw.get(2).map_or("", String::as_str);
-        let Some(places) = phrases.places(&self.tool, raw) else { return Evidence::NOWHERE };
+        let Some(places) = phrases.places(&self.tool, raw) else {
+            // What was cut may have held it; the user's name for it is a hint then.
+            let is_hinted = self.is_cut && self.names.are_in(text, tool);
+            let support = if is_hinted { Support::Named } else { Support::None };
+            return Evidence { origin: Origin::Nowhere, support };
+        };
         let support = if self.names.are_in(text, tool) {
             Support::Named
         } else {

@@ -33,7 +33,10 @@ fn is_gated(case: &Case) -> (bool, bool) {
     case.results.iter().for_each(|text| sources.add(Speaker::Tool, text));
     let classes: Vec<EffectClass> = lexicon.classes_of_tool(&case.tool, "").iter().collect();
     let is_intended = lexicon.is_intended(&case.tool, "", &classes, &case.goal);
-    let grounding = Grounding::of(lexicon, &case.tool, &case.arguments, None, &sources);
+    let (tool, arguments) = (case.tool.as_str(), &case.arguments);
+    let call = NamedCall { tool, description: "", arguments, identifiers: None };
+    let request = lexicon.implied_by(&case.goal);
+    let grounding = Grounding::of(lexicon, &call, &sources, &request);
     (!is_intended, !grounding.is_grounded())
 }
 

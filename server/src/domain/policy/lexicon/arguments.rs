@@ -38,6 +38,13 @@ impl Lexicon {
         self.paths(arguments, Kind::Text)
     }
 
+    /// Whether the name of an argument says that it holds the id of a record, and
+    /// not who or where.
+    pub fn is_record_id(&self, path: &str) -> bool {
+        let words = words_of(path.rsplit('.').next().unwrap_or(path));
+        words.last().is_some_and(|word| matches!(word.as_str(), "id" | "ids" | "uuid"))
+    }
+
     fn paths(&self, arguments: &Map<String, Value>, wanted: Kind) -> Vec<String> {
         let mut found = Vec::new();
         self.walk(arguments, "", 0, &mut |path, kind| {

@@ -57,6 +57,15 @@ impl Lexicon {
         request
     }
 
+    /// What one sentence asks for, its words in small letters.
+    pub fn implied_by_words(&self, words: &[&str]) -> Request {
+        let mut request = Request::default();
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        self.read_clause(&words, &mut request);
+        request.classes = self.classes_of(request.acts);
+        request
+    }
+
     fn read_clause(&self, clause: &[String], request: &mut Request) {
         for (at, word) in clause.iter().enumerate() {
             let Some(verb) = self.entries.asked_verb(clause, at, word) else { continue };

@@ -51,6 +51,13 @@ impl Lexicon {
         !classes.is_empty() && classes.iter().all(|class| request.implies(*class))
     }
 
+    /// Whether a sentence asks for one of the tool's acts: what a tool result must not
+    /// do where nobody asked it to.
+    pub fn is_told(&self, name: &str, description: &str, words: &[&str]) -> bool {
+        let acts = self.acts_of_tool(name, description);
+        acts.meets(self.implied_by_words(words).acts)
+    }
+
     fn acts_of_tool(&self, name: &str, description: &str) -> Acts {
         let by_name = self.acts_of_words(&words_of(name));
         if !by_name.is_empty() {

@@ -6,6 +6,8 @@ use super::canonical;
 const BREAK: &str = "\u{1}";
 /// A full stop behind a word this short ends an abbreviation, not a sentence.
 const ABBREVIATION: usize = 3;
+/// The most words between the commas of a line that is a list.
+const ITEM_WORDS: usize = 5;
 /// The most words in front of a colon that make it a field of a record.
 const KEY_WORDS: usize = 2;
 
@@ -14,6 +16,8 @@ const KEY_WORDS: usize = 2;
 pub(super) struct Span {
     start: u32,
     end: u32,
+    /// Tells most words apart without reading them.
+    hash: u32,
     /// The record, or the paragraph, it is in.
     pub(super) record: u32,
     /// Whether a field's value or a list's item starts here.
@@ -57,10 +61,20 @@ impl Tokens {
         self.spans.iter().enumerate().map(word).filter(|(word, _)| *word != BREAK)
     }
 
+    /// The words of the sentence around a place, at most `most` on either side.
+    pub(super) fn sentence(&self, place: usize, most: usize) -> Vec<&str> {
+        let from = place.saturating_sub(most);
+        let before = (from..place).rev().take_while(|index| self.get(*index) != BREAK).last();
+        let first = before.unwrap_or(place);
+        let until = place.saturating_add(most).min(self.len());
+        (first..until).map(|index| self.get(index)).take_while(|word| *word != BREAK).collect()
+    }
+
     /// Adds a text; nothing of it can be taken together with what was before.
     pub(super) fn add(&mut self, text: &str) {
         let record = self.spans.last().map_or(0, |last| last.record + 1);
         let mut reader = Reader { tokens: self, around: Around::new(record) };
+        reader.around.is_list = is_list(text.split('\n').next().unwrap_or(""));
         reader.read(text);
         reader.end_sentence();
     }
@@ -72,7 +86,7 @@ impl Tokens {
             return;
         };
         self.text.push_str(word);
-        self.spans.push(Span { start, end, ..span });
+        self.spans.push(Span { start, end, hash: hash(word), ..span });
     }
 
     /// Where a phrase occurs, as indices of its first word. Linear (Knuth, Morris,
@@ -85,10 +99,10 @@ impl Tokens {
         let borders = phrase.borders(length);
         let (mut found, mut matched) = (Vec::new(), 0);
         for index in 0..self.len() {
-            while matched > 0 && self.get(index) != phrase.get(matched) {
+            while matched > 0 && !self.is_same(index, phrase, matched) {
                 matched = borders.get(matched - 1).copied().unwrap_or(0);
             }
-            if self.get(index) == phrase.get(matched) {
+            if self.is_same(index, phrase, matched) {
                 matched += 1;
             }
             if matched == length {
@@ -97,6 +111,11 @@ impl Tokens {
             }
         }
         found
+    }
+
+    fn is_same(&self, index: usize, other: &Self, at: usize) -> bool {
+        let hash = |tokens: &Self, index: usize| tokens.spans.get(index).map(|span| span.hash);
+        hash(self, index) == hash(other, at) && self.get(index) == other.get(at)
     }
 
     /// The words without the end of the last sentence.
@@ -123,6 +142,11 @@ impl Tokens {
     }
 }
 
+/// FNV-1a.
+fn hash(word: &str) -> u32 {
+    word.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 /// What the reader knows of the place it is at.
 struct Around {
     record: u32,
@@ -135,6 +159,8 @@ struct Around {
     words_of_line: usize,
     record_indent: usize,
     is_quoted: bool,
+    /// Whether the line is a list, its items between commas.
+    is_list: bool,
 }
 
 impl Around {
@@ -147,6 +173,7 @@ impl Around {
             words_of_line: 0,
             record_indent: usize::MAX,
             is_quoted: false,
+            is_list: false,
         }
     }
 
@@ -156,7 +183,7 @@ impl Around {
             '\n' | '[' | '{' | '|' | '•' => true,
             ':' => self.depth > 0 || self.words_of_line <= KEY_WORDS,
             '-' | '*' => self.words_of_line == 0,
-            ',' => self.depth > 0,
+            ',' => self.depth > 0 || self.is_list,
             _ => false,
         }
     }
@@ -217,6 +244,7 @@ impl Reader<'_> {
         let is_item = line.trim_start().starts_with("- ");
         let around = &mut self.around;
         (around.before, around.words_of_line) = ('\n', 0);
+        around.is_list = is_list(line);
         if is_blank {
             self.end_sentence();
             self.around.record += 1;
@@ -240,6 +268,7 @@ impl Reader<'_> {
         Span {
             start: 0,
             end: 0,
+            hash: 0,
             record: around.record,
             opens: around.opens(),
             closes,
@@ -323,6 +352,15 @@ fn word_end(rest: &str) -> usize {
     rest.len()
 }
 
+/// Whether a line is nothing but short items between commas.
+fn is_list(line: &str) -> bool {
+    let line = line.trim_end();
+    let mut items = line.split(',');
+    line.contains(',')
+        && !line.ends_with(['.', '!', '?'])
+        && items.all(|item| item.split_whitespace().count() <= ITEM_WORDS)
+}
+
 /// Whether a word starts like a web address.
 fn is_address(word: &str) -> bool {
     ["http://", "https://", "www."].iter().any(|start| word.starts_with(start))
@@ -347,7 +385,8 @@ fn is_end_of_field(after: &str, around: &Around) -> bool {
     let rest = after.trim_start_matches([' ', '\t', '"', '\'', '”', '’']);
     match rest.chars().next() {
         None | Some('\n' | '\r' | ']' | '}' | '|') => true,
-        Some(',') => around.depth > 0,
+        Some(',') => around.depth > 0 || around.is_list,
+        Some(':') => around.depth > 0,
         _ => false,
     }
 }
