@@ -10,6 +10,7 @@ use crate::backup::BackupArguments;
 use crate::bench::BenchArguments;
 use crate::completion::CompletionArguments;
 use crate::dev::DevArguments;
+use crate::eval::EvalVerb;
 use crate::escalation::{EscalationVerb, InboxArguments};
 use crate::gate::GateArguments;
 use crate::offline::{DoctorArguments, RestoreArguments};
@@ -122,6 +123,9 @@ pub(crate) enum Command {
     Doctor(DoctorArguments),
     /// Run recorded trajectories through a real server and simulated reviewers
     Replay(ReplayArguments),
+    /// Judge recorded, labelled calls by a policy, without a server
+    #[command(subcommand)]
+    Eval(EvalVerb),
     /// Measure the server on this machine
     Bench(BenchArguments),
     /// Print the completion script of a shell

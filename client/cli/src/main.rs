@@ -14,6 +14,7 @@ mod context;
 mod demo;
 mod dev;
 mod escalation;
+mod eval;
 mod exit;
 mod gate;
 mod id;
@@ -29,6 +30,7 @@ mod serve;
 mod span;
 mod store;
 mod token;
+mod trajectory;
 mod version;
 
 use std::process::ExitCode;
@@ -73,6 +75,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Doctor(arguments) => offline::doctor(&context, arguments).await,
         Command::Store(verb) => store::dispatch(&context, verb).await,
         Command::Replay(arguments) => measured::replay(&context, arguments).await,
+        Command::Eval(verb) => eval::dispatch(&context, &verb),
         Command::Bench(arguments) => measured::bench(&context, arguments).await,
         Command::Inbox(inbox) => escalation::inbox(&context, inbox).await,
         Command::Escalation(verb) => escalation::dispatch(&context, verb).await,

@@ -17,7 +17,7 @@ pub(crate) use change::{ActivateArguments, PutArguments, RollBackArguments};
 pub(crate) use evaluate::EvaluateArguments;
 pub(crate) use lint::LintArguments;
 pub(crate) use read::{DiffArguments, ListArguments, ShowArguments};
-pub(crate) use starter::StarterVerb;
+pub(crate) use starter::{StarterVerb, find as find_starter};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,6 @@ mod policy;
 mod report;
 mod reviewers;
 mod stage;
-mod trajectory;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,7 +79,7 @@ pub(crate) async fn replay(
     arguments: &ReplayArguments,
     address: Option<String>,
 ) -> anyhow::Result<Replayed> {
-    let trajectories = trajectory::read(&arguments.trajectories)?;
+    let trajectories = crate::trajectory::read(&arguments.trajectories)?;
     let (server, address) = match address {
         Some(address) => (None, address),
         None => {

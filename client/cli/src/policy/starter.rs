@@ -8,10 +8,10 @@ use crate::output::node::Node;
 use crate::output::table::{Field, table};
 
 /// A policy to begin with.
-struct Starter {
+pub(crate) struct Starter {
     name: &'static str,
     about: &'static str,
-    document: &'static str,
+    pub(crate) document: &'static str,
 }
 
 /// Every one there is, in the order in which they are shown.
@@ -64,7 +64,7 @@ pub(super) fn dispatch(context: &Context, verb: &StarterVerb) -> Result<Exit, Fa
     Ok(Exit::Ok)
 }
 
-fn find(name: &str) -> Result<&'static Starter, Failure> {
+pub(crate) fn find(name: &str) -> Result<&'static Starter, Failure> {
     STARTERS.iter().find(|starter| starter.name == name).ok_or_else(|| {
         Failure::new(Exit::NotFound, format!("there is no starter policy `{name}`"))
             .next("See: pointsman policy starter list")

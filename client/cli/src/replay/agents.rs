@@ -210,7 +210,7 @@ async fn execute(stage: &Stage, place: Place, permit: Permit) {
 /// The history so far, for whoever goes on.
 fn draft(stage: &Stage, (index, step): Place) -> Option<v1::CheckpointDraft> {
     let trajectory = stage.trajectories.get(index)?;
-    let turn = |call: &super::trajectory::Call| Turn {
+    let turn = |call: &crate::trajectory::Call| Turn {
         tool: call.tool.clone(),
         arguments: String::from_utf8_lossy(&call.arguments).into_owned(),
         result: call.observation.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::trajectory::Expected;
+use crate::trajectory::Expected;
 use crate::bench::latency::{Latency, Spread};
 
 /// What the policy said.

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::stage::Stage;
-use super::trajectory::Expected;
+use crate::trajectory::Expected;
 
 /// One question in this many is fought over.
 const CONTENDED: u64 = 8;

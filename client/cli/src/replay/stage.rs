@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::ledger::{Fate, Ledger, Place};
 use super::report::Tally;
-use super::trajectory::{Call, Expected, Trajectory};
+use crate::trajectory::{Call, Expected, Trajectory};
 
 /// Everything shared.
 #[derive(Debug)]

@@ -349,6 +349,11 @@ impl Acts {
         self.0 == 0
     }
 
+    /// Adds the acts of another set.
+    const fn join(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
     /// Whether one of them is in another set.
     const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0

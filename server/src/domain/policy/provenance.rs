@@ -20,10 +20,12 @@ use serde_json::Value;
 
 use self::link::Names;
 use self::tokens::Tokens;
-use crate::domain::message::{MessageLog, Speaker};
+use crate::domain::message::{Message, MessageLog, Speaker};
 
 /// The most parts of one value; one with more is from nowhere.
 const MAX_PARTS: usize = 256;
+/// Stands behind every message: the record separator.
+const MESSAGE_END: char = '\u{1e}';
 /// The most sentences that are looked at for one value.
 pub const MAX_SENTENCES: usize = 32;
 /// The most words of a sentence on either side of a value.
@@ -138,15 +140,10 @@ impl Sources {
     pub fn read(log: &MessageLog) -> Self {
         let mut sources = Self::default();
         for message in log.messages() {
-            sources.add(message.speaker, &message.text);
+            sources.hear(message);
         }
-        sources.is_cut = !log.is_complete();
+        sources.is_cut |= !log.is_complete();
         sources
-    }
-
-    /// Notes that part of what was said is missing.
-    pub fn mark_cut(&mut self) {
-        self.is_cut = true;
     }
 
     /// Whether part of what was said is missing: a value that is not found may still
@@ -155,9 +152,16 @@ impl Sources {
         self.is_cut
     }
 
-    /// What the user said, every word of it in small letters.
-    pub fn user_words(&self) -> &str {
-        self.raw.first().map_or("", String::as_str)
+    /// What the user said, message by message, in small letters.
+    pub fn user_messages(&self) -> impl Iterator<Item = &str> {
+        let said = self.raw.first().map_or("", String::as_str);
+        said.split(MESSAGE_END).filter(|message| !message.is_empty())
+    }
+
+    /// Adds one message of a log.
+    pub fn hear(&mut self, message: &Message) {
+        self.add(message.speaker, &message.text);
+        self.is_cut |= message.is_cut;
     }
 
     /// The sentences of tool results that hold a text; at most [`MAX_SENTENCES`].
@@ -178,7 +182,7 @@ impl Sources {
         tokens.add(text);
         if let Some(raw) = self.raw.get_mut(raw) {
             raw.push_str(&canonical::fold(text));
-            raw.push('\n');
+            raw.push(MESSAGE_END);
         }
         if speaker != Speaker::Tool {
             self.names.learn(text);

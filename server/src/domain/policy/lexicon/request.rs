@@ -1,5 +1,6 @@
 //! What a person's words ask for.
 
+use super::super::provenance::Sources;
 use super::{Acts, EffectClass, EffectClasses, Entries, Lexicon};
 
 /// How many words behind a verb its object may stand.
@@ -55,6 +56,18 @@ impl Lexicon {
         }
         request.classes = self.classes_of(request.acts);
         request
+    }
+
+    /// What all the user's words of a run ask for.
+    pub fn requested(&self, sources: &Sources) -> Request {
+        let mut all = Request::default();
+        for message in sources.user_messages() {
+            let one = self.implied_by(message);
+            all.acts.join(one.acts);
+            all.is_delegated |= one.is_delegated;
+        }
+        all.classes = self.classes_of(all.acts);
+        all
     }
 
     /// What one sentence asks for, its words in small letters.

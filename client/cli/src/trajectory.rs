@@ -1,7 +1,7 @@
 //! Recorded trajectories: what agents really did, call by call.
 //!
 //! The label of a call is kept apart from what is sent: the simulated reviewers
-//! and the report see it, the agents and the policy never do.
+//! and the reports see it, the agents and the policy never do.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,39 +13,45 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+/// What stands where a recording leaves text out.
+pub(crate) const CUT_MARK: char = '…';
 /// The longest goal that is sent, in characters.
 const GOAL_CHARS: usize = 2_000;
 
 /// One execution of an agent.
 #[derive(Debug)]
-pub(super) struct Trajectory {
+pub(crate) struct Trajectory {
     /// Its name in the file.
-    pub(super) id: String,
+    pub(crate) id: String,
+    /// Which agent it was; empty if the file does not say.
+    pub(crate) agent: String,
     /// What the user said first, or wanted.
-    pub(super) goal: String,
+    pub(crate) goal: String,
     /// What the agent did, in order.
-    pub(super) calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
 }
 
 /// One tool call as the agent made it, and what it got.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// The tool.
-    pub(super) tool: String,
+    pub(crate) tool: String,
     /// The arguments, serialised once.
-    pub(super) arguments: Bytes,
+    pub(crate) arguments: Bytes,
+    /// What the user had said last, where that is recorded.
+    pub(crate) said: Option<String>,
     /// Why, in the agent's words.
-    pub(super) reasoning: String,
+    pub(crate) reasoning: String,
     /// What the tool answered.
-    pub(super) observation: String,
+    pub(crate) observation: String,
     /// What should have become of it. Never sent.
-    pub(super) expected: Expected,
+    pub(crate) expected: Expected,
 }
 
 /// The ground truth of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// It is what the user wanted.
     Allow,
     /// A person should have seen it.
@@ -57,6 +63,8 @@ pub(super) enum Expected {
 #[derive(Deserialize)]
 struct Line {
     trajectory_id: String,
+    #[serde(default)]
+    agent: Option<String>,
     step: u64,
     tool: String,
     arguments: Map<String, Value>,
@@ -78,7 +86,7 @@ struct Label {
 
 /// Reads files of calls, one JSON object a line, into trajectories in the order
 /// of their first calls.
-pub(super) fn read(files: &[impl AsRef<Path>]) -> anyhow::Result<Vec<Trajectory>> {
+pub(crate) fn read(files: &[impl AsRef<Path>]) -> anyhow::Result<Vec<Trajectory>> {
     let mut trajectories = Vec::new();
     for file in files {
         let file = file.as_ref();
@@ -120,6 +128,7 @@ impl Line {
         let goal = said.or(self.user_goal.as_deref()).unwrap_or_default();
         Trajectory {
             id: self.trajectory_id.clone(),
+            agent: self.agent.clone().unwrap_or_default(),
             goal: goal.chars().take(GOAL_CHARS).collect(),
             calls: Vec::new(),
         }
@@ -129,6 +138,7 @@ impl Line {
         Ok(Call {
             tool: self.tool,
             arguments: serde_json::to_vec(&self.arguments)?.into(),
+            said: self.last_user_message.filter(|said| !said.is_empty()),
             reasoning: self.reasoning.unwrap_or_default(),
             observation: self.observation.unwrap_or_default(),
             expected: self.label.expected,
