@@ -43,13 +43,14 @@ pub use document::{
 };
 pub use evaluate::{Ask, Outcome, Verdict};
 pub use explain::{Explanation, RuleTrace, Seen};
+pub use grounding::{Grounding, NamedCall};
 pub use guidance::Guidance;
 pub use inputs::{FactAnswer, Facts, Inputs};
-pub use lexicon::Lexicon;
+pub use lexicon::{Lexicon, Request};
 pub use lint::{Finding, Gravity};
 pub use names::{FUNCTIONS, Name, OPEN_GROUPS, VALUES};
 pub use novelty::Profile;
-pub use provenance::{Origin, Sources};
+pub use provenance::{Origin, Sources, Support};
 pub use rule::{AskTemplate, Rule, RuleKind};
 pub use sampling::Sampling;
 pub use schema::ArgumentSchema;
@@ -182,7 +183,9 @@ impl Policy {
 
     /// Whether it judges by what a run has heard.
     pub fn reads_sources(&self) -> bool {
-        ["provenance:", "origins", "is_grounded", "support"].iter().any(|name| self.reads(name))
+        ["provenance:", "origins", "is_grounded", "names_grounded", "addresses_grounded", "support"]
+            .iter()
+            .any(|name| self.reads(name))
     }
 
     fn reads_exactly(&self, name: &str) -> bool {

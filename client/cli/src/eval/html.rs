@@ -115,8 +115,10 @@ fn drawing(report: &Report) -> String {
         x(gated),
         y(report.recall),
     );
-    svg.push_str("</svg>\n<p>Line: the calls in the order of their scores; dot: this policy as \
-                  it decides. Dashed: every write, or as many of them as the budget allows.</p>\n");
+    svg.push_str(
+        "</svg>\n<p>Line: the calls in the order of their scores; dot: this policy as \
+                  it decides. Dashed: every write, or as many of them as the budget allows.</p>\n",
+    );
     svg
 }
 

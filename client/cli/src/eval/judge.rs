@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pointsman_server::domain::action::DecisionEffect;
 use pointsman_server::domain::escalation::SeverityTier;
-use pointsman_server::domain::message::{Message, Speaker};
+use pointsman_server::domain::message::Message;
 use pointsman_server::domain::policy::{
     Facts, Grounding, Inputs, Lexicon, NamedCall, Policy, Profile, Sources, Support, Verdict,
     WindowCount,
@@ -62,7 +62,8 @@ impl<'p> Bench<'p> {
         for call in &trajectory.calls {
             run.hear(call);
             judged.push(self.judge_call(&trajectory.agent, call, &mut run));
-            run.sources.hear(&tool_message(call));
+            run.sources
+                .hear(&message(Message::tool(call.tool.as_str(), call.observation.as_str())));
         }
         judged
     }
@@ -72,8 +73,7 @@ impl<'p> Bench<'p> {
             serde_json::from_slice(&call.arguments).unwrap_or_default();
         run.count(self.policy, &call.tool, &arguments);
         self.ordinal += 1;
-        let novelty =
-            self.profile.as_ref().map(|it| it.score(&call.tool, &arguments, &run.goal));
+        let novelty = self.profile.as_ref().map(|it| it.score(&call.tool, &arguments, &run.goal));
         let inputs = Inputs {
             windows: run.windows.clone(),
             novelty,
@@ -123,7 +123,7 @@ impl<'p> Bench<'p> {
             effect: verdict.effect,
             is_hard: verdict.is_hard,
             rule: verdict.rule,
-            is_write: tool.write,
+            is_write: tool.writes,
             severity,
             score: tier + self.signals(call, arguments, run),
         }
@@ -132,11 +132,11 @@ impl<'p> Bench<'p> {
     /// How much the signals alone speak for a person, from 0 to less than 1.
     fn signals(&self, call: &Call, arguments: &Map<String, Value>, run: &Run) -> f64 {
         let tool = self.policy.tool(&call.tool);
-        if !tool.write {
+        if !tool.writes {
             return 0.0;
         }
         let lexicon = Lexicon::standard();
-        let request = run.sources.request(lexicon, &run.goal);
+        let request = lexicon.requested(&run.sources);
         let (name, description) = (call.tool.as_str(), tool.description.as_str());
         let identifiers = tool.identifiers.as_ref();
         let identifiers: Option<Vec<String>> =
@@ -177,21 +177,13 @@ impl Run {
 
     fn count(&mut self, policy: &Policy, tool: &str, arguments: &Map<String, Value>) {
         let amount = policy.tool(tool).amount.as_ref();
-        let amount = amount.and_then(|path| path.number_in(arguments)).unwrap_or(0.0);
+        let amount = amount.and_then(|path| path.find(arguments)?.as_f64()).unwrap_or(0.0);
         for (name, _) in policy.windows_of(tool) {
             let count = self.windows.entry(name.clone()).or_default();
             count.calls += 1;
             count.total += amount.abs();
         }
     }
-}
-
-fn tool_message(call: &Call) -> Message {
-    message(Message { tool: Some(call.tool.clone()), ..tool_text(&call.observation) })
-}
-
-fn tool_text(text: &str) -> Message {
-    Message { speaker: Speaker::Tool, ..Message::user(text) }
 }
 
 /// A message as the recording has it: texts are cut where the mark stands.

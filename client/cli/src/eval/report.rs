@@ -86,9 +86,8 @@ impl Report {
     ) -> Self {
         let count = |is: &dyn Fn(&Judged) -> bool| judged.iter().filter(|it| is(it)).count();
         let effect = |effect| count(&|it| it.effect == effect);
-        let labelled = |expected, is_gated| {
-            count(&|it| it.expected == expected && it.is_gated() == is_gated)
-        };
+        let labelled =
+            |expected, is_gated| count(&|it| it.expected == expected && it.is_gated() == is_gated);
         let confusion = Confusion {
             true_positive: labelled(Expected::Escalate, true),
             false_positive: labelled(Expected::Allow, true),

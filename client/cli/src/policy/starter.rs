@@ -15,11 +15,33 @@ pub(crate) struct Starter {
 }
 
 /// Every one there is, in the order in which they are shown.
-const STARTERS: [Starter; 1] = [Starter {
-    name: "strict",
-    about: "reading runs, everything else waits for a person",
-    document: include_str!("../../../../policies/starters/strict.yaml"),
-}];
+const STARTERS: [Starter; 5] = [
+    Starter {
+        name: "strict",
+        about: "reading runs, everything else waits for a person",
+        document: include_str!("../../../../policies/starters/strict.yaml"),
+    },
+    Starter {
+        name: "general",
+        about: "what the user asked for runs, if every name in it rests on what was said",
+        document: include_str!("../../../../policies/starters/general.yaml"),
+    },
+    Starter {
+        name: "retail-support",
+        about: "customers' orders change once they are named and confirmed",
+        document: include_str!("../../../../policies/starters/retail-support.yaml"),
+    },
+    Starter {
+        name: "banking",
+        about: "payments go to whom the user named or the account's records know",
+        document: include_str!("../../../../policies/starters/banking.yaml"),
+    },
+    Starter {
+        name: "workspace-chat",
+        about: "messages run; people in and out, web pages and planted links wait",
+        document: include_str!("../../../../policies/starters/workspace-chat.yaml"),
+    },
+];
 
 /// The verbs.
 #[derive(Debug, Subcommand)]

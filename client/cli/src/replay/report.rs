@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::trajectory::Expected;
 use crate::bench::latency::{Latency, Spread};
+use crate::trajectory::Expected;
 
 /// What the policy said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

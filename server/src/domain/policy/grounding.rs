@@ -102,8 +102,17 @@ impl Grounding {
 
     /// Whether every identifier and every address is grounded.
     pub fn is_grounded(&self) -> bool {
-        let mut grounds = self.identifiers.iter().chain(&self.addresses);
-        !self.is_too_much && grounds.all(|ground| ground.evidence.is_grounded())
+        self.are_names_grounded() && self.are_addresses_grounded()
+    }
+
+    /// Whether every argument that says who or where is grounded.
+    pub fn are_names_grounded(&self) -> bool {
+        !self.is_too_much && self.identifiers.iter().all(|it| it.evidence.is_grounded())
+    }
+
+    /// Whether every address in texts for people is grounded.
+    pub fn are_addresses_grounded(&self) -> bool {
+        !self.is_too_much && self.addresses.iter().all(|it| it.evidence.is_grounded())
     }
 
     /// The worst that anything rests on.

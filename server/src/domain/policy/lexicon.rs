@@ -125,6 +125,8 @@ pub struct Entries {
     #[serde(default)]
     reports: BTreeSet<String>,
     #[serde(default)]
+    agreements: BTreeSet<String>,
+    #[serde(default)]
     wishes: BTreeSet<String>,
     #[serde(default)]
     delegation: Pairs,
@@ -266,7 +268,7 @@ impl Pairs {
 }
 
 impl Entries {
-    fn lists(&self) -> [&BTreeSet<String>; 10] {
+    fn lists(&self) -> [&BTreeSet<String>; 11] {
         let words = &self.arguments;
         [
             &self.doing,
@@ -275,6 +277,7 @@ impl Entries {
             &self.before_verbs,
             &self.negations,
             &self.reports,
+            &self.agreements,
             &self.wishes,
             &words.identifiers,
             &words.texts,
@@ -282,7 +285,7 @@ impl Entries {
         ]
     }
 
-    fn lists_mut(&mut self) -> [&mut BTreeSet<String>; 10] {
+    fn lists_mut(&mut self) -> [&mut BTreeSet<String>; 11] {
         let words = &mut self.arguments;
         [
             &mut self.doing,
@@ -291,6 +294,7 @@ impl Entries {
             &mut self.before_verbs,
             &mut self.negations,
             &mut self.reports,
+            &mut self.agreements,
             &mut self.wishes,
             &mut words.identifiers,
             &mut words.texts,

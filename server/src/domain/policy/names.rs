@@ -112,11 +112,23 @@ pub const VALUES: &[Name] = &[
          call and every address in its texts",
     ),
     name(
+        "names_grounded",
+        "bool",
+        "the same of the arguments that name somebody or some place alone",
+    ),
+    name("addresses_grounded", "bool", "the same of the addresses in texts alone"),
+    name(
         "support",
         "string",
         "the worst that a name in the call rests on: `said`, `named`, `linked`, `field`, `prose` or `none`",
     ),
     name("intended", "bool", "whether the user's words ask for an effect as the tool has it"),
+    name(
+        "is_delegated",
+        "bool",
+        "whether the user's words hand the choice over to a document: \"do the tasks on my list\"",
+    ),
+    name("is_confirmed", "bool", "whether the last that the user said agrees to something"),
 ];
 
 /// The groups whose fields the document or the agent defines.

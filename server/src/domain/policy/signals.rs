@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use super::catalogue::{EffectClass, Level, Tool, find};
-use super::grounding::Grounding;
+use super::grounding::{Grounding, NamedCall};
 use super::lexicon::{Lexicon, Request};
 use super::provenance::Origin;
 use super::{CalibrationPoint, Facts, Policy};
@@ -96,7 +96,9 @@ impl<'f> Signals<'f> {
             let paths: Option<Vec<String>> =
                 paths.map(|it| it.iter().map(|path| path.as_str().to_owned()).collect());
             let Facts { tool, arguments, sources, .. } = *self.facts;
-            Grounding::of(Lexicon::standard(), tool, arguments, paths.as_deref(), sources)
+            let description = self.tool.description.as_str();
+            let call = NamedCall { tool, description, arguments, identifiers: paths.as_deref() };
+            Grounding::of(Lexicon::standard(), &call, sources, self.request())
         })
     }
 
@@ -111,9 +113,19 @@ impl<'f> Signals<'f> {
         origins
     }
 
-    /// What the user's words ask for.
-    fn request(&self) -> &Request {
-        self.request.get_or_init(|| Lexicon::standard().implied_by(self.facts.goal))
+    /// What the user's words ask for: the goal, and what was said since.
+    pub(super) fn request(&self) -> &Request {
+        self.request.get_or_init(|| {
+            let lexicon = Lexicon::standard();
+            let goal = lexicon.implied_by(self.facts.goal);
+            lexicon.requested(self.facts.sources).and(&goal, lexicon)
+        })
+    }
+
+    /// Whether the last that the user said agrees to something.
+    pub(super) fn is_confirmed(&self) -> bool {
+        let last = self.facts.sources.user_messages().last();
+        Lexicon::standard().agrees(last.unwrap_or(self.facts.goal))
     }
 
     /// Whether the user's words ask for an effect of a class.

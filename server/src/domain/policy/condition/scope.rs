@@ -272,6 +272,18 @@ impl<'f> Scope<'f> {
             "is_grounded" => {
                 Some(CowVal::owned(CelBool::from(self.signals.grounding().is_grounded())))
             }
+            "names_grounded" => {
+                let grounding = self.signals.grounding();
+                Some(CowVal::owned(CelBool::from(grounding.are_names_grounded())))
+            }
+            "addresses_grounded" => {
+                let grounding = self.signals.grounding();
+                Some(CowVal::owned(CelBool::from(grounding.are_addresses_grounded())))
+            }
+            "is_delegated" => {
+                Some(CowVal::owned(CelBool::from(self.signals.request().is_delegated())))
+            }
+            "is_confirmed" => Some(CowVal::owned(CelBool::from(self.signals.is_confirmed()))),
             "support" => {
                 Some(CowVal::owned(CelString::from(self.signals.grounding().support().name())))
             }

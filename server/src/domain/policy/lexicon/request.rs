@@ -41,7 +41,25 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What either request asks for.
+    pub fn and(mut self, other: &Self, lexicon: &Lexicon) -> Self {
+        self.acts.join(other.acts);
+        self.is_delegated |= other.is_delegated;
+        self.classes = lexicon.classes_of(self.acts);
+        self
+    }
+}
+
 impl Lexicon {
+    /// Whether words agree to something: "yes, go ahead".
+    pub fn agrees(&self, words: &str) -> bool {
+        clauses(words).iter().any(|clause| {
+            let is_negated = clause.iter().any(|word| self.entries.negations.contains(word));
+            !is_negated && clause.iter().any(|word| self.entries.agreements.contains(word))
+        })
+    }
+
     /// Whether the words ask for an effect of the class.
     pub fn implies(&self, words: &str, class: EffectClass) -> bool {
         self.implied_by(words).implies(class)
@@ -60,14 +78,8 @@ impl Lexicon {
 
     /// What all the user's words of a run ask for.
     pub fn requested(&self, sources: &Sources) -> Request {
-        let mut all = Request::default();
-        for message in sources.user_messages() {
-            let one = self.implied_by(message);
-            all.acts.join(one.acts);
-            all.is_delegated |= one.is_delegated;
-        }
-        all.classes = self.classes_of(all.acts);
-        all
+        let messages = sources.user_messages().map(|message| self.implied_by(message));
+        messages.fold(Request::default(), |all, one| all.and(&one, self))
     }
 
     /// What one sentence asks for, its words in small letters.

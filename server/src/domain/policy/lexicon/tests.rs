@@ -99,6 +99,17 @@ fn handing_the_choice_over_is_seen() {
 }
 
 #[test]
+fn agreement_is_told_from_refusal() {
+    let lexicon = Lexicon::standard();
+    for words in ["Yes, please.", "Sounds good. Go ahead!", "I confirm", "OK"] {
+        assert!(lexicon.agrees(words), "{words}");
+    }
+    for words in ["No.", "Do not proceed", "What would it cost?", "I don't agree"] {
+        assert!(!lexicon.agrees(words), "{words}");
+    }
+}
+
+#[test]
 fn arguments_that_say_who_or_where_are_found() {
     let arguments = json!({
         "recipient": "Ann", "amount": 5, "body": "see www.x.io", "file_id": "3",

@@ -1,0 +1,1 @@
+//! Labels, catalogues and curves of small files.
