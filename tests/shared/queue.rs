@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use pointsman_api::v1;
 use pointsman_api::v1::action::State;
-use pointsman_client::{Answer, Proposal, Proposed, Reviewer, report_outcomes};
+use pointsman_client::{Answer, Policies, Proposal, Proposed, Reviewer, report_outcomes};
 
 use super::watching::Seen;
-use crate::harness::api::{AGENT, REVIEWER, called, connect, request_id};
+use crate::harness::api::{ADMIN, AGENT, REVIEWER, called, connect, request_id};
 use crate::harness::fixture::{allowed, asked};
 use crate::harness::fleet::Fleet;
 use crate::harness::policy;
@@ -155,5 +155,38 @@ async fn a_policy_put_in_force_here_decides_there() {
         let run = fleet.agent(at).run(run.run_id());
         let proposed = run.propose(Proposal::new("allow_it", "{}")).await.unwrap();
         assert!(matches!(proposed, Proposed::Denied(_)), "server {at}: {proposed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_activations_on_two_servers_one_decides_everywhere() {
+    let fleet = mk_fleet().await;
+    let run = fleet.run(C).await;
+    drop(allowed(&run, Proposal::new("allow_it", "{}")).await);
+    let former = fleet.admin(C).server_info().await.unwrap().policy_revision_id;
+    let stricter = |number: u32| {
+        let denying = "\"allow_*\"], effect: deny";
+        policy::BY_NAME.replace(r#""allow_*"], effect: allow"#, denying) + &format!("# {number}\n")
+    };
+
+    let change = async |at: usize, number: u32| {
+        let policies = Policies::new(fleet.connection(at, ADMIN));
+        let put = policies.put(stricter(number), "").await.unwrap().revision;
+        policies.activate(put.revision_id, &former, "").await
+    };
+    let (one, other) = tokio::join!(change(A, 1), change(B, 2));
+
+    let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+    let (won, lost) = (won.unwrap(), lost.unwrap_err());
+    assert_eq!(lost.reason_name(), "POLICY_CHANGED");
+    assert_eq!(lost.metadata("current_revision_id"), Some(&*won.revision_id));
+    for at in [A, B, C] {
+        let run = fleet.agent(at).run(run.run_id());
+        match run.propose(Proposal::new("allow_it", "{}")).await.unwrap() {
+            Proposed::Denied(denial) => {
+                assert_eq!(denial.decision.policy_revision_id, won.revision_id, "server {at}");
+            }
+            other => panic!("server {at}: {other:?}"),
+        }
     }
 }
