@@ -25,6 +25,8 @@ pub struct Put {
     pub revision: v1::PolicyRevision,
     /// Whether this call made it; else the same document was put before.
     pub is_new: bool,
+    /// What a look over the document found.
+    pub findings: Vec<v1::PolicyFinding>,
 }
 
 impl Policies {
@@ -47,7 +49,11 @@ impl Policies {
         let answer = self
             .call(request, |mut service, request| async move { service.put_policy(request).await })
             .await?;
-        Ok(Put { revision: promised(answer.revision, "revision")?, is_new: answer.created })
+        Ok(Put {
+            revision: promised(answer.revision, "revision")?,
+            is_new: answer.created,
+            findings: answer.findings,
+        })
     }
 
     /// Returns a revision with its document; with an empty id the one in force.
@@ -191,6 +197,48 @@ impl Policies {
         self.call(
             request,
             |mut service, request| async move { service.evaluate_action(request).await },
+        )
+        .await
+    }
+
+    /// Explains the decision on a past action, by the policy that decided or by
+    /// another.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.ExplainDecision`.
+    pub async fn explain(
+        &self,
+        request: v1::ExplainDecisionRequest,
+    ) -> Result<v1::ExplainDecisionResponse> {
+        self.call(
+            request,
+            |mut service, request| async move { service.explain_decision(request).await },
+        )
+        .await
+    }
+
+    /// Runs a policy's own test cases, and looks it over.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.TestPolicy`.
+    pub async fn test(&self, request: v1::TestPolicyRequest) -> Result<v1::TestPolicyResponse> {
+        self.call(request, |mut service, request| async move { service.test_policy(request).await })
+            .await
+    }
+
+    /// Returns what an agent's model is to be told of the policy in force, and of
+    /// what binds a run of the caller; an empty id: of any run.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.GetGuidance`.
+    pub async fn guidance(&self, run_id: impl Into<String>) -> Result<v1::GetGuidanceResponse> {
+        let request = v1::GetGuidanceRequest { run_id: run_id.into() };
+        self.call(
+            request,
+            |mut service, request| async move { service.get_guidance(request).await },
         )
         .await
     }

@@ -311,6 +311,13 @@ impl World {
                 v1::ListPolicyActivationsRequest { page_size: 5, ..Default::default() }
                     .encode_to_vec()
             }
+            _ => return self.policy_question(method).await,
+        };
+        (ADMIN, message)
+    }
+
+    async fn policy_question(&self, method: &str) -> (&'static str, Vec<u8>) {
+        let message = match method {
             "EvaluateAction" => v1::EvaluateActionRequest {
                 policy: Some(v1::evaluate_action_request::Policy::Document(self.next_policy())),
                 run: Some(v1::evaluate_action_request::Run::Hypothesis(v1::HypotheticalRun {
@@ -324,8 +331,21 @@ impl World {
                 target: "A-1".to_owned(),
                 arguments: "{}".into(),
                 confidence: Some(0.5),
+                explain: true,
             }
             .encode_to_vec(),
+            "ExplainDecision" => v1::ExplainDecisionRequest {
+                action_id: self.permit().await.action_id().to_owned(),
+                policy: Some(v1::explain_decision_request::Policy::Document(self.next_policy())),
+            }
+            .encode_to_vec(),
+            "TestPolicy" => v1::TestPolicyRequest {
+                policy: Some(v1::test_policy_request::Policy::Document(self.next_policy())),
+            }
+            .encode_to_vec(),
+            "GetGuidance" => {
+                v1::GetGuidanceRequest { run_id: self.run.run_id().to_owned() }.encode_to_vec()
+            }
             _ => panic!("no valid request for {method}: add one"),
         };
         (ADMIN, message)

@@ -187,3 +187,35 @@ async fn an_action_is_tried_on_any_policy_without_effect() {
     assert_eq!(said.decision.unwrap().rule_id, "asked-briefly");
     assert_eq!(fixture.admin().server_info().await.unwrap().sequence, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_guided_and_a_person_is_given_the_reasons() {
+    let document = policy::BY_NAME.to_owned()
+        + "guidance: Ask before you pay.\nconstraints:\n  \
+           - { id: never, tools: [deny_it], effect: deny, reason: Never. }\n"
+        + "tests:\n  - { name: asked, tool: ask_it, expect: escalate, rule: asked }\n";
+    let document = document.replace("  allow_it: {", "  deny_it: { write: true }\n  allow_it: {");
+    let fixture = Fixture::start(&document).await;
+    let run = fixture.run().await;
+    let wait = asked(&run, Proposal::new("ask_it", r#"{"amount":7}"#)).await;
+    let action_id = fixture.shown(wait.escalation_id()).await.action_id;
+
+    let agent = Policies::new(fixture.connection(AGENT));
+    let guidance = agent.guidance(run.run_id()).await.unwrap();
+    assert_eq!(guidance.text, "Ask before you pay.");
+    assert_eq!(guidance.forbidden_tools, ["deny_it"]);
+    assert_eq!(guidance.policy_revision_id, in_force(&fixture).await);
+
+    let reviewer = Policies::new(fixture.connection(REVIEWER));
+    let tested = reviewer.test(v1::TestPolicyRequest::default()).await.unwrap();
+    assert_eq!((tested.results.len(), tested.failed_count), (1, 0));
+    let question = v1::ExplainDecisionRequest { action_id, policy: None };
+    assert_eq!(agent.explain(question.clone()).await.unwrap_err().reason_name(), "ROLE_REQUIRED");
+    let why = reviewer.explain(question).await.unwrap();
+    assert_eq!(why.recorded, why.decision);
+    let rule = why.rules.iter().find(|rule| rule.rule_id == "too-much").unwrap();
+    assert_eq!(rule.outcome(), v1::rule_trace::Outcome::DoesNotApply);
+    let amount = rule.values.iter().find(|value| value.name == "args.amount").unwrap();
+    assert_eq!(amount.seen, Some(v1::seen_value::Seen::Value("7".into())));
+    assert_eq!(why.question.unwrap().quorum, 1);
+}

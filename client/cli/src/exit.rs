@@ -116,6 +116,7 @@ impl Exit {
             | R::PolicyChanged
             | R::PolicyInForce
             | R::NoFormerPolicy
+            | R::PolicyTestsFailed
             | R::PolicyActivationClosed => Self::Conflict,
             R::GrantExpired => Self::Expired,
             R::DataDamaged => Self::NotVerified,

@@ -9,15 +9,19 @@ use crate::exit::{Exit, Failure};
 
 mod change;
 mod evaluate;
+mod explain;
 mod lint;
 mod read;
 mod starter;
+mod test;
 
 pub(crate) use change::{ActivateArguments, PutArguments, RollBackArguments};
 pub(crate) use evaluate::EvaluateArguments;
+pub(crate) use explain::ExplainArguments;
 pub(crate) use lint::LintArguments;
-pub(crate) use read::{DiffArguments, ListArguments, ShowArguments};
+pub(crate) use read::{DiffArguments, GuidanceArguments, ListArguments, ShowArguments};
 pub(crate) use starter::{StarterVerb, find as find_starter};
+pub(crate) use test::TestArguments;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -25,6 +29,9 @@ pub(crate) enum PolicyVerb {
     /// Check a policy on this machine, without a server
     #[command(after_help = "Example: pointsman policy lint policy.yaml")]
     Lint(LintArguments),
+    /// Run a policy's own test cases on this machine, without a server
+    #[command(after_help = "Example: pointsman policy test policy.yaml")]
+    Test(TestArguments),
     /// Keep a policy on the server as a revision; it is not in force by that
     #[command(after_help = "Example: POL=$(pointsman policy put policy.yaml --note 'tighter')")]
     Put(PutArguments),
@@ -57,6 +64,12 @@ pub(crate) enum PolicyVerb {
         after_help = "Example: pointsman policy evaluate --tool refund --arguments '{\"amount\": 600}'"
     )]
     Evaluate(EvaluateArguments),
+    /// Say why an action was decided as it was, or what another policy says of it
+    #[command(after_help = "Example: pointsman policy explain act_01kb3… --policy tighter.yaml")]
+    Explain(ExplainArguments),
+    /// Print what an agent's model is to be told of the policy in force
+    #[command(after_help = "Example: pointsman policy guidance --run run_01kb3…")]
+    Guidance(GuidanceArguments),
     /// Policies to begin with
     #[command(subcommand)]
     Starter(StarterVerb),
@@ -74,6 +87,7 @@ pub(crate) struct OneActivation {
 pub(crate) async fn dispatch(context: &Context, verb: PolicyVerb) -> Result<Exit, Failure> {
     match verb {
         PolicyVerb::Lint(lint) => lint::lint(context, &lint),
+        PolicyVerb::Test(test) => test::test(context, &test),
         PolicyVerb::Put(put) => change::put(context, put).await,
         PolicyVerb::List(list) => read::list(context, list).await,
         PolicyVerb::History(list) => read::history(context, list).await,
@@ -84,6 +98,8 @@ pub(crate) async fn dispatch(context: &Context, verb: PolicyVerb) -> Result<Exit
         PolicyVerb::Withdraw(one) => change::withdraw(context, one).await,
         PolicyVerb::Rollback(back) => change::roll_back(context, back).await,
         PolicyVerb::Evaluate(evaluate) => evaluate::evaluate(context, evaluate).await,
+        PolicyVerb::Explain(explain) => explain::explain(context, explain).await,
+        PolicyVerb::Guidance(guidance) => read::guidance(context, guidance).await,
         PolicyVerb::Starter(verb) => starter::dispatch(context, &verb),
     }
 }

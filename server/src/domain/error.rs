@@ -234,6 +234,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A policy fails cases of its own test.
+    #[error("the policy fails {failed} of its own cases; `{case}`: {problem}")]
+    PolicyTestsFailed {
+        /// How many.
+        failed: usize,
+        /// The first of them.
+        case: String,
+        /// What was wrong with it.
+        problem: String,
+    },
     /// Another policy came into force since the caller looked.
     #[error("policy `{current}` is in force by now{}; nothing was changed", put_by(by.as_deref()))]
     PolicyChanged {

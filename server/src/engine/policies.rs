@@ -5,9 +5,13 @@
 //! and what waits for a second person: of two changes at once, one is committed.
 
 mod activate;
+mod asked;
+mod check;
 mod compiled;
 mod confirm;
 mod evaluate;
+mod explain;
+mod guidance;
 mod put;
 mod read;
 mod start;
@@ -16,7 +20,10 @@ pub(super) use compiled::Policies;
 pub use compiled::Revision;
 
 pub use activate::{Activate, ActivationView, RollBack};
-pub use evaluate::{Context, Evaluate, Evaluated, Hypothesis, Subject};
+pub use asked::Subject;
+pub use check::Checked;
+pub use evaluate::{Context, Evaluate, Evaluated, Hypothesis};
+pub use explain::Explained;
 pub use put::{PutPolicy, PutRevision};
 pub use read::{RevisionState, RevisionView};
 pub use start::{ActivateError, Started};

@@ -7,6 +7,7 @@ mod claims;
 mod main_road;
 mod model;
 mod policies;
+mod policy_checks;
 mod races;
 mod redeeming;
 mod requests;

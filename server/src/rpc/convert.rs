@@ -4,6 +4,7 @@
 
 pub(super) mod actions;
 pub(super) mod escalations;
+pub(super) mod explanations;
 pub(super) mod policies;
 pub(super) mod resumptions;
 pub(super) mod runs;

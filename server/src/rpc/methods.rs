@@ -132,7 +132,14 @@ fn need_of(path: &str) -> Option<Need> {
             "ClaimEscalation" | "RenewClaim" | "ReleaseEscalation" | "ResolveEscalation",
         ) => Need::Reviewer,
         ("EscalationService", "ListEscalations" | "WatchEscalations") => Need::Overseer,
-        ("PolicyService", "GetPolicy" | "ListPolicies" | "ListPolicyActivations") => Need::Overseer,
+        (
+            "PolicyService",
+            "GetPolicy"
+            | "ListPolicies"
+            | "ListPolicyActivations"
+            | "ExplainDecision"
+            | "TestPolicy",
+        ) => Need::Overseer,
         ("AdminService", "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup")
         | (
             "PolicyService",
@@ -146,7 +153,7 @@ fn need_of(path: &str) -> Option<Need> {
         | ("ActionService", "GetAction" | "ListActions")
         | ("EscalationService", "GetEscalation")
         | ("CheckpointService", "GetCheckpoint")
-        | ("PolicyService", "EvaluateAction")
+        | ("PolicyService", "EvaluateAction" | "GetGuidance")
         | ("AdminService", "GetServerInfo") => Need::Nothing,
         _ => return None,
     })
@@ -160,7 +167,9 @@ fn max_request_bytes(path: &str) -> usize {
         | "/pointsman.v1.ActionService/ReportOutcomes"
         | "/pointsman.v1.EscalationService/ResolveEscalation"
         | "/pointsman.v1.PolicyService/PutPolicy"
-        | "/pointsman.v1.PolicyService/EvaluateAction" => limits::MAX_PAYLOAD_REQUEST_BYTES,
+        | "/pointsman.v1.PolicyService/EvaluateAction"
+        | "/pointsman.v1.PolicyService/ExplainDecision"
+        | "/pointsman.v1.PolicyService/TestPolicy" => limits::MAX_PAYLOAD_REQUEST_BYTES,
         _ => limits::MAX_REQUEST_BYTES,
     }
 }
@@ -210,7 +219,7 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 6);
+        assert_eq!(large.count(), 8);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 2);
     }

@@ -5,7 +5,7 @@ use pointsman_api::v1::policy_service_server::PolicyService;
 use tonic::{Request, Response, Status};
 
 use super::caller::{Call, open};
-use super::convert::{self, answer, header, page, policies, time};
+use super::convert::{self, answer, explanations, header, page, policies, time};
 use super::limits::fits;
 use crate::engine::policies::{Activate, ActivationView, PutPolicy, RollBack};
 use crate::engine::{Answer, Engine};
@@ -29,7 +29,8 @@ impl PolicyService for Policies {
         let put = self.0.put_policy(&caller, command).await?;
         let header = header(&put);
         let revision = Some(policies::revision(put.value.view));
-        answer(v1::PutPolicyResponse { header, revision, created: put.value.is_new })
+        let findings = put.value.findings.into_iter().map(explanations::finding).collect();
+        answer(v1::PutPolicyResponse { header, revision, created: put.value.is_new, findings })
     }
 
     async fn get_policy(
@@ -134,7 +135,43 @@ impl PolicyService for Policies {
         let Call { caller, message } = open(request)?;
         let command = policies::read_evaluate(message)?;
         let evaluated = self.0.evaluate_action(&caller, command).await?;
-        answer(policies::evaluated(evaluated))
+        answer(fits(explanations::evaluated(evaluated))?)
+    }
+
+    async fn explain_decision(
+        &self,
+        request: Request<v1::ExplainDecisionRequest>,
+    ) -> Result<Response<v1::ExplainDecisionResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let id = convert::id("action_id", &message.action_id)?;
+        let subject = message.policy.map(policies::read_explained).transpose()?;
+        let explained = self.0.explain_decision(&caller, id, subject).await?;
+        answer(fits(explanations::explained(explained))?)
+    }
+
+    async fn test_policy(
+        &self,
+        request: Request<v1::TestPolicyRequest>,
+    ) -> Result<Response<v1::TestPolicyResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let subject = message.policy.map(policies::read_tested).transpose()?;
+        let checked = self.0.test_policy(&caller, &subject.unwrap_or_default()).await?;
+        answer(fits(explanations::checked(checked))?)
+    }
+
+    async fn get_guidance(
+        &self,
+        request: Request<v1::GetGuidanceRequest>,
+    ) -> Result<Response<v1::GetGuidanceResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let run = convert::optional_id("run_id", &message.run_id)?;
+        let (revision, guidance) = self.0.guidance(&caller, run).await?;
+        answer(fits(v1::GetGuidanceResponse {
+            policy_revision_id: revision.to_string(),
+            text: guidance.text,
+            forbidden_tools: guidance.forbidden_tools,
+            approval_tools: guidance.approval_tools,
+        })?)
     }
 }
 

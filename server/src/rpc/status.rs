@@ -208,6 +208,10 @@ fn shape(error: &Error) -> Shape {
             .field("document", &format!("{place}: {problem}"))
             .with("place", place)
             .with("problem", problem),
+        E::PolicyTestsFailed { failed: count, case, problem } => failed(Reason::PolicyTestsFailed)
+            .subject("case", case)
+            .with("failed", count)
+            .with("problem", problem),
         E::PolicyChanged { current, by, at } => {
             let changed =
                 new(Code::Aborted, Reason::PolicyChanged).with("current_revision_id", current);

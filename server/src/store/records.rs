@@ -88,6 +88,9 @@ pub struct PolicyRecord {
     /// When it last came into force; none: never, or not recorded.
     #[serde(default)]
     pub activate_time: Option<Timestamp>,
+    /// The name that the document gives itself; empty: none, or not recorded.
+    #[serde(default)]
+    pub name: String,
 }
 
 /// The way from a document's digest to its revision.

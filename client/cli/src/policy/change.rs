@@ -10,7 +10,7 @@ use super::{OneActivation, connect, read_document};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::escape::inline;
-use crate::output::reflect::node_of;
+use crate::output::reflect::{node_of, short_name};
 use crate::output::time;
 use crate::prompt;
 
@@ -60,6 +60,11 @@ pub(super) async fn put(context: &Context, put: PutArguments) -> Result<Exit, Fa
     let done = policies.put(document, put.note).await?;
     let id = inline(&done.revision.revision_id);
     context.output.one(&node_of("PolicyRevision", &done.revision), || id.clone());
+    for finding in &done.findings {
+        let gravity = short_name(finding.gravity().as_str_name(), "GRAVITY_");
+        let (place, problem) = (inline(&finding.place), inline(&finding.problem));
+        context.output.say(format!("{gravity}: {place}: {problem}"));
+    }
     if !done.is_new {
         let author = inline(&done.revision.author);
         context.output.say(format!("The same document was put before, by {author}."));

@@ -4,6 +4,7 @@ use clap::Args;
 use pointsman_api::v1;
 use pointsman_api::v1::evaluate_action_request::{Policy, Run};
 
+use super::explain::rules_table;
 use super::{connect, is_revision, read_document};
 use crate::context::Context;
 use crate::escalation::text_or_file;
@@ -49,6 +50,9 @@ pub(crate) struct EvaluateArguments {
     /// What it would be to reach
     #[arg(long, default_value_t, hide_default_value = true)]
     goal: String,
+    /// Also print every rule that is about the tool, with what it saw
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Asks, and prints the answer.
@@ -78,9 +82,12 @@ pub(super) async fn evaluate(
         target: evaluate.target,
         arguments: text_or_file(&evaluate.arguments)?.into(),
         confidence: evaluate.confidence,
+        explain: evaluate.explain,
     };
     let said = connect(context).await?.evaluate(question).await?;
-    context.output.one(&node_of("EvaluateActionResponse", &said), || page(&said));
+    context.output.one(&node_of("EvaluateActionResponse", &said), || {
+        page(&said) + "\n\n" + &rules_table(&context.output, &said.rules)
+    });
     Ok(Exit::Ok)
 }
 
@@ -92,10 +99,13 @@ fn page(said: &v1::EvaluateActionResponse) -> String {
         rule => format!("rule {}", inline(rule)),
     };
     let mut lines = vec![
-        format!("{effect} by {by}"),
+        format!("{effect} by {by}{}", if said.hard { ", and no rule relaxes it" } else { "" }),
         format!("reason      {}", inline(&decision.reason)),
         format!("matched     {}", inline(&decision.matched_rule_ids.join(", "))),
     ];
+    if said.sampled_for_review {
+        lines.push("review      a person would judge it afterwards".to_owned());
+    }
     if let Some(question) = &said.question {
         let span =
             |span: Option<prost_types::Duration>| time::span(span.unwrap_or_default().seconds);

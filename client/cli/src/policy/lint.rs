@@ -1,7 +1,7 @@
 //! `pointsman policy lint`: whether the server would take a document.
 
 use clap::Args;
-use pointsman_server::domain::policy::Policy;
+use pointsman_server::domain::policy::{Finding, Gravity, Policy, PolicyError};
 
 use super::read_document;
 use crate::context::Context;
@@ -18,8 +18,8 @@ pub(crate) struct LintArguments {
     file: String,
 }
 
-/// Something that was found.
-struct Finding {
+/// Something that was found, as it is shown.
+struct Shown {
     gravity: &'static str,
     tone: Tone,
     place: String,
@@ -30,16 +30,13 @@ struct Finding {
 pub(super) fn lint(context: &Context, lint: &LintArguments) -> Result<Exit, Failure> {
     let document = read_document(&lint.file)?;
     let (is_valid, found) = match Policy::parse(&document) {
-        Ok(_) => (true, Vec::new()),
-        Err(error) => {
-            let (place, problem) = (error.place, error.problem);
-            (false, vec![Finding { gravity: "error", tone: Tone::Alarm, place, problem }])
-        }
+        Ok(policy) => (true, policy.lint().into_iter().map(Shown::from).collect()),
+        Err(error) => (false, vec![Shown::from(error)]),
     };
     let node = Node::map([
         ("file", Node::text(&lint.file)),
         ("valid", Node::Bool(is_valid)),
-        ("findings", Node::List(found.iter().map(node_of).collect())),
+        ("findings", Node::List(found.iter().map(Shown::node).collect())),
     ]);
     context.output.one(&node, || findings_table(&context.output, &found));
     context.output.say(match is_valid {
@@ -49,15 +46,35 @@ pub(super) fn lint(context: &Context, lint: &LintArguments) -> Result<Exit, Fail
     Ok(if is_valid { Exit::Ok } else { Exit::Usage })
 }
 
-fn node_of(finding: &Finding) -> Node {
-    Node::map([
-        ("gravity", Node::text(finding.gravity)),
-        ("place", Node::text(&finding.place)),
-        ("problem", Node::text(&finding.problem)),
-    ])
+impl Shown {
+    fn node(&self) -> Node {
+        Node::map([
+            ("gravity", Node::text(self.gravity)),
+            ("place", Node::text(&self.place)),
+            ("problem", Node::text(&self.problem)),
+        ])
+    }
 }
 
-fn findings_table(output: &Output, found: &[Finding]) -> String {
+impl From<Finding> for Shown {
+    fn from(finding: Finding) -> Self {
+        let tone = match finding.gravity {
+            Gravity::Notice => Tone::Plain,
+            Gravity::Warning => Tone::Warning,
+        };
+        let (gravity, place, problem) = (finding.gravity.name(), finding.place, finding.problem);
+        Self { gravity, tone, place, problem }
+    }
+}
+
+impl From<PolicyError> for Shown {
+    fn from(error: PolicyError) -> Self {
+        let (place, problem) = (error.place, error.problem);
+        Self { gravity: "error", tone: Tone::Alarm, place, problem }
+    }
+}
+
+fn findings_table(output: &Output, found: &[Shown]) -> String {
     if found.is_empty() {
         return String::new();
     }

@@ -33,6 +33,14 @@ pub(crate) struct ShowArguments {
     id: String,
 }
 
+/// For whom.
+#[derive(Debug, Args)]
+pub(crate) struct GuidanceArguments {
+    /// What binds this run is told as well
+    #[arg(long, value_name = "RUN_ID", default_value_t, hide_default_value = true)]
+    run: String,
+}
+
 /// What to compare.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
@@ -107,6 +115,25 @@ pub(super) async fn show(context: &Context, show: ShowArguments) -> Result<Exit,
     Ok(Exit::Ok)
 }
 
+/// Prints what a model is to be told.
+pub(super) async fn guidance(
+    context: &Context,
+    guidance: GuidanceArguments,
+) -> Result<Exit, Failure> {
+    let told = connect(context).await?.guidance(guidance.run).await?;
+    context.output.one(&node_of("GetGuidanceResponse", &told), || {
+        let list = |words: &str, tools: &[String]| match tools {
+            [] => String::new(),
+            tools => format!("{words} {}\n", inline(&tools.join(", "))),
+        };
+        block(&told.text)
+            + "\n"
+            + &list("Forbidden:", &told.forbidden_tools)
+            + &list("Waits for a person:", &told.approval_tools)
+    });
+    Ok(Exit::Ok)
+}
+
 /// Shows what one document changes of another.
 pub(super) async fn diff(context: &Context, diff: DiffArguments) -> Result<Exit, Failure> {
     let is_on_server = |word: &str| word.is_empty() || is_revision(word);
@@ -167,6 +194,7 @@ fn revisions_table(output: &Output, revisions: &[v1::PolicyRevision]) -> String 
         let (state, tone) = state_of(revision);
         [
             Field::new(&revision.revision_id),
+            Field::new(&revision.name),
             Field::toned(&state, tone),
             Field::new(&revision.author),
             Field::new(&shown_time(output, revision.create_time)),
@@ -174,7 +202,8 @@ fn revisions_table(output: &Output, revisions: &[v1::PolicyRevision]) -> String 
             Field::new(&revision.note),
         ]
     });
-    table(output, ["ID", "STATE", "AUTHOR", "PUT", "IN FORCE", "NOTE"], rows.collect())
+    let headers = ["ID", "NAME", "STATE", "AUTHOR", "PUT", "IN FORCE", "NOTE"];
+    table(output, headers, rows.collect())
 }
 
 fn activations_table(output: &Output, activations: &[v1::PolicyActivation]) -> String {

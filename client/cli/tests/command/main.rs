@@ -53,6 +53,8 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
             .args(["dev", "--port", "0"])
             .args(arguments)
+            // It is killed in the end and leaves its data behind.
+            .env("TMPDIR", folder.path())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

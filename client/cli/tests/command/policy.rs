@@ -123,6 +123,65 @@ fn what_lint_finds_is_data() {
     assert!(written(&output).contains("error"), "{}", written(&output));
 }
 
+const TESTED: &str = "\
+version: 1
+name: desk
+guidance: Ask before you wipe.
+tools:
+  wipe: { write: true, effects: [delete] }
+constraints:
+  - { id: never, tools: [wipe], effect: deny, reason: cannot be undone }
+rules:
+  - { id: large, tools: [pay], when: args.amount > 500, effect: escalate, reason: much }
+tests:
+  - { name: wiping, tool: wipe, expect: deny, rule: never }
+  - { name: paying, tool: pay, arguments: { amount: 600 }, expect: escalate, rule: large }
+";
+
+#[test]
+fn a_policy_is_tested_before_it_is_put_and_explains_itself_after() {
+    let server = start();
+    let write =
+        |text: &str| std::fs::write(server.folder.path().join("tested.yaml"), text).unwrap();
+    write(&TESTED.replace("rule: large", "rule: none"));
+    let failed = server.run(&["policy", "test", "tested.yaml"]);
+    assert_eq!(code(&failed), 1, "{}", said(&failed));
+    assert!(written(&failed).contains("failed  paying"), "{}", written(&failed));
+    let refused = server.run(&["policy", "put", "tested.yaml"]);
+    let refused = server.run(&["policy", "activate", written(&refused).trim()]);
+    assert_eq!(code(&refused), 6, "{}", said(&refused));
+    assert!(said(&refused).contains("paying"), "{}", said(&refused));
+
+    write(TESTED);
+    let passed = server.json(&["policy", "test", "tested.yaml"]);
+    assert_eq!(
+        (&passed["passed"], passed["results"].as_array().unwrap().len()),
+        (&Value::Bool(true), 2)
+    );
+    let id = written(&server.run(&["policy", "put", "tested.yaml"])).trim().to_owned();
+    assert_eq!(code(&server.run(&["policy", "activate", &id])), 0);
+    assert_eq!(server.json(&["policy", "list"])[0]["name"], "desk");
+    let told = written(&server.run(&["policy", "guidance", "--token", "dev-agent"]));
+    assert_eq!(told, "Ask before you wipe.\nForbidden: wipe\n");
+
+    let gated = server.gate(&["--tool", "pay", "--arguments", "{\"amount\": 600}", "--", "true"]);
+    let action = server.json(&["esc", "get", &gated.escalation])["action_id"].clone();
+    let action = action.as_str().unwrap();
+    let why = written(&server.run(&["policy", "explain", action]));
+    assert!(why.starts_with("decided     escalate by rule large: much\n"), "{why}");
+    assert!(why.contains("args.amount > 500  [args.amount: 600]"), "{why}");
+    let other = server.json(&["policy", "explain", action, "--policy", "old.yaml"]);
+    assert_eq!(
+        (&other["differs"], &other["decision"]["rule_id"]),
+        (&Value::Bool(false), &"".into())
+    );
+    let question = ["policy", "evaluate", "--tool", "pay", "--arguments", "{\"amount\": 6}"];
+    let tried = written(&server.run(&[&question[..], &["--explain"]].concat()));
+    assert!(tried.contains("args.amount > 500  [args.amount: 6]"), "{tried}");
+    server.run(&["esc", "reject", &gated.escalation, "--note", "no"]);
+    assert_eq!(gated.end().2, 10);
+}
+
 #[test]
 fn a_starter_is_put_as_it_is_printed() {
     let server = start();

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::check::require_tests;
 use super::no_policy;
 use crate::domain::activation::{
     Activation, ActivationKind, ActivationState, CONFIRMABLE_FOR, needs_second_person,
@@ -84,6 +85,8 @@ pub(super) struct Change {
     pub(super) revision: PolicyRecord,
     pub(super) upon: Option<PolicyActivationId>,
     pub(super) reason: Option<PayloadRef>,
+    /// Whether the server or one of the documents demands a second person.
+    pub(super) is_guarded: bool,
 }
 
 impl Change {
@@ -96,7 +99,7 @@ impl Change {
     ) -> Result<Activation, Error> {
         let in_force = from.as_ref().and_then(|from| from.activation.as_ref());
         // The first policy of all replaces none that a second person could guard.
-        let is_demanded = tx.engine.0.second_person && from.is_some();
+        let is_demanded = self.is_guarded && from.is_some();
         let waits = needs_second_person(is_demanded, self.kind, in_force);
         let mut activation = Activation {
             id: PolicyActivationId::new(tx.next_id()),
@@ -175,6 +178,14 @@ pub(super) fn subjects(activation: &Activation) -> Subjects {
     }
 }
 
+/// Whether the server, the document in force or the new one demands a second person.
+async fn guarded(tx: &Tx<'_>, from: PolicyRevisionId, to: PolicyRevisionId) -> Result<bool, Error> {
+    let engine = tx.engine;
+    Ok(engine.0.second_person
+        || engine.policy_of(tx.tenant(), from).await?.policy.activation.second_person
+        || engine.policy_of(tx.tenant(), to).await?.policy.activation.second_person)
+}
+
 fn reason_of(tx: &mut Tx<'_>, reason: &str) -> Result<Option<PayloadRef>, Error> {
     match reason {
         "" => Ok(None),
@@ -209,7 +220,9 @@ impl Operation for Activating<'_> {
         let pending = tx.optional_activation(from.record.pending).await?;
         let upon = from.activation.as_ref().and_then(Activation::standing);
         let reason = reason_of(tx, &self.0.reason)?;
-        let change = Change { kind: ActivationKind::Activate, revision, upon, reason };
+        let is_guarded = guarded(tx, from.record.id, revision.id).await?;
+        let kind = ActivationKind::Activate;
+        let change = Change { kind, revision, upon, reason, is_guarded };
         let activation = change.make(tx, Some(from), pending)?;
         let results = result(&activation);
         Ok((activation, results))
@@ -247,7 +260,9 @@ impl Operation for RollingBack<'_> {
         let pending = tx.optional_activation(from.record.pending).await?;
         let reason = reason_of(tx, &self.0.reason)?;
         let upon = standing.upon;
-        let change = Change { kind: ActivationKind::RollBack, revision, upon, reason };
+        let is_guarded = guarded(tx, from.record.id, revision.id).await?;
+        let kind = ActivationKind::RollBack;
+        let change = Change { kind, revision, upon, reason, is_guarded };
         let activation = change.make(tx, Some(from), pending)?;
         let results = result(&activation);
         Ok((activation, results))
@@ -278,6 +293,8 @@ impl Engine {
     ) -> Result<Answer<ActivationView>, Error> {
         let by = authorize::admin(caller)?;
         check_reason(&command.reason)?;
+        let revision = self.named_revision(by.tenant(), command.revision).await?;
+        require_tests(&revision.policy)?;
         self.change(&by, &command.request_id, &Activating(&command)).await
     }
 

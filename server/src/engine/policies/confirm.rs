@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use super::activate::{ActivationView, enforce, subjects};
+use super::check::require_tests;
 use super::no_policy;
-use crate::domain::activation::{Activation, ActivationState};
+use crate::domain::activation::{Activation, ActivationKind, ActivationState};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::event::EventKind;
@@ -48,6 +49,9 @@ impl Operation for Confirming {
         let (mut activation, _) = pending(tx, self.0).await?;
         let revision = tx.revision(activation.revision).await?;
         activation.require_second_person(tx.by.name(), &revision.author)?;
+        if activation.kind == ActivationKind::Activate {
+            require_tests(&tx.engine.policy_of(tx.tenant(), revision.id).await?.policy)?;
+        }
         enforce(tx, &mut activation, revision)?;
         Ok((activation, Vec::new()))
     }

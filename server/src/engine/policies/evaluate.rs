@@ -8,30 +8,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::compiled::Revision;
-use super::{not_found, put};
+use super::asked::Subject;
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::error::Error;
 use crate::domain::ids::{PolicyRevisionId, RunId};
-use crate::domain::policy::{Policy, Verdict};
+use crate::domain::policy::{Explanation, RuleTrace, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
 use crate::engine::situation::Gathered;
 use crate::engine::{Engine, authorize, limits, validate};
-use crate::store::keys;
-use crate::store::records::PolicyRecord;
-
-/// Which policy is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Subject {
-    /// The one in force.
-    #[default]
-    InForce,
-    /// A revision.
-    Revision(PolicyRevisionId),
-    /// A document that need not have been put.
-    Document(String),
-}
 
 /// A run that there need not be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,37 +57,19 @@ pub struct Evaluate {
     pub arguments: Bytes,
     /// How sure the agent would be.
     pub confidence: Option<f64>,
+    /// Whether to say what became of each rule.
+    pub explain: bool,
 }
 
 /// What a policy would say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
     /// Its words.
     pub verdict: Verdict,
     /// The revision; none: a document.
     pub revision: Option<PolicyRevisionId>,
-}
-
-/// The policy that is asked.
-enum Asked {
-    Revision(Arc<Revision>),
-    Document(Box<Policy>),
-}
-
-impl Asked {
-    fn policy(&self) -> &Policy {
-        match self {
-            Self::Revision(revision) => &revision.policy,
-            Self::Document(policy) => policy,
-        }
-    }
-
-    fn revision(&self) -> Option<PolicyRevisionId> {
-        match self {
-            Self::Revision(revision) => Some(revision.id),
-            Self::Document(_) => None,
-        }
-    }
+    /// What became of each rule that is about the tool, if that was asked for.
+    pub rules: Vec<RuleTrace>,
 }
 
 impl Evaluate {
@@ -149,7 +116,7 @@ impl Engine {
         caller: &Principal,
         command: Evaluate,
     ) -> Result<Evaluated, Error> {
-        if command.subject != Subject::InForce {
+        if command.subject != Subject::InForce || command.explain {
             authorize::overseer(caller)?;
         }
         command.check()?;
@@ -176,21 +143,11 @@ impl Engine {
             None => return Err(Error::field("run", "want `run_id` or `hypothesis`")),
         };
         let facts = gathered.facts(&call, &run, command.confidence);
-        let verdict = asked.policy().evaluate(&facts);
-        Ok(Evaluated { verdict, revision: asked.revision() })
-    }
-
-    async fn asked(&self, tenant: &str, subject: &Subject) -> Result<Asked, Error> {
-        match subject {
-            Subject::InForce => self.policy().map(Asked::Revision),
-            Subject::Document(document) => {
-                put::parse(document).map(|policy| Asked::Document(Box::new(policy)))
-            }
-            Subject::Revision(id) => {
-                let found = self.read::<PolicyRecord>(&keys::policy(tenant, *id)).await?;
-                found.ok_or_else(|| not_found(*id))?;
-                self.policy_of(tenant, *id).await.map(Asked::Revision)
-            }
+        let (policy, revision) = (asked.policy(), asked.revision());
+        if command.explain {
+            let Explanation { verdict, rules } = policy.explain(&facts);
+            return Ok(Evaluated { verdict, revision, rules });
         }
+        Ok(Evaluated { verdict: policy.evaluate(&facts), revision, rules: Vec::new() })
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::digest::{Digest, FieldHasher, sha256};
 use crate::domain::error::Error;
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::PolicyRevisionId;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Finding, Policy};
 use crate::domain::principal::Principal;
 use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
@@ -34,6 +34,8 @@ pub struct PutRevision {
     pub view: RevisionView,
     /// Whether this call made it; else the same document was put before.
     pub is_new: bool,
+    /// What a look over the document found.
+    pub findings: Vec<Finding>,
 }
 
 /// A document on its way into the store.
@@ -41,12 +43,13 @@ pub(super) struct Draft<'a> {
     pub(super) document: &'a str,
     pub(super) digest: Digest,
     pub(super) note: &'a str,
+    pub(super) policy: &'a Policy,
 }
 
 impl<'a> Draft<'a> {
-    /// A document that was checked.
-    pub(super) fn new(document: &'a str, note: &'a str) -> Self {
-        Self { document, digest: sha256(document.as_bytes()), note }
+    /// A document and what was read in it.
+    pub(super) fn new(document: &'a str, note: &'a str, policy: &'a Policy) -> Self {
+        Self { document, digest: sha256(document.as_bytes()), note, policy }
     }
 
     /// The revision of the document, made if there is none, and whether it was.
@@ -68,6 +71,7 @@ impl<'a> Draft<'a> {
             author: tx.by.name().to_owned(),
             note,
             activate_time: None,
+            name: self.policy.name.clone().unwrap_or_default(),
         };
         tx.put(keys::policy(tx.tenant(), id), &record)?;
         tx.put(keys::policy_digest(tx.tenant(), &self.digest), &PolicyDigestRecord { id })?;
@@ -136,11 +140,11 @@ impl Engine {
         validate::length("note", command.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
         refuse_secrets("document", command.document.as_bytes())?;
         refuse_secrets("note", command.note.as_bytes())?;
-        parse(&command.document)?;
-        let draft = Draft::new(&command.document, &command.note);
+        let policy = parse(&command.document)?;
+        let draft = Draft::new(&command.document, &command.note, &policy);
         let answer = self.transact(&by, &command.request_id, &Put(draft)).await?;
         let (record, is_new) = answer.value.clone();
         let view = self.revision_view(by.tenant(), record).await?;
-        Ok(answer.map(|_| PutRevision { view, is_new }))
+        Ok(answer.map(|_| PutRevision { view, is_new, findings: policy.lint() }))
     }
 }

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::activate::{Change, Standing};
+use super::check::require_tests;
 use super::no_policy;
 use super::put::Draft;
 use crate::domain::activation::{Activation, ActivationKind};
@@ -59,7 +60,9 @@ impl Operation for Starting<'_> {
         }
         let upon = from.as_ref().and_then(|from| from.activation.as_ref());
         let upon = upon.and_then(Activation::standing);
-        let change = Change { kind: ActivationKind::Activate, revision, upon, reason: None };
+        let is_guarded = self.is_guarded(tx, from.as_ref()).await?;
+        let kind = ActivationKind::Activate;
+        let change = Change { kind, revision, upon, reason: None, is_guarded };
         let activation = change.make(tx, from, pending)?;
         Ok((activation.is_pending(tx.now).then_some(activation.id), Vec::new()))
     }
@@ -69,19 +72,36 @@ impl Operation for Starting<'_> {
     }
 }
 
+impl Starting<'_> {
+    /// Whether the server, the document in force or this one demands a second person.
+    async fn is_guarded(&self, tx: &Tx<'_>, from: Option<&Standing>) -> Result<bool, Error> {
+        if tx.engine.0.second_person || self.0.policy.activation.second_person {
+            return Ok(true);
+        }
+        match from {
+            Some(from) => {
+                let in_force = tx.engine.policy_of(tx.tenant(), from.record.id).await?;
+                Ok(in_force.policy.activation.second_person)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
 impl Engine {
     /// Puts a policy document in force at the start, or asks a second person to;
     /// the same document stays one revision. The one in force writes nothing, so
     /// that a start needs no room for it on a full disk.
     pub async fn start_with_policy(&self, document: &str) -> Result<Started, ActivateError> {
-        Policy::parse(document)?;
+        let policy = Policy::parse(document)?;
         let digest = sha256(document.as_bytes());
         let current = keys::policy_current(DEFAULT_TENANT);
         let stored = self.read::<PolicyInForceRecord>(&current).await?;
         let mut pending = None;
         if stored.is_none_or(|record| record.digest != digest) {
             let by = Authorized::system(DEFAULT_TENANT, "policy");
-            let draft = Draft::new(document, "");
+            require_tests(&policy)?;
+            let draft = Draft::new(document, "", &policy);
             pending = self.transact(&by, "", &Starting(draft)).await?.value;
         }
         let in_force = self.restore_policy().await?.ok_or_else(no_policy)?;

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::engine::await_resolutions::Scope;
 use crate::engine::escalations::{ClaimStep, Filter};
 use crate::engine::outcomes::ReportOutcomes;
-use crate::engine::policies::{Activate, Evaluate, PutPolicy, RollBack};
+use crate::engine::policies::{Activate, Evaluate, PutPolicy, RollBack, Subject};
 use crate::engine::propose::Propose;
 use crate::engine::redeem::Redeem;
 use crate::engine::resolve::{Resolve, Verb};
@@ -221,6 +221,12 @@ fn of_policies() -> Vec<(&'static str, UseCase)> {
             "PolicyService/EvaluateAction",
             use_case!(e, c, e.evaluate_action(c, Evaluate::default())),
         ),
+        (
+            "PolicyService/ExplainDecision",
+            use_case!(e, c, e.explain_decision(c, nil(ActionId::new), None)),
+        ),
+        ("PolicyService/TestPolicy", use_case!(e, c, e.test_policy(c, &Subject::InForce))),
+        ("PolicyService/GetGuidance", use_case!(e, c, e.guidance(c, None))),
     ]
 }
 

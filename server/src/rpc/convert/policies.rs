@@ -1,19 +1,19 @@
-//! Policy revisions, activations, and what a policy would say.
+//! Policy revisions, activations, and questions to a policy.
 
 use pointsman_api::v1;
 use pointsman_api::v1::evaluate_action_request::{Policy as WireSubject, Run as WireContext};
+use pointsman_api::v1::explain_decision_request::Policy as Explained;
 use pointsman_api::v1::policy_activation::{Kind, State as ActivationWireState};
 use pointsman_api::v1::policy_revision::State;
+use pointsman_api::v1::test_policy_request::Policy as Tested;
 
-use super::actions::{digest, effect};
-use super::escalations::severity;
+use super::actions::digest;
 use super::{id, text_of, time};
 use crate::domain::activation::{ActivationKind, ActivationState};
 use crate::domain::error::Error;
-use crate::domain::policy::Ask;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::engine::policies::{
-    ActivationView, Context, Evaluate, Evaluated, Hypothesis, RevisionState, RevisionView, Subject,
+    ActivationView, Context, Evaluate, Hypothesis, RevisionState, RevisionView, Subject,
 };
 
 /// A revision for the wire.
@@ -28,6 +28,7 @@ pub(in crate::rpc) fn revision(view: RevisionView) -> v1::PolicyRevision {
         create_time: Some(time(record.create_time)),
         activate_time: record.activate_time.map(time),
         document_bytes: record.document.size,
+        name: record.name,
     }
 }
 
@@ -85,37 +86,24 @@ pub(in crate::rpc) fn read_evaluate(message: v1::EvaluateActionRequest) -> Resul
         target: message.target,
         arguments: message.arguments,
         confidence: message.confidence,
+        explain: message.explain,
     })
 }
 
-/// What a policy would say.
-pub(in crate::rpc) fn evaluated(evaluated: Evaluated) -> v1::EvaluateActionResponse {
-    let Evaluated { verdict, revision } = evaluated;
-    v1::EvaluateActionResponse {
-        decision: Some(v1::Decision {
-            effect: effect(verdict.effect).into(),
-            rule_id: verdict.rule.unwrap_or_default(),
-            reason: verdict.reason,
-            policy_revision_id: text_of(revision),
-            matched_rule_ids: verdict.matched,
-        }),
-        question: verdict.ask.map(question),
+/// Reads which policy explains.
+pub(in crate::rpc) fn read_explained(policy: Explained) -> Result<Subject, Error> {
+    match policy {
+        Explained::RevisionId(text) => id("revision_id", &text).map(Subject::Revision),
+        Explained::Document(document) => Ok(Subject::Document(document)),
     }
 }
 
-fn question(ask: Ask) -> v1::HypotheticalQuestion {
-    v1::HypotheticalQuestion {
-        severity: severity(ask.severity).into(),
-        lane: ask.lane,
-        due: duration(ask.due),
-        expire: duration(ask.expire),
-        headline: ask.headline,
+/// Reads which policy is tested.
+pub(in crate::rpc) fn read_tested(policy: Tested) -> Result<Subject, Error> {
+    match policy {
+        Tested::RevisionId(text) => id("revision_id", &text).map(Subject::Revision),
+        Tested::Document(document) => Ok(Subject::Document(document)),
     }
-}
-
-/// A span for the wire: those of a policy are in range.
-fn duration(span: Span) -> Option<prost_types::Duration> {
-    span.to_duration().try_into().ok()
 }
 
 const fn revision_state(state: RevisionState) -> State {

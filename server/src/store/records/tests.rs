@@ -207,6 +207,7 @@ fn policies() -> Vec<(String, String)> {
             author: "ada".to_owned(),
             note: Some(payload(19)),
             activate_time: Some(time(22)),
+            name: "claims-desk".to_owned(),
         }),
         bytes_of(&PolicyDigestRecord { id: PolicyRevisionId::new(id(6)) }),
         bytes_of(&PolicyInForceRecord {
