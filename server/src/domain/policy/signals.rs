@@ -122,10 +122,11 @@ impl<'f> Signals<'f> {
         })
     }
 
-    /// Whether the last that the user said agrees to something.
+    /// Whether the last that the user said agrees to something. The first words of a
+    /// run answer nothing.
     pub(super) fn is_confirmed(&self) -> bool {
-        let last = self.facts.sources.user_messages().last();
-        Lexicon::standard().agrees(last.unwrap_or(self.facts.goal))
+        let last = self.facts.sources.user_messages().skip(1).last();
+        last.is_some_and(|last| Lexicon::standard().agrees(last))
     }
 
     /// Whether the user's words ask for an effect of a class.

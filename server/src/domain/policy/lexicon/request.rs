@@ -11,6 +11,8 @@ const NEGATION_REACH: usize = 4;
 const WISH_REACH: usize = 6;
 /// The fewest words of a quotation that is left out.
 const QUOTED_WORDS: usize = 2;
+/// Words that agree wherever they stand.
+const GO_AHEADS: [&str; 2] = ["proceed", "ahead"];
 /// Prepositions: what follows them is no object of the verb.
 const PREPOSITIONS: [&str; 12] =
     ["of", "about", "to", "for", "from", "with", "on", "in", "at", "by", "into", "that"];
@@ -52,11 +54,18 @@ impl Request {
 }
 
 impl Lexicon {
-    /// Whether words agree to something: "yes, go ahead".
+    /// Whether words agree to something: "yes", "I confirm", "please go ahead". A word
+    /// of agreement counts at the start of a clause, since "make sure" agrees to
+    /// nothing.
     pub fn agrees(&self, words: &str) -> bool {
         clauses(words).iter().any(|clause| {
             let is_negated = clause.iter().any(|word| self.entries.negations.contains(word));
-            !is_negated && clause.iter().any(|word| self.entries.agreements.contains(word))
+            let agrees = |(at, word): (usize, &String)| {
+                let is_start = at == 0 || clause.get(at - 1).is_some_and(|before| before == "i");
+                GO_AHEADS.contains(&word.as_str())
+                    || (is_start && self.entries.agreements.contains(word))
+            };
+            !is_negated && clause.iter().enumerate().any(agrees)
         })
     }
 

@@ -104,7 +104,13 @@ fn agreement_is_told_from_refusal() {
     for words in ["Yes, please.", "Sounds good. Go ahead!", "I confirm", "OK"] {
         assert!(lexicon.agrees(words), "{words}");
     }
-    for words in ["No.", "Do not proceed", "What would it cost?", "I don't agree"] {
+    for words in [
+        "No.",
+        "Do not proceed",
+        "Make sure it is correct.",
+        "What would it cost?",
+        "I don't agree",
+    ] {
         assert!(!lexicon.agrees(words), "{words}");
     }
 }

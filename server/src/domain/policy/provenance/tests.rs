@@ -119,6 +119,8 @@ fn a_field_is_told_from_running_text() {
         ("CH930", "pay Spotify", yaml, Support::Field),
         ("ann@x.io", "ask Lee", json, Support::Linked),
         ("bo@x.io", "ask Lee", json, Support::Field),
+        ("#W12", "return it", r##"{"orders": ["#W12", "#W13"]}"##, Support::Field),
+        ("W12", "return it", "order: #W12", Support::Field),
         ("Charlie", "tell them", "- Bob\n- Charlie", Support::Field),
         ("Fred", "tell them", "Invite Fred with the mail fred@x.io.", Support::Prose),
         ("fred@x.io", "tell them", "Invite Fred with the mail fred@x.io.", Support::Prose),

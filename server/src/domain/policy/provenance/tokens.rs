@@ -215,7 +215,7 @@ impl Reader<'_> {
         around.gap = (around.gap.0 + 1, around.gap.0 == 0 && matches!(sign, ' ' | '\u{a0}' | '-'));
         match sign {
             '\n' => self.line(rest),
-            _ if sign.is_whitespace() => {}
+            _ if sign.is_whitespace() || matches!(sign, '#' | '@') => {}
             '"' | '“' | '”' | '\'' | '‘' | '’' | '`' => around.is_quoted = true,
             '[' | '{' => {
                 if sign == '{' && matches!(around.before, '[' | ',' | '}') {
