@@ -111,6 +111,10 @@ lint: ## Clippy, with every warning an error
 doc: ## The documentation, also of private items, with every warning an error
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
+.PHONY: policy-docs
+policy-docs: ## Write the JSON Schema of policies and their reference from the code
+	cargo run --locked -q -p pointsman-server --example policy_docs
+
 .PHONY: protos
 protos: $(BUF) ## buf: lint, format, and breaking changes since the last release
 	$(BUF) lint

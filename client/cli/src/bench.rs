@@ -8,6 +8,7 @@ pub(crate) mod latency;
 pub(crate) mod local;
 
 mod calls;
+mod judging;
 mod load;
 mod mailbox;
 mod numbers;
@@ -40,6 +41,7 @@ Measured one after another against a new server with a durable store:
   propose   allowed, durable, redeemed by the same call; outcomes in batches of 100
   rounds    propose, watch, claim, resolve, resume, redeem, report, by unary calls
   moderate  the same, 100 rounds begun per second
+  policy    judging a call by 1 rule and by 100, alone and as part of a proposal
   waits     many agents waiting at once: opened, listed, resolved and resumed
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
@@ -92,6 +94,8 @@ pub(crate) enum Part {
     Rounds,
     /// Many waits.
     Waits,
+    /// What a policy costs.
+    Policy,
     /// A restart.
     Restart,
 }
@@ -172,6 +176,9 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     if arguments.begins(Part::Waits) {
         let count = arguments.waits.max(1);
         report.waits = Some(waits::measure(&addresses, callers, count).await?);
+    }
+    if arguments.begins(Part::Policy) {
+        report.judging = Some(judging::measure(callers, span).await?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

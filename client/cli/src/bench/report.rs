@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::judging::Judging;
 use super::latency::Spread;
 use super::load::Rate;
 use super::restart::Restart;
@@ -34,6 +35,9 @@ pub(super) struct Report {
     /// Many waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waits: Option<Waits>,
+    /// What a policy costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) judging: Option<Judging>,
     /// A restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restart: Option<Restart>,
@@ -109,6 +113,9 @@ impl Report {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.waits {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.judging {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.restart {

@@ -5,6 +5,7 @@ mod gates;
 mod hostile;
 mod life;
 mod properties;
+mod reference;
 mod triggers;
 
 use serde_json::json;
