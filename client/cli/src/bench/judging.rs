@@ -54,7 +54,7 @@ pub(super) struct Judged {
 /// Measures both.
 pub(super) async fn measure(callers: usize, span: Duration) -> anyhow::Result<Judging> {
     let (one, many) = (document(1), document(MANY));
-    let (one_rule, many_rules) = (judge(&one, 1)?, judge(&many, MANY)?);
+    let (one_rule, many_rules) = (judge(&one, 1, JUDGEMENTS)?, judge(&many, MANY, JUDGEMENTS)?);
     let (few, full) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let few = Servers::on_folder(&one, few.path()).await?;
     let full = Servers::on_folder(&many, full.path()).await?;
@@ -104,7 +104,7 @@ fn document(rules: usize) -> String {
 }
 
 /// Judges the same call again and again.
-fn judge(document: &str, rules: usize) -> anyhow::Result<Judged> {
+fn judge(document: &str, rules: usize, judgements: usize) -> anyhow::Result<Judged> {
     let policy = Policy::parse(document)?;
     let run = Run {
         id: RunId::new(Uuid::nil()),
@@ -123,7 +123,7 @@ fn judge(document: &str, rules: usize) -> anyhow::Result<Judged> {
     let (sources, inputs) = (Sources::default(), Inputs::default());
     let mut spans = Histogram::<u64>::new_with_bounds(1, 1_000_000_000, 3)?;
     let mut matched = 0;
-    for number in 0..2 * JUDGEMENTS {
+    for number in 0..2 * judgements {
         let arguments = calls::arguments(number as u64);
         let fields = CallFields {
             tool: calls::ALLOWED,
@@ -142,7 +142,7 @@ fn judge(document: &str, rules: usize) -> anyhow::Result<Judged> {
             inputs: &inputs,
         }));
         let span = u64::try_from(began.elapsed().as_nanos())?;
-        if number >= JUDGEMENTS {
+        if number >= judgements {
             spans.saturating_record(span);
         }
         matched = verdict.matched.len();
@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn the_measured_policies_judge_as_they_should() {
-        let one = judge(&document(1), 1).unwrap();
+        let one = judge(&document(1), 1, 10).unwrap();
         assert_eq!((one.evaluated, one.matched), (1, 1));
-        let many = judge(&document(MANY), MANY).unwrap();
+        let many = judge(&document(MANY), MANY, 10).unwrap();
         assert_eq!((many.evaluated, many.matched), (50, 10));
     }
 }

@@ -176,14 +176,20 @@ fn tools_have_traits() {
 }
 
 #[test]
-fn the_guides_document_is_a_policy_and_does_what_it_says() {
+fn the_guides_documents_are_policies_and_pass_their_own_tests() {
     let guide = include_str!("../../../../docs/policy.md");
-    let (_, rest) = guide.split_once("```yaml\n").unwrap();
-    let (document, _) = rest.split_once("```").unwrap();
-    let effect = |tool, arguments| verdict(document, tool, arguments, 0).effect;
-    assert_eq!(effect("get_balance", json!({})), DecisionEffect::Allow);
-    assert_eq!(effect("anything", json!({})), DecisionEffect::Escalate);
-    assert_eq!(effect("refund", json!({"amount": 600, "customer": "A"})), DecisionEffect::Escalate);
-    assert_eq!(effect("refund", json!({"amount": 200_000})), DecisionEffect::Deny);
-    assert!(Policy::parse(document).unwrap().tool("lookup_order").is_idempotent);
+    let documents: Vec<_> = guide
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect();
+    assert!(documents.len() >= 7, "{}", documents.len());
+    for document in documents {
+        let policy = Policy::parse(document).unwrap_or_else(|error| panic!("{error}\n{document}"));
+        let cases = policy.run_cases();
+        assert!(!cases.is_empty(), "no tests in\n{document}");
+        for case in cases {
+            assert_eq!(case.problem, None, "{}", case.name);
+        }
+    }
 }

@@ -96,3 +96,28 @@ fn guidance_says_what_is_forbidden_and_what_waits() {
     assert_eq!(guidance.forbidden_tools, ["erase"]);
     assert_eq!(guidance.approval_tools, ["close_books"]);
 }
+
+/// The cases that the practice names, each with a policy of its house.
+#[test]
+fn the_scenarios_policies_pass_their_own_tests_and_a_look_over() {
+    for text in [
+        include_str!("../../../../../policies/scenarios/hotel.yaml"),
+        include_str!("../../../../../policies/scenarios/claims.yaml"),
+        include_str!("../../../../../policies/scenarios/payments.yaml"),
+        include_str!("../../../../../policies/scenarios/clinic.yaml"),
+        include_str!("../../../../../policies/scenarios/crm.yaml"),
+        include_str!("../../../../../policies/scenarios/mail.yaml"),
+        include_str!("../../../../../policies/scenarios/security.yaml"),
+    ] {
+        let policy = Policy::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let name = policy.name.clone().unwrap_or_default();
+        let cases = policy.run_cases();
+        assert!(cases.len() >= 2, "{name}");
+        for case in cases {
+            assert_eq!(case.problem, None, "{name}: {}", case.name);
+        }
+        let warnings: Vec<_> =
+            policy.lint().into_iter().filter(|it| it.gravity == Gravity::Warning).collect();
+        assert_eq!(warnings, [], "{name}");
+    }
+}
