@@ -71,7 +71,7 @@ fn a_look_over_reports_every_relaxation_and_what_is_hardly_meant() {
         assert!(found.iter().any(|it| it == finding), "{finding}\n{found:#?}");
     }
     let careless = DESK
-        .replace("tools: [erase], effect: deny", "tools: [erasse], effect: deny")
+        .replace("tools: [close_books]", "tools: [close_bookss]")
         .replace("refund_limit: 500", "refund_limit: 500, unused: 1")
         .replace(
             "amount: amount }",
@@ -80,7 +80,7 @@ fn a_look_over_reports_every_relaxation_and_what_is_hardly_meant() {
         .replace("when: vars.is_large", "when: vars.is_large && args.amuont > 1");
     let found: Vec<_> = policy(&careless).lint().iter().map(ToString::to_string).collect();
     for expected in [
-        "`erasse` matches no tool",
+        "`close_bookss` matches no tool",
         "parameter `unused`",
         "its schema has no argument `sum`",
         "has an argument `amuont`",
