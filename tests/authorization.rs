@@ -25,6 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("RunService/GetRun", EVERYBODY),
     ("RunService/ListRuns", EVERYBODY),
     ("RunService/FinishRun", &[AGENT]),
+    ("RunService/AppendMessages", &[AGENT]),
     ("ActionService/ProposeAction", &[AGENT]),
     ("ActionService/RedeemGrant", &[AGENT]),
     ("ActionService/ReportOutcomes", &[AGENT]),

@@ -164,6 +164,27 @@ impl RunHandle {
         }
     }
 
+    /// Tells what the run has heard since: what its user said, and what tools
+    /// answered that were not proposed. Policies judge later proposals by it; what
+    /// a model or a tool wrote is never the user's word.
+    ///
+    /// # Errors
+    ///
+    /// As `RunService.AppendMessages`.
+    pub async fn append_messages(&self, messages: Vec<v1::RunMessage>) -> Result<()> {
+        let connection = &self.agent.connection;
+        let request = v1::AppendMessagesRequest {
+            request_id: connection.new_request_id(),
+            run_id: self.run_id.clone(),
+            messages,
+        };
+        let call = |request| {
+            let mut service = connection.run_service();
+            async move { service.append_messages(request).await }
+        };
+        connection.send(request, call).await.map(drop)
+    }
+
     /// Finishes the run; its open questions are closed and its grants revoked.
     ///
     /// # Errors

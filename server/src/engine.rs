@@ -16,8 +16,10 @@ mod closing;
 pub mod cursor;
 pub mod escalations;
 pub mod feed;
+mod heard;
 pub mod limits;
 pub mod list;
+pub mod messages;
 mod operation;
 pub mod outcomes;
 pub mod policies;
@@ -112,6 +114,8 @@ struct Inner {
     feed: feed::Feed,
     /// Goals of runs, by run.
     goals: quick_cache::sync::Cache<RunId, Arc<str>>,
+    /// What runs have heard, by run.
+    heard: heard::HeardCache,
     stats: stats::Stats,
 }
 
@@ -129,6 +133,7 @@ impl Engine {
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),
+            heard: heard::HeardCache::default(),
             stats: stats::Stats::default(),
         }))
     }

@@ -69,6 +69,16 @@ impl World {
             "ListRuns" => {
                 v1::ListRunsRequest { page_size: 5, ..Default::default() }.encode_to_vec()
             }
+            "AppendMessages" => v1::AppendMessagesRequest {
+                request_id: request_id(),
+                run_id: self.fixture.run().await.run_id().to_owned(),
+                messages: vec![v1::RunMessage {
+                    speaker: v1::run_message::Speaker::Tool.into(),
+                    tool: "search".to_owned(),
+                    text: "found nothing".to_owned(),
+                }],
+            }
+            .encode_to_vec(),
             "FinishRun" => v1::FinishRunRequest {
                 request_id: request_id(),
                 run_id: self.fixture.run().await.run_id().to_owned(),

@@ -96,6 +96,7 @@ impl Exit {
             R::RoleRequired
             | R::SelfReview
             | R::DelegationTooDeep
+            | R::MessagesFull
             | R::DeniedByPolicy
             | R::SecondPersonRequired => Self::NotPermitted,
             R::RequestIdReused

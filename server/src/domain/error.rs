@@ -134,6 +134,19 @@ pub enum Error {
         /// Its state's name.
         state: &'static str,
     },
+    /// The user's words find no room in the run's log.
+    #[error(
+        "run `{run}` holds {messages} messages and {bytes} bytes of its user's words, the most \
+         there may be; start another run"
+    )]
+    MessagesFull {
+        /// The run.
+        run: String,
+        /// The most messages.
+        messages: u64,
+        /// The most bytes.
+        bytes: u64,
+    },
     /// The delegation chain is too long.
     #[error("delegation is {hops} hops deep, more than {limit}")]
     DelegationTooDeep {

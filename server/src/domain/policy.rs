@@ -185,9 +185,19 @@ impl Policy {
 
     /// Whether it judges by what a run has heard.
     pub fn reads_sources(&self) -> bool {
-        ["provenance:", "origins", "is_grounded", "names_grounded", "addresses_grounded", "support"]
-            .iter()
-            .any(|name| self.reads(name))
+        const READING: [&str; 10] = [
+            "provenance:",
+            "origins",
+            "is_grounded",
+            "names_grounded",
+            "addresses_grounded",
+            "support",
+            "intended",
+            "intent:",
+            "is_delegated",
+            "is_confirmed",
+        ];
+        READING.iter().any(|name| self.reads(name))
     }
 
     fn reads_exactly(&self, name: &str) -> bool {

@@ -8,6 +8,22 @@ pub const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 pub const MAX_RESULT_BYTES: usize = 64 * 1024;
 /// The longest goal of a run, in bytes.
 pub const MAX_GOAL_BYTES: usize = 8 * 1024;
+/// The most messages in one call.
+pub const MAX_MESSAGES: usize = 100;
+/// The longest message of a user, in bytes.
+pub const MAX_USER_MESSAGE_BYTES: usize = 16 * 1024;
+/// The longest message of a tool, in bytes.
+pub const MAX_TOOL_MESSAGE_BYTES: usize = MAX_RESULT_BYTES;
+/// The most messages that a user may have in one run, beside its goal.
+pub const MAX_USER_MESSAGES: usize = 400;
+/// The most bytes that they may have together.
+pub const MAX_USER_BYTES: usize = 48 * 1024;
+/// The most answers and edits of reviewers that a run is judged by.
+pub const MAX_PERSON_MESSAGES: usize = 500;
+/// The most bytes that they may have together; what is beyond is not judged by.
+pub const MAX_PERSON_BYTES: usize = 72 * 1024;
+/// The most tool results that a run is judged by: the newest.
+pub const MAX_TOOL_MESSAGES: usize = 1_000;
 /// The longest reasoning of an action, in bytes.
 pub const MAX_REASONING_BYTES: usize = 32 * 1024;
 /// The longest target of an action, in bytes.

@@ -84,7 +84,8 @@ pub(super) struct Tx<'a> {
 }
 
 impl<'a> Tx<'a> {
-    fn new(engine: &'a Engine, by: &'a Authorized, lane: CommitLane) -> Self {
+    /// A transaction that may come to nothing.
+    pub(super) fn new(engine: &'a Engine, by: &'a Authorized, lane: CommitLane) -> Self {
         let transaction = Transaction {
             tenant: by.tenant().to_owned(),
             principal: by.name().to_owned(),

@@ -11,9 +11,11 @@ use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, EscalationState};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ActionId;
+use crate::domain::message::Speaker;
 use crate::domain::principal::Principal;
 use crate::domain::secrets::refuse_secrets;
 use crate::store::keys;
+use crate::store::records::{MessageForm, MessageRecord};
 
 /// What happened to one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,11 @@ async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
         true => None,
         false => Some(tx.bytes(report.result.clone(), None)?),
     };
+    if let Some(payload) = result {
+        let (speaker, form, time) = (Speaker::Tool, MessageForm::Text, tx.now);
+        let tool = Some(action.tool.clone());
+        tx.heard(action.run, MessageRecord { speaker, tool, form, payload, time })?;
+    }
     closing::advance(&mut action, event, tx.now)?;
     action.outcome = Some(Outcome { status: report.status, result, report_time: tx.now });
     tx.put(key, &action)?;

@@ -103,7 +103,7 @@ impl Operation for Proposal<'_> {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own_running(tx, self.run).await?;
         let revision = tx.policy().await?;
-        let gathered = tx.engine.gather(&run, &revision.policy).await?;
+        let gathered = tx.gather(&run, &revision.policy).await?;
         let facts = gathered.facts(&self.call, &run, self.command.confidence);
         let verdict = revision.policy.evaluate(&facts);
         let digest = self.call.digest(tx.tenant(), &run, revision.id);

@@ -88,7 +88,7 @@ impl Operation for Redemption<'_> {
         self.require_digest(tx.tenant(), &action, &run)?;
         let resumption = self.held_resumption(tx, &action, &grant).await?;
         let current = tx.policy().await?;
-        self.require_not_blocked(tx.engine, &current, &action, &run).await?;
+        self.require_not_blocked(tx, &current, &action, &run).await?;
 
         let timeout = current.policy.tool(&action.tool).outcome_timeout;
         let due = tx.now.plus(timeout);
@@ -169,7 +169,7 @@ impl Redemption<'_> {
     /// revision; everything else was settled by the revision that judged.
     async fn require_not_blocked(
         &self,
-        engine: &Engine,
+        tx: &mut Tx<'_>,
         current: &Revision,
         action: &Action,
         run: &Run,
@@ -177,7 +177,7 @@ impl Redemption<'_> {
         if current.id == action.decision.policy_revision {
             return Ok(());
         }
-        let gathered = engine.gather(run, &current.policy).await?;
+        let gathered = tx.gather(run, &current.policy).await?;
         let facts = gathered.facts(&self.call, run, action.confidence);
         let blocked = current.policy.blocks(&facts, action.escalation.is_some());
         blocked.map_or(Ok(()), |verdict| {

@@ -21,6 +21,7 @@ use crate::domain::principal::Principal;
 use crate::domain::run::Run;
 use crate::domain::secrets::refuse_secrets;
 use crate::store::keys;
+use crate::store::records::MessageForm;
 
 /// What a person says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +206,7 @@ impl Resolving<'_> {
         edited.grant = Some(closing::approve_grant(tx, escalation.resume_mode));
         edited.create_time = tx.now;
         edited.update_time = tx.now;
+        tx.heard_person(run.id, MessageForm::Arguments, edited.content)?;
         tx.put(keys::action(tx.tenant(), edited.id), &edited)?;
         tx.mark(keys::run_action(tx.tenant(), edited.run, edited.id));
         let subjects = closing::action_subjects(&edited, edited.grant.map(|grant| grant.id));
@@ -230,6 +232,9 @@ impl Resolving<'_> {
                 Some(tx.payload(&words, None)?)
             }
         };
+        if let (Verb::Respond { .. }, Some(content)) = (&self.0.verb, content) {
+            tx.heard_person(escalation.run, MessageForm::Response, content)?;
+        }
         let reason_code = match &self.0.verb {
             Verb::Reject { reason_code } if !reason_code.is_empty() => Some(reason_code.clone()),
             _ => None,
@@ -258,13 +263,13 @@ impl Resolving<'_> {
 
 /// Judges an edited call under the revision that judged the proposal.
 async fn judge(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     run: &Run,
     proposed: &Action,
     call: &ToolCall<'_>,
 ) -> Result<Verdict, Error> {
     let revision = tx.engine.policy_of(tx.tenant(), proposed.decision.policy_revision).await?;
-    let gathered = tx.engine.gather(run, &revision.policy).await?;
+    let gathered = tx.gather(run, &revision.policy).await?;
     let verdict = revision.policy.evaluate(&gathered.facts(call, run, proposed.confidence));
     if verdict.effect == DecisionEffect::Deny {
         let rule = verdict.rule.unwrap_or_default();

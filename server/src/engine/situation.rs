@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Engine;
+use super::operation::Tx;
+use super::{Authorized, Engine};
 use crate::domain::call::{Situation, ToolCall};
 use crate::domain::error::Error;
 use crate::domain::message::Speaker;
 use crate::domain::policy::{Facts, Inputs, Policy, Sources};
 use crate::domain::run::Run;
+use crate::store::CommitLane;
 
 /// What was gathered for one judgement.
 #[derive(Debug, Default)]
@@ -39,9 +41,29 @@ impl Gathered {
     }
 }
 
+impl Tx<'_> {
+    /// Gathers what a policy judges by; the commit fails if it has changed by then.
+    pub(super) async fn gather(&mut self, run: &Run, policy: &Policy) -> Result<Gathered, Error> {
+        let goal = self.engine.goal_of(run).await?;
+        let mut gathered = Gathered { goal, ..Gathered::default() };
+        if policy.reads_sources() {
+            let heard = self.engine.heard_by(self, run, &gathered.goal).await?;
+            gathered.sources = Arc::clone(heard.sources());
+            gathered.inputs.messages = heard.count();
+        }
+        Ok(gathered)
+    }
+}
+
 impl Engine {
-    /// Gathers what a policy judges by.
-    pub(super) async fn gather(&self, run: &Run, policy: &Policy) -> Result<Gathered, Error> {
-        Ok(Gathered::of_goal(self.goal_of(run).await?, policy))
+    /// Gathers what a policy would judge by now.
+    pub(super) async fn gather(
+        &self,
+        tenant: &str,
+        run: &Run,
+        policy: &Policy,
+    ) -> Result<Gathered, Error> {
+        let by = Authorized::system(tenant, "look");
+        Tx::new(self, &by, CommitLane::Normal).gather(run, policy).await
     }
 }

@@ -123,7 +123,7 @@ impl Method {
 fn need_of(path: &str) -> Option<Need> {
     let (service, method) = path.strip_prefix("/pointsman.v1.")?.split_once('/')?;
     Some(match (service, method) {
-        ("RunService", "StartRun" | "FinishRun")
+        ("RunService", "StartRun" | "FinishRun" | "AppendMessages")
         | ("ActionService", "ProposeAction" | "RedeemGrant" | "ReportOutcomes")
         | ("EscalationService", "AwaitResolutions")
         | ("CheckpointService", "ClaimResumptions" | "AcknowledgeResumption") => Need::Agent,
@@ -164,6 +164,7 @@ fn max_request_bytes(path: &str) -> usize {
     match path {
         "/pointsman.v1.ActionService/ProposeAction"
         | "/pointsman.v1.ActionService/RedeemGrant"
+        | "/pointsman.v1.RunService/AppendMessages"
         | "/pointsman.v1.ActionService/ReportOutcomes"
         | "/pointsman.v1.EscalationService/ResolveEscalation"
         | "/pointsman.v1.PolicyService/PutPolicy"
@@ -219,7 +220,7 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 8);
+        assert_eq!(large.count(), 9);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 2);
     }

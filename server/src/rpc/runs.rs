@@ -1,4 +1,4 @@
-//! `RunService`: starts, shows and finishes runs.
+//! `RunService`: starts, shows and finishes runs, and takes what they hear.
 
 use pointsman_api::v1;
 use pointsman_api::v1::run_service_server::RunService;
@@ -7,7 +7,9 @@ use tonic::{Request, Response, Status};
 use super::caller::{Call, open};
 use super::convert::{self, answer, header, page, time};
 use super::limits::fits;
+use crate::domain::ids::RunId;
 use crate::engine::Engine;
+use crate::engine::messages::AppendMessages;
 use crate::engine::runs::{FinishRun, StartRun};
 use crate::telemetry::trace;
 
@@ -75,5 +77,23 @@ impl RunService for Runs {
         let finished = self.0.finish_run(&caller, command).await?;
         let header = header(&finished);
         answer(v1::FinishRunResponse { header, run: Some(convert::runs::run(finished.value)) })
+    }
+
+    async fn append_messages(
+        &self,
+        request: Request<v1::AppendMessagesRequest>,
+    ) -> Result<Response<v1::AppendMessagesResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let run: RunId = convert::id("run_id", &message.run_id)?;
+        trace::run(&run);
+        let told = message.messages.into_iter().enumerate();
+        let messages = told.map(|(place, told)| convert::runs::read_message(place, told));
+        let command = AppendMessages {
+            request_id: message.request_id,
+            run: Some(run),
+            messages: messages.collect::<Result<_, _>>()?,
+        };
+        let appended = self.0.append_messages(&caller, command).await?;
+        answer(v1::AppendMessagesResponse { header: header(&appended) })
     }
 }

@@ -166,6 +166,10 @@ fn shape(error: &Error) -> Shape {
         E::RunNotRunning { run, state } => {
             failed(Reason::RunNotRunning).subject("run_id", run).with("state", state)
         }
+        E::MessagesFull { run, messages, bytes } => failed(Reason::MessagesFull)
+            .subject("run_id", run)
+            .with("messages", messages)
+            .with("bytes", bytes),
         E::DelegationTooDeep { hops, limit } => failed(Reason::DelegationTooDeep)
             .subject("hops", &hops.to_string())
             .with("limit", limit),

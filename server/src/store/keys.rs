@@ -3,6 +3,9 @@
 //! | key | value | written by |
 //! |---|---|---|
 //! | `TENANT/run/RUN` | [`Run`](crate::domain::run::Run) | runs |
+//! | `TENANT/message/RUN SPEAKER MSG` | [`MessageRecord`](super::records::MessageRecord) | messages: what a run has heard |
+//! | `TENANT/run-heard/RUN` | – | messages: its version changes with every one |
+//! | `TENANT/run-said/RUN` | [`SaidRecord`](super::records::SaidRecord) | messages: how much of the user's words |
 //! | `TENANT/action/ACT` | [`Action`](crate::domain::action::Action) | actions |
 //! | `TENANT/run-action/RUN ACT` | – | actions: list by run |
 //! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
@@ -28,6 +31,7 @@
 //! order. A tenant's name holds neither `/` nor `!`.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use uuid::Uuid;
 
 use super::KeyRange;
 use crate::domain::digest::Digest;
@@ -35,6 +39,7 @@ use crate::domain::escalation::{Escalation, EscalationState, SeverityTier};
 use crate::domain::ids::{
     ActionId, CheckpointId, EscalationId, PolicyActivationId, PolicyRevisionId, RunId, TokenId,
 };
+use crate::domain::message::Speaker;
 use crate::domain::time::Timestamp;
 
 const ID_LENGTH: usize = 16;
@@ -94,6 +99,39 @@ pub fn run(tenant: &str, id: RunId) -> Bytes {
 /// All runs, oldest first.
 pub fn runs(tenant: &str) -> KeyRange {
     prefixed(&key(tenant, "run", &[]))
+}
+
+const fn speaker(speaker: Speaker) -> u8 {
+    match speaker {
+        Speaker::User => 0,
+        Speaker::Person => 1,
+        Speaker::Tool => 2,
+    }
+}
+
+/// One message that a run has heard.
+pub fn message(tenant: &str, run: RunId, by: Speaker, id: Uuid) -> Bytes {
+    key(tenant, "message", &[run.as_bytes(), &[speaker(by)], id.as_bytes()])
+}
+
+/// What one kind of speaker said in a run, oldest first.
+pub fn messages(tenant: &str, run: RunId, by: Speaker) -> KeyRange {
+    prefixed(&key(tenant, "message", &[run.as_bytes(), &[speaker(by)]]))
+}
+
+/// The message that a key names.
+pub fn listed_message(key: &[u8]) -> Option<Uuid> {
+    last_id(key).map(Uuid::from_bytes)
+}
+
+/// What is written with every message of a run.
+pub fn run_heard(tenant: &str, run: RunId) -> Bytes {
+    key(tenant, "run-heard", &[run.as_bytes()])
+}
+
+/// How much of its user's words a run has appended.
+pub fn run_said(tenant: &str, run: RunId) -> Bytes {
+    key(tenant, "run-said", &[run.as_bytes()])
 }
 
 /// An action.

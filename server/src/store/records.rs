@@ -16,6 +16,7 @@ use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::digest::Digest;
 use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
 use crate::domain::ids::{PolicyActivationId, PolicyRevisionId, TokenId};
+use crate::domain::message::Speaker;
 use crate::domain::payload::PayloadRef;
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
@@ -41,6 +42,8 @@ macro_rules! records {
 
 records! {
     Run = "run", 1;
+    MessageRecord = "message", 1;
+    SaidRecord = "said", 1;
     Action = "action", 1;
     ActionContent = "action content", 1;
     Checkpoint = "checkpoint", 1;
@@ -57,6 +60,43 @@ records! {
     Activation = "policy activation", 1;
     RequestRecord = "request", 1;
     SweepRecord = "sweep", 1;
+}
+
+/// One message that a run has heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// Who it is from.
+    pub speaker: Speaker,
+    /// Which tool answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Where the words are in the payload.
+    pub form: MessageForm,
+    /// The payload, which may belong to another record as well.
+    pub payload: PayloadRef,
+    /// When it was heard.
+    pub time: Timestamp,
+}
+
+/// Where the words of a message are in its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageForm {
+    /// The payload is the words.
+    Text,
+    /// The arguments of an [`ActionContent`].
+    Arguments,
+    /// The response of a [`ResolutionContent`].
+    Response,
+}
+
+/// How much of its user's words a run has appended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaidRecord {
+    /// How many messages.
+    pub messages: u64,
+    /// How many bytes of text.
+    pub bytes: u64,
 }
 
 /// The way from a secret's digest to its token.

@@ -18,6 +18,7 @@ use crate::domain::run::RunState;
 use crate::engine::Engine;
 use crate::engine::await_resolutions::Scope;
 use crate::engine::escalations::{ClaimStep, Filter};
+use crate::engine::messages::AppendMessages;
 use crate::engine::outcomes::ReportOutcomes;
 use crate::engine::policies::{Activate, Evaluate, PutPolicy, RollBack, Subject};
 use crate::engine::propose::Propose;
@@ -110,6 +111,10 @@ fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
         ("RunService/GetRun", use_case!(e, c, e.get_run(c, nil(RunId::new)))),
         ("RunService/ListRuns", use_case!(e, c, e.list_runs(c, Default::default(), None))),
         ("RunService/FinishRun", use_case!(e, c, e.finish_run(c, finish()))),
+        (
+            "RunService/AppendMessages",
+            use_case!(e, c, e.append_messages(c, AppendMessages::default())),
+        ),
         ("ActionService/ProposeAction", use_case!(e, c, e.propose(c, Propose::default()))),
         ("ActionService/RedeemGrant", use_case!(e, c, e.redeem(c, redeem()))),
         (

@@ -2,9 +2,12 @@
 
 use pointsman_api::v1;
 use pointsman_api::v1::run::State;
+use pointsman_api::v1::run_message::Speaker;
 
-use super::{text_of, time};
+use super::{at, known, text_of, time, unspecified};
+use crate::domain::error::Error;
 use crate::domain::run::RunState;
+use crate::engine::messages::Told;
 use crate::engine::views::RunView;
 
 /// A run for the wire.
@@ -41,5 +44,17 @@ pub(in crate::rpc) const fn read_state(state: State) -> Option<RunState> {
         State::Succeeded => Some(RunState::Succeeded),
         State::Failed => Some(RunState::Failed),
         State::Cancelled => Some(RunState::Cancelled),
+    }
+}
+
+/// Reads one message that a run has heard, at its place in the list.
+pub(in crate::rpc) fn read_message(place: usize, message: v1::RunMessage) -> Result<Told, Error> {
+    let field = |name| at("messages", place, name);
+    let v1::RunMessage { speaker, tool, text } = message;
+    match known(&field("speaker"), speaker)? {
+        Speaker::Unspecified => Err(unspecified(&field("speaker"))),
+        Speaker::Tool => Ok(Told::Tool { tool, text }),
+        Speaker::User if tool.is_empty() => Ok(Told::User { text }),
+        Speaker::User => Err(Error::field(field("tool"), "a user is no tool; leave it empty")),
     }
 }

@@ -197,6 +197,19 @@ fn others() -> Vec<(String, String)> {
     ]
 }
 
+fn messages() -> Vec<(String, String)> {
+    vec![
+        bytes_of(&MessageRecord {
+            speaker: Speaker::Tool,
+            tool: Some("search".to_owned()),
+            form: MessageForm::Text,
+            payload: payload(25),
+            time: time(26),
+        }),
+        bytes_of(&SaidRecord { messages: 3, bytes: 400 }),
+    ]
+}
+
 fn policies() -> Vec<(String, String)> {
     vec![
         bytes_of(&PolicyRecord {
@@ -235,7 +248,8 @@ fn policies() -> Vec<(String, String)> {
 
 #[test]
 fn records_have_the_bytes_that_were_released() {
-    let mut now: BTreeMap<String, String> = others().into_iter().chain(policies()).collect();
+    let mut now: BTreeMap<String, String> =
+        others().into_iter().chain(policies()).chain(messages()).collect();
     now.extend([bytes_of(&run()), bytes_of(&action()), bytes_of(&escalation())]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/records-v1.txt");
     let lines: String = now.iter().map(|(name, hex)| format!("{name}: {hex}\n")).collect();
