@@ -14,6 +14,7 @@ pub mod checkpoints;
 pub mod clock;
 mod closing;
 pub mod cursor;
+mod elapsed;
 pub mod escalations;
 pub mod feed;
 mod heard;
@@ -36,6 +37,7 @@ pub mod tokens;
 mod validate;
 pub mod views;
 pub mod watch;
+pub mod windows;
 
 use std::path::PathBuf;
 use std::sync::Arc;

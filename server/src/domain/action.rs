@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::ids::{ActionId, EscalationId, GrantId, PolicyRevisionId, RunId};
 use super::payload::PayloadRef;
+use super::policy::{Inputs, Verdict};
 use super::time::{Span, Timestamp};
 
 /// How long a grant lives from the moment its holder can use it.
@@ -119,7 +120,7 @@ impl ActionState {
 }
 
 /// What the client sent of an action: a payload, byte for byte.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ActionContent {
     /// The version of the tool's argument schema.
     #[serde(default)]
@@ -142,6 +143,25 @@ pub struct ActionContent {
     /// The words of the rule that decided.
     #[serde(default)]
     pub decision_reason: String,
+    /// What only the server knew when it was decided.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub inputs: Inputs,
+    /// The rules that could not be evaluated, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedRule>,
+}
+
+/// A rule that could not be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRule {
+    /// The rule.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Serialises [`Bytes`] as one binary field.
@@ -192,6 +212,36 @@ pub struct Decision {
     pub policy_revision: PolicyRevisionId,
     /// Every rule that matched, in the order of the document.
     pub matched: Vec<String>,
+    /// Those of them that could not be evaluated; why is in the content.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
+    /// Whether a person judges the action after it ran.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_sampled: bool,
+}
+
+impl Decision {
+    /// What a policy said.
+    pub fn of(verdict: &Verdict, policy_revision: PolicyRevisionId) -> Self {
+        Self {
+            effect: verdict.effect,
+            rule: verdict.rule.clone(),
+            policy_revision,
+            matched: verdict.matched.clone(),
+            failed: verdict.failed.iter().map(|(rule, _)| rule.clone()).collect(),
+            is_sampled: verdict.is_sampled,
+        }
+    }
+}
+
+impl ActionContent {
+    /// Notes why it was decided so, and by what.
+    pub fn decided(&mut self, verdict: &Verdict, inputs: Inputs) {
+        self.decision_reason.clone_from(&verdict.reason);
+        let failed = verdict.failed.iter().cloned();
+        self.failed = failed.map(|(rule, reason)| FailedRule { rule, reason }).collect();
+        self.inputs = inputs;
+    }
 }
 
 /// A single-use permission to execute exactly one action.
@@ -263,6 +313,9 @@ pub struct Action {
     pub revoked_grants: Vec<GrantId>,
     /// What happened when it ran.
     pub outcome: Option<Outcome>,
+    /// Whether windows count it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_counted: bool,
     /// When it was proposed.
     pub create_time: Timestamp,
     /// When it last changed.

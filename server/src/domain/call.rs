@@ -79,6 +79,16 @@ impl<'a> ToolCall<'a> {
         Ok(Self { fields, view })
     }
 
+    /// The tool.
+    pub fn tool(&self) -> &str {
+        self.fields.tool
+    }
+
+    /// The parsed view of the arguments.
+    pub fn arguments(&self) -> &Map<String, Value> {
+        &self.view
+    }
+
     /// What is approved: SHA-256 over the domain tag and every field that makes
     /// one execution differ from another, each behind its length.
     pub fn digest(&self, tenant: &str, run: &Run, policy_revision: PolicyRevisionId) -> Digest {

@@ -200,6 +200,18 @@ impl Policy {
         READING.iter().any(|name| self.reads(name))
     }
 
+    /// Whether it judges by how long a run has been at work.
+    pub fn reads_elapsed(&self) -> bool {
+        self.reads("run.elapsed")
+    }
+
+    /// Whether a person may have to judge allowed actions afterwards.
+    pub fn may_sample(&self) -> bool {
+        self.sampling.is_some()
+            || self.default == Effect::Sample
+            || self.rules.iter().any(|rule| rule.effect == Effect::Sample)
+    }
+
     fn reads_exactly(&self, name: &str) -> bool {
         self.conditions().any(|it| it.reads().any(|read| read == name))
     }

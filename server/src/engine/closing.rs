@@ -84,6 +84,7 @@ pub(super) fn close(
     escalation.close_time = Some(tx.now);
     touch(escalation, tx.now);
     tx.mark(keys::closed(tenant, state, tx.now, escalation.id));
+    tx.mark(keys::run_waited(tenant, escalation, tx.now));
     tx.put(keys::escalation(tenant, escalation.id), escalation)
 }
 
@@ -156,6 +157,16 @@ pub(super) fn finish_resumption(tx: &mut Tx<'_>, mut resumption: Resumption) -> 
     Ok(())
 }
 
+/// Ends an action that will not run.
+pub(super) async fn withdraw(
+    tx: &mut Tx<'_>,
+    action: &mut Action,
+    event: ActionEvent,
+) -> Result<(), Error> {
+    advance(action, event, tx.now)?;
+    tx.count_out(action).await
+}
+
 /// Moves an action along its life cycle.
 pub(super) fn advance(
     action: &mut Action,
@@ -209,7 +220,7 @@ async fn cancel_with_action(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Err
     if let Some(mut action) = found
         && action.state.after(ActionEvent::Cancelled).is_some()
     {
-        advance(&mut action, ActionEvent::Cancelled, tx.now)?;
+        withdraw(tx, &mut action, ActionEvent::Cancelled).await?;
         tx.put(key, &action)?;
     }
     Ok(())

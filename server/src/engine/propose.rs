@@ -103,13 +103,13 @@ impl Operation for Proposal<'_> {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own_running(tx, self.run).await?;
         let revision = tx.policy().await?;
-        let gathered = tx.gather(&run, &revision.policy).await?;
+        let gathered = tx.gather(&run, &revision.policy, &self.call, None).await?;
         let facts = gathered.facts(&self.call, &run, self.command.confidence);
         let verdict = revision.policy.evaluate(&facts);
         let digest = self.call.digest(tx.tenant(), &run, revision.id);
-        let decision_reason = verdict.reason.clone();
-        let content = ActionContent { decision_reason, ..self.content.clone() };
-        let action = Action {
+        let mut content = self.content.clone();
+        content.decided(&verdict, gathered.inputs().clone());
+        let mut action = Action {
             id: ActionId::new(tx.next_id()),
             run: run.id,
             agent: run.agent.clone(),
@@ -117,21 +117,18 @@ impl Operation for Proposal<'_> {
             tool: self.command.tool.clone(),
             digest,
             content: tx.payload(&content, None)?,
-            decision: Decision {
-                effect: verdict.effect,
-                rule: verdict.rule.clone(),
-                policy_revision: revision.id,
-                matched: verdict.matched.clone(),
-            },
+            decision: Decision::of(&verdict, revision.id),
             confidence: self.command.confidence,
             escalation: None,
             modified_from: None,
             grant: None,
             revoked_grants: Vec::new(),
             outcome: None,
+            is_counted: false,
             create_time: tx.now,
             update_time: tx.now,
         };
+        gathered.count(tx, &mut action)?;
         let results = closing::result(action.id.as_bytes());
         let (action, escalation) = match (verdict.effect, &verdict.ask) {
             (DecisionEffect::Allow, _) => (self.allow(tx, action, &revision.policy)?, None),
@@ -259,7 +256,7 @@ impl Propose {
             preconditions: self.preconditions.clone(),
             reasoning: self.reasoning.clone(),
             tool_call_id: self.tool_call_id.clone(),
-            decision_reason: String::new(),
+            ..ActionContent::default()
         }
     }
 }

@@ -177,7 +177,7 @@ impl Redemption<'_> {
         if current.id == action.decision.policy_revision {
             return Ok(());
         }
-        let gathered = tx.gather(run, &current.policy).await?;
+        let gathered = tx.gather(run, &current.policy, &self.call, Some(action.id)).await?;
         let facts = gathered.facts(&self.call, run, action.confidence);
         let blocked = current.policy.blocks(&facts, action.escalation.is_some());
         blocked.map_or(Ok(()), |verdict| {

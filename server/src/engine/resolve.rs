@@ -4,9 +4,12 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
+use super::situation::Gathered;
 use super::views::{Depth, EscalationView};
 use super::{Engine, authorize, closing, escalations, limits, validate};
-use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState, DecisionEffect};
+use crate::domain::action::{
+    Action, ActionContent, ActionEvent, ActionState, Decision, DecisionEffect,
+};
 use crate::domain::arguments;
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::{Digest, FieldHasher};
@@ -105,17 +108,17 @@ impl Operation for Resolving<'_> {
                 (ResolutionKind::Approved, Some(action.id))
             }
             Verb::Reject { .. } => {
-                refuse(&mut action, escalation.question, tx)?;
+                refuse(&mut action, escalation.question, tx).await?;
                 (ResolutionKind::Rejected, None)
             }
             Verb::Modify { arguments, target } => {
                 let edited =
                     self.edit(tx, &escalation, &action, arguments, target.as_deref()).await?;
-                closing::advance(&mut action, ActionEvent::Refused, tx.now)?;
+                closing::withdraw(tx, &mut action, ActionEvent::Refused).await?;
                 (ResolutionKind::Modified, Some(edited))
             }
             Verb::Respond { .. } => {
-                refuse(&mut action, escalation.question, tx)?;
+                refuse(&mut action, escalation.question, tx).await?;
                 (ResolutionKind::Responded, None)
             }
         };
@@ -130,9 +133,9 @@ impl Operation for Resolving<'_> {
 }
 
 /// A refused proposal is over; an unknown execution stays unknown.
-fn refuse(action: &mut Action, question: Question, tx: &Tx<'_>) -> Result<(), Error> {
+async fn refuse(action: &mut Action, question: Question, tx: &mut Tx<'_>) -> Result<(), Error> {
     match question {
-        Question::ApproveAction => closing::advance(action, ActionEvent::Refused, tx.now),
+        Question::ApproveAction => closing::withdraw(tx, action, ActionEvent::Refused).await,
         Question::ExecutionUnknown => Ok(()),
     }
 }
@@ -191,17 +194,17 @@ impl Resolving<'_> {
             target.clone_into(&mut content.target);
         }
         let call = ToolCall::read("modify.arguments", CallFields::of(&proposed.tool, &content))?;
-        let verdict = judge(tx, &run, proposed, &call).await?;
+        let (verdict, gathered) = judge(tx, &run, proposed, &call).await?;
         let digest = call.digest(tx.tenant(), &run, proposed.decision.policy_revision);
-        content.decision_reason = verdict.reason;
+        content.decided(&verdict, gathered.inputs().clone());
         let mut edited = proposed.clone();
         edited.id = ActionId::new(tx.next_id());
         edited.state = ActionState::Granted;
         edited.digest = digest;
         edited.content = tx.payload(&content, None)?;
-        edited.decision.effect = verdict.effect;
-        edited.decision.rule = verdict.rule;
-        edited.decision.matched = verdict.matched;
+        edited.decision = Decision::of(&verdict, proposed.decision.policy_revision);
+        edited.is_counted = false;
+        gathered.count(tx, &mut edited)?;
         edited.modified_from = Some(proposed.id);
         edited.grant = Some(closing::approve_grant(tx, escalation.resume_mode));
         edited.create_time = tx.now;
@@ -267,15 +270,15 @@ async fn judge(
     run: &Run,
     proposed: &Action,
     call: &ToolCall<'_>,
-) -> Result<Verdict, Error> {
+) -> Result<(Verdict, Gathered), Error> {
     let revision = tx.engine.policy_of(tx.tenant(), proposed.decision.policy_revision).await?;
-    let gathered = tx.gather(run, &revision.policy).await?;
+    let gathered = tx.gather(run, &revision.policy, call, Some(proposed.id)).await?;
     let verdict = revision.policy.evaluate(&gathered.facts(call, run, proposed.confidence));
     if verdict.effect == DecisionEffect::Deny {
         let rule = verdict.rule.unwrap_or_default();
         return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });
     }
-    Ok(verdict)
+    Ok((verdict, gathered))
 }
 
 impl Resolve {

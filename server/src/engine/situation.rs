@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use super::operation::Tx;
+use super::windows::Counted;
 use super::{Authorized, Engine};
+use crate::domain::action::{Action, DecisionEffect};
 use crate::domain::call::{Situation, ToolCall};
 use crate::domain::error::Error;
+use crate::domain::ids::ActionId;
 use crate::domain::message::Speaker;
 use crate::domain::policy::{Facts, Inputs, Policy, Sources};
 use crate::domain::run::Run;
-use crate::store::CommitLane;
+use crate::domain::time::Span;
+use crate::store::records::AgentActionsRecord;
+use crate::store::{CommitLane, keys};
 
 /// What was gathered for one judgement.
 #[derive(Debug, Default)]
@@ -17,6 +22,9 @@ pub(super) struct Gathered {
     goal: Arc<str>,
     sources: Arc<Sources>,
     inputs: Inputs,
+    windows: Vec<Counted>,
+    /// How many actions of its agent there are with this one, where that is asked.
+    ordinal: Option<u64>,
 }
 
 impl Gathered {
@@ -26,7 +34,7 @@ impl Gathered {
         if policy.reads_sources() {
             sources.add(Speaker::User, &goal);
         }
-        Self { goal, sources: Arc::new(sources), inputs: Inputs::default() }
+        Self { goal, sources: Arc::new(sources), inputs: Inputs::default(), ..Self::default() }
     }
 
     /// The facts of a call.
@@ -36,14 +44,56 @@ impl Gathered {
         run: &'f Run,
         confidence: Option<f64>,
     ) -> Facts<'f> {
-        let Self { goal, sources, inputs } = self;
+        let Self { goal, sources, inputs, .. } = self;
         call.facts(&Situation { run, goal, confidence, sources, inputs })
     }
 }
 
+impl Gathered {
+    /// What only the server knew.
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The same, with what was known at an earlier decision in place of what is now.
+    pub(super) fn as_then(mut self, then: &Inputs) -> Self {
+        let now = std::mem::take(&mut self.inputs);
+        let Inputs { elapsed, windows, facts, novelty, ordinal, messages } = then.clone();
+        self.inputs = Inputs {
+            elapsed: if elapsed == Span::ZERO { now.elapsed } else { elapsed },
+            windows: now.windows.into_iter().chain(windows).collect(),
+            facts: now.facts.into_iter().chain(facts).collect(),
+            novelty: novelty.or(now.novelty),
+            ordinal: if ordinal == 0 { now.ordinal } else { ordinal },
+            messages: if messages == 0 { now.messages } else { messages },
+        };
+        self
+    }
+
+    /// Counts the action that was judged, unless it was denied.
+    pub(super) fn count(self, tx: &mut Tx<'_>, action: &mut Action) -> Result<(), Error> {
+        if let Some(count) = self.ordinal {
+            let key = keys::agent_actions(tx.tenant(), &action.agent);
+            tx.put(key, &AgentActionsRecord { count })?;
+        }
+        if action.decision.effect == DecisionEffect::Deny {
+            return Ok(());
+        }
+        tx.count_in(action, self.windows)
+    }
+}
+
 impl Tx<'_> {
-    /// Gathers what a policy judges by; the commit fails if it has changed by then.
-    pub(super) async fn gather(&mut self, run: &Run, policy: &Policy) -> Result<Gathered, Error> {
+    /// Gathers what a policy judges a call by; the commit fails if it has changed by
+    /// then. `own` is the action that windows may count already: this one, or the one
+    /// whose place it takes.
+    pub(super) async fn gather(
+        &mut self,
+        run: &Run,
+        policy: &Policy,
+        call: &ToolCall<'_>,
+        own: Option<ActionId>,
+    ) -> Result<Gathered, Error> {
         let goal = self.engine.goal_of(run).await?;
         let mut gathered = Gathered { goal, ..Gathered::default() };
         if policy.reads_sources() {
@@ -51,6 +101,18 @@ impl Tx<'_> {
             gathered.sources = Arc::clone(heard.sources());
             gathered.inputs.messages = heard.count();
         }
+        if policy.reads_elapsed() {
+            gathered.inputs.elapsed = self.elapsed(run).await?;
+        }
+        if policy.may_sample() {
+            let key = keys::agent_actions(self.tenant(), &run.agent);
+            let before = self.get::<AgentActionsRecord>(key).await?.unwrap_or_default();
+            gathered.ordinal = Some(before.count + 1);
+            gathered.inputs.ordinal = before.count + 1;
+        }
+        gathered.windows = self.windows(policy, run, call, own).await?;
+        let windows = gathered.windows.iter().map(|it| (it.name.clone(), it.count));
+        gathered.inputs.windows = windows.collect();
         Ok(gathered)
     }
 }
@@ -62,8 +124,10 @@ impl Engine {
         tenant: &str,
         run: &Run,
         policy: &Policy,
+        call: &ToolCall<'_>,
+        own: Option<ActionId>,
     ) -> Result<Gathered, Error> {
         let by = Authorized::system(tenant, "look");
-        Tx::new(self, &by, CommitLane::Normal).gather(run, policy).await
+        Tx::new(self, &by, CommitLane::Normal).gather(run, policy, call, own).await
     }
 }

@@ -4,6 +4,7 @@
 mod authorization;
 mod awaiting;
 mod claims;
+mod counting;
 mod hearing;
 mod main_road;
 mod model;

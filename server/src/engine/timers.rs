@@ -83,7 +83,7 @@ async fn expire(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
     let mut action =
         found.ok_or_else(|| super::views::missing(Resource::Action, &escalation.action))?;
     if action.state.after(ActionEvent::Cancelled).is_some() {
-        closing::advance(&mut action, ActionEvent::Cancelled, tx.now)?;
+        closing::withdraw(tx, &mut action, ActionEvent::Cancelled).await?;
         tx.put(key, &action)?;
     }
     Ok(())

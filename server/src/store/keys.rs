@@ -7,6 +7,11 @@
 //! | `TENANT/run-heard/RUN` | – | messages: its version changes with every one |
 //! | `TENANT/run-said/RUN` | [`SaidRecord`](super::records::SaidRecord) | messages: how much of the user's words |
 //! | `TENANT/action/ACT` | [`Action`](crate::domain::action::Action) | actions |
+//! | `TENANT/window/LIST TIME ACT` | [`WindowEntryRecord`](super::records::WindowEntryRecord) | windows: what counts, by window and whose calls |
+//! | `TENANT/window-mark/LIST` | – | windows: its version changes with every entry |
+//! | `TENANT/action-windows/ACT` | [`ActionWindowsRecord`](super::records::ActionWindowsRecord) | windows: which count an action |
+//! | `TENANT/agent-actions/AGENT` | [`AgentActionsRecord`](super::records::AgentActionsRecord) | actions: how many, for sampling |
+//! | `TENANT/run-waited/RUN OPENED CLOSED ESC` | – | escalations: when a run waited |
 //! | `TENANT/run-action/RUN ACT` | – | actions: list by run |
 //! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
 //! | `TENANT/run-checkpoint/RUN CP` | – | actions: newest of a run |
@@ -137,6 +142,52 @@ pub fn run_said(tenant: &str, run: RunId) -> Bytes {
 /// An action.
 pub fn action(tenant: &str, id: ActionId) -> Bytes {
     key(tenant, "action", &[id.as_bytes()])
+}
+
+/// One entry of a window's list; without an action: where those of a time begin.
+pub fn window_entry(tenant: &str, list: &Digest, at: Timestamp, id: Option<ActionId>) -> Bytes {
+    let id = id.as_ref().map_or(&[][..], |id| id.as_bytes());
+    key(tenant, "window", &[list.as_bytes(), &at.to_key_bytes(), id])
+}
+
+/// A window's list, oldest first.
+pub fn window_entries(tenant: &str, list: &Digest) -> KeyRange {
+    prefixed(&key(tenant, "window", &[list.as_bytes()]))
+}
+
+/// What is written with every entry of a window's list.
+pub fn window_mark(tenant: &str, list: &Digest) -> Bytes {
+    key(tenant, "window-mark", &[list.as_bytes()])
+}
+
+/// The windows that count an action.
+pub fn action_windows(tenant: &str, id: ActionId) -> Bytes {
+    key(tenant, "action-windows", &[id.as_bytes()])
+}
+
+/// How many actions an agent has proposed.
+pub fn agent_actions(tenant: &str, agent: &str) -> Bytes {
+    key(tenant, "agent-actions", &[agent.as_bytes()])
+}
+
+/// A time in which a run waited for a person, by the escalation that ended.
+pub fn run_waited(tenant: &str, escalation: &Escalation, until: Timestamp) -> Bytes {
+    let (from, until) = (escalation.create_time.to_key_bytes(), until.to_key_bytes());
+    let (run, id) = (escalation.run.as_bytes(), escalation.id.as_bytes());
+    key(tenant, "run-waited", &[run, &from, &until, id])
+}
+
+/// The times in which a run waited, the earliest first.
+pub fn run_waits(tenant: &str, run: RunId) -> KeyRange {
+    prefixed(&key(tenant, "run-waited", &[run.as_bytes()]))
+}
+
+/// From when to when a list entry says that a run waited.
+pub fn listed_wait(key: &[u8]) -> Option<(Timestamp, Timestamp)> {
+    let (times, _) = key.split_last_chunk::<ID_LENGTH>()?;
+    let (times, until) = times.split_last_chunk::<8>()?;
+    let (_, from) = times.split_last_chunk::<8>()?;
+    Some((Timestamp::from_key_bytes(*from), Timestamp::from_key_bytes(*until)))
 }
 
 /// The entry of an action in its run's list.

@@ -44,6 +44,9 @@ records! {
     Run = "run", 1;
     MessageRecord = "message", 1;
     SaidRecord = "said", 1;
+    WindowEntryRecord = "window entry", 1;
+    ActionWindowsRecord = "action windows", 1;
+    AgentActionsRecord = "agent actions", 1;
     Action = "action", 1;
     ActionContent = "action content", 1;
     Checkpoint = "checkpoint", 1;
@@ -97,6 +100,29 @@ pub struct SaidRecord {
     pub messages: u64,
     /// How many bytes of text.
     pub bytes: u64,
+}
+
+/// What one action adds to a window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowEntryRecord {
+    /// How much it is, without its sign; 0 where the tool has no amount.
+    pub amount: f64,
+}
+
+/// The windows that count an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionWindowsRecord {
+    /// The windows' lists.
+    pub lists: Vec<Digest>,
+    /// Since when they count it.
+    pub time: Timestamp,
+}
+
+/// How many actions an agent has proposed under policies that sample.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentActionsRecord {
+    /// How many.
+    pub count: u64,
 }
 
 /// The way from a secret's digest to its token.

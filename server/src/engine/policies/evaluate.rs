@@ -132,7 +132,8 @@ impl Engine {
         let (run, gathered) = match &command.context {
             Some(Context::Run(id)) => {
                 let run = self.run_record(caller, *id).await?;
-                let gathered = self.gather(&caller.tenant, &run, asked.policy()).await?;
+                let gathered =
+                    self.gather(&caller.tenant, &run, asked.policy(), &call, None).await?;
                 (run, gathered)
             }
             Some(Context::Hypothesis(hypothesis)) => {

@@ -44,7 +44,9 @@ impl Engine {
         let asked = self.asked(tenant, &subject.unwrap_or(judged_by)).await?;
         let call = ToolCall::read("arguments", CallFields::of(&action.tool, &content))?;
         let run = self.existing_run(tenant, action.run).await?;
-        let gathered = self.gather(tenant, &run, asked.policy()).await?;
+        let gathered = self.gather(tenant, &run, asked.policy(), &call, Some(id)).await?;
+        // By what was known then; what no policy asked for then is as it is now.
+        let gathered = gathered.as_then(&content.inputs);
         let explanation = asked.policy().explain(&gathered.facts(&call, &run, action.confidence));
         Ok(Explained {
             recorded: action.decision,

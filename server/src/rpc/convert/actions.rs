@@ -49,6 +49,8 @@ pub(in crate::rpc) fn decision(decision: Decision, reason: String) -> v1::Decisi
         reason,
         policy_revision_id: decision.policy_revision.to_string(),
         matched_rule_ids: decision.matched,
+        failed_rule_ids: decision.failed,
+        sampled_for_review: decision.is_sampled,
     }
 }
 

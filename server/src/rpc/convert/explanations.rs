@@ -26,6 +26,8 @@ pub(in crate::rpc) fn evaluated(evaluated: Evaluated) -> v1::EvaluateActionRespo
             reason: verdict.reason,
             policy_revision_id: text_of(revision),
             matched_rule_ids: verdict.matched,
+            failed_rule_ids: verdict.failed.into_iter().map(|(rule, _)| rule).collect(),
+            sampled_for_review: verdict.is_sampled,
         }),
         question: verdict.ask.map(question),
     }

@@ -63,6 +63,8 @@ fn action() -> Action {
             rule: Some("refund-over-500".to_owned()),
             policy_revision: PolicyRevisionId::new(id(6)),
             matched: vec!["refund-over-500".to_owned()],
+            failed: Vec::new(),
+            is_sampled: false,
         },
         confidence: Some(0.5),
         escalation: Some(EscalationId::new(id(7))),
@@ -76,6 +78,7 @@ fn action() -> Action {
             outcome_due_time: Some(time(5)),
         }),
         revoked_grants: vec![GrantId::new(id(10))],
+        is_counted: false,
         outcome: Some(Outcome {
             status: OutcomeStatus::Failed,
             result: Some(payload(11)),
@@ -141,6 +144,7 @@ fn others() -> Vec<(String, String)> {
             reasoning: "because".to_owned(),
             tool_call_id: "call_1".to_owned(),
             decision_reason: "over 500".to_owned(),
+            ..ActionContent::default()
         }),
         bytes_of(&Checkpoint {
             id: CheckpointId::new(id(12)),
@@ -207,6 +211,9 @@ fn messages() -> Vec<(String, String)> {
             time: time(26),
         }),
         bytes_of(&SaidRecord { messages: 3, bytes: 400 }),
+        bytes_of(&WindowEntryRecord { amount: 12.5 }),
+        bytes_of(&ActionWindowsRecord { lists: vec![sha256(b"list")], time: time(27) }),
+        bytes_of(&AgentActionsRecord { count: 28 }),
     ]
 }
 
