@@ -67,6 +67,20 @@ use super::time::Span;
 /// Below this confidence doubt is high, unless the document says otherwise.
 const LOW_CONFIDENCE_DEFAULT: f64 = 0.6;
 
+/// How the names begin whose values come from what a run has heard.
+const OF_SOURCES: [&str; 10] = [
+    "provenance:",
+    "origins",
+    "is_grounded",
+    "names_grounded",
+    "addresses_grounded",
+    "support",
+    "intended",
+    "intent:",
+    "is_delegated",
+    "is_confirmed",
+];
+
 /// Why a document is refused: where, and what is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("policy, {place}: {problem}")]
@@ -101,6 +115,14 @@ pub struct Fact {
     pub send: Vec<Path>,
     /// How old an answer may be.
     pub max_age: Span,
+}
+
+/// What must be gathered before the policy can judge.
+#[derive(Clone, Copy, Debug, Default)]
+struct Needs {
+    sources: bool,
+    elapsed: bool,
+    ordinal: bool,
 }
 
 /// A compiled policy.
@@ -141,6 +163,7 @@ pub struct Policy {
     variables: BTreeMap<String, Condition>,
     /// Every variable and function that conditions read, in order.
     defined: Vec<String>,
+    needs: Needs,
     tools: BTreeMap<String, Tool>,
     /// What is known of tools that the catalogue does not name.
     unknown: Tool,
@@ -185,31 +208,17 @@ impl Policy {
 
     /// Whether it judges by what a run has heard.
     pub fn reads_sources(&self) -> bool {
-        const READING: [&str; 10] = [
-            "provenance:",
-            "origins",
-            "is_grounded",
-            "names_grounded",
-            "addresses_grounded",
-            "support",
-            "intended",
-            "intent:",
-            "is_delegated",
-            "is_confirmed",
-        ];
-        READING.iter().any(|name| self.reads(name))
+        self.needs.sources
     }
 
     /// Whether it judges by how long a run has been at work.
     pub fn reads_elapsed(&self) -> bool {
-        self.reads("run.elapsed")
+        self.needs.elapsed
     }
 
     /// Whether a person may have to judge allowed actions afterwards.
     pub fn may_sample(&self) -> bool {
-        self.sampling.is_some()
-            || self.default == Effect::Sample
-            || self.rules.iter().any(|rule| rule.effect == Effect::Sample)
+        self.needs.ordinal
     }
 
     fn reads_exactly(&self, name: &str) -> bool {
@@ -227,6 +236,13 @@ impl Policy {
         defined.sort_unstable();
         defined.dedup();
         self.defined = defined;
+        self.needs = Needs {
+            sources: OF_SOURCES.iter().any(|name| self.reads(name)),
+            elapsed: self.reads("run.elapsed") || self.reads_exactly("run"),
+            ordinal: self.sampling.is_some()
+                || self.default == Effect::Sample
+                || self.rules.iter().any(|rule| rule.effect == Effect::Sample),
+        };
     }
 
     fn defined_names(&self) -> &[String] {

@@ -121,6 +121,7 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         parameters,
         variables: compiled_variables,
         defined: Vec::new(),
+        needs: super::Needs::default(),
         tools: tools(document.tools)?,
         unknown: Tool::default(),
         windows: document.windows.into_iter().map(|(id, it)| (id, window(it))).collect(),

@@ -367,11 +367,28 @@ fn places_of_code(tokens: &Tokens, code: &str) -> Vec<Place> {
             let Some(after) = is_glued.then(|| strip_code(rest, word)).flatten() else { break };
             (rest, length) = (after, length + 1);
         }
-        if rest.is_empty() {
+        if rest.is_empty() && !is_part_of_code(tokens, start, length) {
             places.push((start, length));
         }
     }
     places
+}
+
+/// Whether groups of the same length go on before or behind: a part of an account's
+/// number is not that account.
+fn is_part_of_code(tokens: &Tokens, start: usize, length: usize) -> bool {
+    let full = tokens.get(start).len();
+    let is_glued = |at: usize| tokens.span(at).is_some_and(|it| it.is_glued);
+    let has_digit = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
+    let goes_on = |word: &str| has_digit(word) && word.len() <= full;
+    let end = start + length;
+    let follows = end < tokens.len()
+        && is_glued(end)
+        && tokens.get(end - 1).len() == full
+        && goes_on(tokens.get(end));
+    let precedes = start.checked_sub(1).map(|before| tokens.get(before));
+    let precedes = precedes.is_some_and(|word| word.len() == full && has_digit(word));
+    follows || (is_glued(start) && precedes)
 }
 
 /// What is left of a code behind one word of groups.

@@ -1,5 +1,6 @@
 //! Rules, conditions and their failures.
 
+mod adversarial;
 mod delegation;
 mod gates;
 mod hostile;
