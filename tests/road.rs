@@ -1,6 +1,7 @@
 //! The main road: what happens to an action from its proposal to its outcome.
 
 mod answers;
+mod binding;
 mod hearing;
 mod lists;
 mod policies;

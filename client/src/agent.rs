@@ -27,6 +27,9 @@ pub struct StartRun {
     pub on_behalf_of: String,
     /// The run that delegates to this one; empty: none.
     pub parent_run_id: String,
+    /// Constraint sets of the policy in force that bind the run, at most 8, beside
+    /// those of its parent.
+    pub constraint_sets: Vec<String>,
 }
 
 /// How a run ended.
@@ -92,6 +95,7 @@ impl Agent {
             on_behalf_of: start.on_behalf_of,
             parent_run_id: start.parent_run_id,
             goal: start.goal,
+            constraint_sets: start.constraint_sets,
         };
         let answer = self
             .connection

@@ -20,8 +20,9 @@ pub enum Answer {
     Rejected(v1::Resolution),
     /// Nothing runs; `response` stands in the place of the tool's answer.
     Responded(v1::Resolution),
-    /// Nobody answered in time.
-    Expired,
+    /// Nobody answered in time. What the policy wants of the agent then: to go on
+    /// without, to take its fallback, or to go back to its last checkpoint.
+    Expired(v1::OnExpiry),
     /// The run ended before anybody answered.
     Cancelled,
     /// It was approved or modified, its grant has lapsed, and no new one is to be
@@ -35,7 +36,7 @@ impl Answer {
         match self {
             Self::Approved(permit) | Self::Modified(permit) => permit.resolution(),
             Self::Rejected(said) | Self::Responded(said) | Self::Lapsed(said) => Some(said),
-            Self::Expired | Self::Cancelled => None,
+            Self::Expired(_) | Self::Cancelled => None,
         }
     }
 
@@ -53,7 +54,7 @@ pub(crate) fn answer_of(
     proposed: Option<ExactCall>,
 ) -> Result<Answer> {
     match resumption.state() {
-        State::Expired => return Ok(Answer::Expired),
+        State::Expired => return Ok(Answer::Expired(resumption.on_expiry())),
         State::Cancelled => return Ok(Answer::Cancelled),
         State::Resolved => {}
         State::Open | State::Unspecified => {

@@ -63,6 +63,7 @@ impl World {
                 on_behalf_of: "ada".to_owned(),
                 parent_run_id: run_id,
                 goal: "reach it".to_owned(),
+                constraint_sets: Vec::new(),
             }
             .encode_to_vec(),
             "GetRun" => v1::GetRunRequest { run_id }.encode_to_vec(),

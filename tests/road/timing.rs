@@ -17,7 +17,7 @@ async fn nobodys_answer_means_no() {
     let mut wait = asked(&run, Proposal::new("ask_briefly", "{}")).await;
     let answer = within("the question expires", PATIENCE, wait.answer()).await.unwrap();
 
-    assert!(matches!(answer, Answer::Expired), "{answer:?}");
+    assert!(matches!(answer, Answer::Expired(v1::OnExpiry::Cancel)), "{answer:?}");
     let escalation = fixture.shown(wait.escalation_id()).await;
     assert_eq!(escalation.state(), State::Expired);
     let action = fixture.runs().action(escalation.action_id).await.unwrap();

@@ -202,7 +202,7 @@ impl<S: Say> Desk<S> {
                 resumed.acknowledge().await?;
                 (format!("answered by {by}{note}: taken as the tool's answer"), RunEnd::Succeeded)
             }
-            Answer::Expired => {
+            Answer::Expired(_) => {
                 resumed.acknowledge().await?;
                 ("nobody answered in time: left undone".to_owned(), RunEnd::Cancelled)
             }

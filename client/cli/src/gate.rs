@@ -175,7 +175,7 @@ async fn wait_for_person(context: &Context, mut wait: Wait) -> Result<Verdict, F
         Answer::Rejected(said) => {
             failed(Exit::Rejected, format!("{id} was rejected{}", said_by(&said)))
         }
-        Answer::Expired => failed(Exit::Expired, format!("{id} expired")),
+        Answer::Expired(_) => failed(Exit::Expired, format!("{id} expired")),
         Answer::Cancelled => failed(Exit::Stopped, format!("{id} was cancelled")),
         Answer::Lapsed(_) => {
             failed(Exit::Expired, format!("{id} was approved, but its grant has lapsed"))

@@ -119,6 +119,7 @@ async fn start(context: &Context, start: StartArguments) -> Result<Exit, Failure
             goal: start.goal,
             on_behalf_of: start.on_behalf_of,
             parent_run_id: start.parent,
+            ..StartRun::default()
         })
         .await?;
     let run = Runs::new(connection).get(started.run_id()).await?;

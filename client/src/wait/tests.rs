@@ -84,7 +84,7 @@ async fn endings_without_a_person_have_their_form() {
         script.send(bring(ended)).await.unwrap();
         answers.push(wait.answer().await.unwrap());
     }
-    assert!(matches!(answers[..], [Answer::Expired, Answer::Cancelled]));
+    assert!(matches!(answers[..], [Answer::Expired(_), Answer::Cancelled]));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::digest::Digest;
 use super::error::Error;
 use super::ids::{ActionId, CheckpointId, EscalationId, PolicyRevisionId, RunId, WaitId};
 use super::payload::PayloadRef;
+use super::policy::OnExpiry;
 use super::time::{Span, Timestamp};
 
 /// How long a claim lasts unless the reviewer asks for another time.
@@ -241,6 +242,9 @@ pub struct Escalation {
     pub due_time: Timestamp,
     /// When it is closed without an answer.
     pub expire_time: Timestamp,
+    /// What becomes of it then.
+    #[serde(default, skip_serializing_if = "OnExpiry::is_cancel")]
+    pub on_expiry: OnExpiry,
     /// When it was opened.
     pub create_time: Timestamp,
     /// When it last changed.

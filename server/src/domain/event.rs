@@ -36,6 +36,8 @@ event_kinds! {
     RunStarted = "run.started";
     /// A run finished, by itself or through a person.
     RunFinished = "run.finished";
+    /// A run used up the time that the policy gives it.
+    RunOverdue = "run.overdue";
     /// An agent told what its user said, or what tools answered.
     RunMessagesAppended = "run.messages_appended";
     /// An action was proposed and the policy allowed it.

@@ -59,6 +59,9 @@ pub struct Run {
     pub goal: Option<PayloadRef>,
     /// When it started.
     pub create_time: Timestamp,
+    /// When it was found to have used up its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_time: Option<Timestamp>,
     /// When it finished.
     pub finish_time: Option<Timestamp>,
     /// Rises with every change.

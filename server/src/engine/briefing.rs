@@ -2,7 +2,7 @@
 
 use crate::domain::action::ActionContent;
 use crate::domain::escalation::Briefing;
-use crate::domain::policy::Verdict;
+use crate::domain::policy::{OnExpiry, Verdict};
 
 /// Composes the briefing of a proposed action.
 pub(super) fn for_action(verdict: &Verdict, content: &ActionContent) -> Briefing {
@@ -11,7 +11,19 @@ pub(super) fn for_action(verdict: &Verdict, content: &ActionContent) -> Briefing
         headline,
         target: content.target.clone(),
         why: verdict.reason.clone(),
-        if_silent: "cancelled: the action does not run and the agent is told".to_owned(),
+        if_silent: if_silent(verdict.ask.as_ref().map(|ask| ask.on_expiry)).to_owned(),
+    }
+}
+
+const fn if_silent(on_expiry: Option<OnExpiry>) -> &'static str {
+    match on_expiry {
+        Some(OnExpiry::Fallback) => {
+            "cancelled: the action does not run and the agent takes its fallback"
+        }
+        Some(OnExpiry::Rollback) => {
+            "cancelled: the action does not run and the agent goes back to its checkpoint"
+        }
+        Some(OnExpiry::Cancel) | None => "cancelled: the action does not run and the agent is told",
     }
 }
 

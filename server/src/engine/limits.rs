@@ -24,6 +24,10 @@ pub const MAX_PERSON_MESSAGES: usize = 500;
 pub const MAX_PERSON_BYTES: usize = 72 * 1024;
 /// The most tool results that a run is judged by: the newest.
 pub const MAX_TOOL_MESSAGES: usize = 1_000;
+/// The most constraint sets that one call may bind a run by.
+pub const MAX_CONSTRAINT_SETS: usize = 8;
+/// The most constraint sets that may bind a run, those of its parents included.
+pub const MAX_BINDING_SETS: usize = 32;
 /// The longest reasoning of an action, in bytes.
 pub const MAX_REASONING_BYTES: usize = 32 * 1024;
 /// The longest target of an action, in bytes.

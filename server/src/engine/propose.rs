@@ -230,6 +230,7 @@ impl Proposal<'_> {
             resolution: None,
             due_time: tx.now.plus(ask.due),
             expire_time: tx.now.plus(ask.expire),
+            on_expiry: ask.on_expiry,
             create_time: tx.now,
             update_time: tx.now,
             is_overdue: false,

@@ -15,6 +15,8 @@ use crate::domain::ids::RunId;
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
 use crate::domain::secrets::refuse_secrets;
+use crate::domain::time::{Span, Timestamp};
+use crate::store::keys::{Timer, TimerKind};
 use crate::store::{CommitLane, Direction, keys};
 
 /// Starts a run.
@@ -28,6 +30,9 @@ pub struct StartRun {
     pub parent: Option<RunId>,
     /// What the run is to reach; may be empty.
     pub goal: String,
+    /// The constraint sets of the policy in force that bind the run, beside those
+    /// of its parent.
+    pub constraint_sets: Vec<String>,
 }
 
 /// Finishes a run.
@@ -44,6 +49,8 @@ pub struct FinishRun {
 struct Start<'a> {
     command: &'a StartRun,
     max_hops: u32,
+    /// After how long the run is overdue.
+    time_budget: Option<Span>,
 }
 
 impl Operation for Start<'_> {
@@ -56,13 +63,17 @@ impl Operation for Start<'_> {
             .field(self.command.on_behalf_of.as_bytes())
             .optional(self.command.parent.as_ref().map(|id| id.as_bytes().as_slice()))
             .field(self.command.goal.as_bytes());
+        for set in &self.command.constraint_sets {
+            hasher.field(set.as_bytes());
+        }
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Run, Vec<Uuid>), Error> {
-        let line = match self.command.parent {
+        let mut line = match self.command.parent {
             Some(parent) => self.line_below(tx, parent).await?,
             None => Line::default(),
         };
+        self.bind(tx, &mut line).await?;
         let id = tx.next_id();
         let run_id = RunId::new(id);
         let goal = match self.command.goal.as_str() {
@@ -80,9 +91,13 @@ impl Operation for Start<'_> {
             state: RunState::Running,
             goal,
             create_time: tx.now,
+            overdue_time: None,
             finish_time: None,
             revision: 1,
         };
+        if let Some(budget) = self.time_budget {
+            tx.mark(overdue_timer(tx.tenant(), run_id, tx.now.plus(budget)).key());
+        }
         tx.put(keys::run(tx.tenant(), run_id), &run)?;
         let subjects = Subjects { run: Some(run_id), ..Subjects::default() };
         tx.event_about(EventKind::RunStarted, subjects, None, goal.as_slice());
@@ -95,6 +110,31 @@ impl Operation for Start<'_> {
 }
 
 impl Start<'_> {
+    /// Adds the constraint sets that the caller names to those of the parent. None is
+    /// ever taken away.
+    async fn bind(&self, tx: &mut Tx<'_>, line: &mut Line) -> Result<(), Error> {
+        let named = &self.command.constraint_sets;
+        if named.is_empty() {
+            return Ok(());
+        }
+        let revision = tx.policy().await?;
+        for (place, set) in named.iter().enumerate() {
+            if !revision.policy.has_constraint_set(set) {
+                let field = format!("constraint_sets[{place}]");
+                return Err(Error::field(field, "the policy in force has no such constraint set"));
+            }
+            if !line.constraint_sets.contains(set) {
+                line.constraint_sets.push(set.clone());
+            }
+        }
+        if line.constraint_sets.len() > limits::MAX_BINDING_SETS {
+            let most = limits::MAX_BINDING_SETS;
+            let problem = format!("with those of the parent more than {most} would bind the run");
+            return Err(Error::field("constraint_sets", problem));
+        }
+        Ok(())
+    }
+
     async fn line_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<Line, Error> {
         let found = tx.get::<Run>(keys::run(tx.tenant(), parent)).await?;
         let run = found
@@ -108,6 +148,11 @@ impl Start<'_> {
         ancestors.push(run.agent);
         Ok(Line { hop_count: hops, ancestors, constraint_sets: run.constraint_sets })
     }
+}
+
+/// The timer that looks whether a run is overdue.
+pub(super) fn overdue_timer(tenant: &str, run: RunId, time: Timestamp) -> Timer {
+    Timer { time, kind: TimerKind::Run, id: *run.as_bytes(), tenant: tenant.to_owned() }
 }
 
 /// What a run has from those that delegated to it.
@@ -167,8 +212,13 @@ impl Engine {
         validate::length("on_behalf_of", on_behalf_of, limits::MAX_ON_BEHALF_OF_BYTES)?;
         validate::length("goal", command.goal.as_bytes(), limits::MAX_GOAL_BYTES)?;
         refuse_secrets("goal", command.goal.as_bytes())?;
-        let max_hops = self.policy()?.policy.max_hops;
-        let operation = Start { command: &command, max_hops };
+        if command.constraint_sets.len() > limits::MAX_CONSTRAINT_SETS {
+            let problem = format!("want at most {}", limits::MAX_CONSTRAINT_SETS);
+            return Err(Error::field("constraint_sets", problem));
+        }
+        let policy = &self.policy()?.policy;
+        let (max_hops, time_budget) = (policy.max_hops, policy.time_budget);
+        let operation = Start { command: &command, max_hops, time_budget };
         let answer = self.transact(&by, &command.request_id, &operation).await?;
         Ok(answer.map(|run| RunView { run, goal: command.goal.clone() }))
     }

@@ -56,7 +56,7 @@ impl Gathered {
     }
 
     /// The same, with what was known at an earlier decision in place of what is now.
-    pub(super) fn as_then(mut self, then: &Inputs) -> Self {
+    pub(super) fn judged_by(mut self, then: &Inputs) -> Self {
         let now = std::mem::take(&mut self.inputs);
         let Inputs { elapsed, windows, facts, novelty, ordinal, messages } = then.clone();
         self.inputs = Inputs {

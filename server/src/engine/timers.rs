@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::operation::{Operation, Tx};
+use super::runs::overdue_timer;
 use super::{Authorized, Engine, briefing, closing, read_error};
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
@@ -12,9 +13,9 @@ use crate::domain::escalation::{
     Escalation, EscalationEvent, EscalationState, Question, Resolution, ResolutionKind, ResumeMode,
     SeverityTier,
 };
-use crate::domain::event::EventKind;
-use crate::domain::ids::{ActionId, EscalationId, WaitId};
-use crate::domain::policy::Policy;
+use crate::domain::event::{EventKind, Subjects};
+use crate::domain::ids::{ActionId, EscalationId, RunId, WaitId};
+use crate::domain::policy::{OnExpiry, Policy};
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::keys::{self, Timer, TimerKind};
@@ -22,6 +23,9 @@ use crate::store::{Direction, Expectation};
 
 /// How many timers one look fires.
 const TIMERS_PER_LOOK: usize = 256;
+/// How long a run that waits for people is left alone at least before its time at
+/// work is looked at again.
+const OVERDUE_LOOK: Span = Span::from_secs(10);
 /// How long to sleep when there is no timer at all.
 const IDLE_SLEEP: Span = Span::from_secs(60);
 
@@ -45,6 +49,7 @@ impl Operation for Fire {
         match self.timer.kind {
             TimerKind::Due => overdue(tx, EscalationId::from_bytes(self.timer.id)).await?,
             TimerKind::Expire => expire(tx, EscalationId::from_bytes(self.timer.id)).await?,
+            TimerKind::Run => run_overdue(tx, RunId::from_bytes(self.timer.id)).await?,
             TimerKind::Outcome => outcome_overdue(tx, ActionId::from_bytes(self.timer.id)).await?,
         }
         Ok(((), Vec::new()))
@@ -86,6 +91,30 @@ async fn expire(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
         closing::withdraw(tx, &mut action, ActionEvent::Cancelled).await?;
         tx.put(key, &action)?;
     }
+    Ok(())
+}
+
+/// A run's time may be up: waiting for people does not count, so that it may have
+/// some left. Nobody is asked by that alone; what it proposes from here on is judged
+/// by its age.
+async fn run_overdue(tx: &mut Tx<'_>, id: RunId) -> Result<(), Error> {
+    let key = keys::run(tx.tenant(), id);
+    let found = tx.get::<Run>(key.clone()).await?;
+    let mut run = found.ok_or_else(|| super::views::missing(Resource::Run, &id))?;
+    let Some(budget) = tx.policy().await?.policy.time_budget else { return Ok(()) };
+    if run.state != RunState::Running {
+        return Ok(());
+    }
+    let left = Span::from_micros(budget.as_micros() - tx.elapsed(&run).await?.as_micros());
+    if left > Span::ZERO {
+        let again = tx.now.plus(left.max(OVERDUE_LOOK));
+        tx.mark(overdue_timer(tx.tenant(), id, again).key());
+        return Ok(());
+    }
+    run.overdue_time = Some(tx.now);
+    run.revision += 1;
+    tx.put(key, &run)?;
+    tx.event(EventKind::RunOverdue, Subjects { run: Some(id), ..Subjects::default() });
     Ok(())
 }
 
@@ -171,6 +200,7 @@ async fn ask_again(
         resolution: None,
         due_time: tx.now.plus(policy.due),
         expire_time: tx.now.plus(policy.expire_of(SeverityTier::High)),
+        on_expiry: OnExpiry::Cancel,
         create_time: tx.now,
         update_time: tx.now,
         is_overdue: false,

@@ -29,6 +29,7 @@ impl RunService for Runs {
             on_behalf_of: message.on_behalf_of,
             parent: convert::optional_id("parent_run_id", &message.parent_run_id)?,
             goal: message.goal,
+            constraint_sets: message.constraint_sets,
         };
         let started = self.0.start_run(&caller, command).await?;
         let header = header(&started);

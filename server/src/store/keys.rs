@@ -30,7 +30,7 @@
 //! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
 //! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
 //! | `!swept/requests` | [`SweepRecord`](super::records::SweepRecord) | the sweep of old request ids |
-//! | `!timer/DUE KIND ACT-or-ESC TENANT` | – | timers, in the order they fire |
+//! | `!timer/DUE KIND ACT-ESC-or-RUN TENANT` | – | timers, in the order they fire |
 //!
 //! Ids, times and numbers are big-endian bytes, so that key order is their
 //! order. A tenant's name holds neither `/` nor `!`.
@@ -404,6 +404,8 @@ pub enum TimerKind {
     Expire,
     /// A redeemed action has no outcome.
     Outcome,
+    /// A run may have used up its time.
+    Run,
 }
 
 /// A timer, read back from its key.
@@ -413,7 +415,7 @@ pub struct Timer {
     pub time: Timestamp,
     /// What it does.
     pub kind: TimerKind,
-    /// The id it is about: an escalation's or an action's.
+    /// The id it is about: an escalation's, an action's or a run's.
     pub id: [u8; ID_LENGTH],
     /// The tenant.
     pub tenant: String,
@@ -428,6 +430,7 @@ impl Timer {
             TimerKind::Due => 0,
             TimerKind::Expire => 1,
             TimerKind::Outcome => 2,
+            TimerKind::Run => 3,
         };
         let mut bytes = BytesMut::from(TIMER_PREFIX);
         bytes.put_slice(&self.time.to_key_bytes());
@@ -446,6 +449,7 @@ impl Timer {
             0 => TimerKind::Due,
             1 => TimerKind::Expire,
             2 => TimerKind::Outcome,
+            3 => TimerKind::Run,
             _ => return None,
         };
         Some(Self {

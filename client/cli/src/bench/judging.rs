@@ -117,6 +117,7 @@ fn judge(document: &str, rules: usize, judgements: usize) -> anyhow::Result<Judg
         state: RunState::Running,
         goal: None,
         create_time: Timestamp::default(),
+        overdue_time: None,
         finish_time: None,
         revision: 1,
     };

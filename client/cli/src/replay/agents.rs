@@ -179,7 +179,7 @@ async fn act(stage: &Stage, asked: Asked, answer: Answer) {
             execute(stage, asked.place, permit).await;
         }
         Answer::Rejected(_) | Answer::Responded(_) => stage.close(asked.place, Fate::Rejected),
-        other @ (Answer::Expired | Answer::Cancelled | Answer::Lapsed(_)) => {
+        other @ (Answer::Expired(_) | Answer::Cancelled | Answer::Lapsed(_)) => {
             stage.anomaly(format!("a question ended without an answer: {other:?}"));
         }
     }

@@ -37,6 +37,7 @@ fn run(on_behalf_of: Option<&str>) -> Run {
         state: RunState::Running,
         goal: None,
         create_time: Timestamp::from_micros(0),
+        overdue_time: None,
         finish_time: None,
         revision: 1,
     }

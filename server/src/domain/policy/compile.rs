@@ -268,6 +268,13 @@ fn rule(source: &RuleSource, kind: RuleKind, defined: Defined<'_>) -> Result<Rul
     if let Some(quorum) = source.quorum.filter(|quorum| !(1..=MAX_QUORUM).contains(quorum)) {
         return Err(wrong(place("quorum"), format!("{quorum}: want 1 to {MAX_QUORUM} people")));
     }
+    // What is not enforced is not promised.
+    if source.quorum.is_some_and(|quorum| quorum > 1) {
+        return Err(wrong(place("quorum"), "this server asks one person; leave it out"));
+    }
+    if source.required_role.is_some() {
+        return Err(wrong(place("required_role"), "this server asks any reviewer; leave it out"));
+    }
     if let Some(template) = &source.headline {
         template::check(template).map_err(|problem| wrong(place("headline"), problem))?;
     }

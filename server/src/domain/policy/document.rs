@@ -42,6 +42,14 @@ pub enum OnExpiry {
     Rollback,
 }
 
+impl OnExpiry {
+    /// Whether nothing is asked of the agent.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+    pub(in crate::domain) fn is_cancel(&self) -> bool {
+        *self == Self::Cancel
+    }
+}
+
 /// The document.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

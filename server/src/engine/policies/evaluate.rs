@@ -102,6 +102,7 @@ impl Hypothesis {
             state: RunState::Running,
             goal: None,
             create_time: engine.now(),
+            overdue_time: None,
             finish_time: None,
             revision: 1,
         };

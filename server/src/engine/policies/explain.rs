@@ -46,7 +46,7 @@ impl Engine {
         let run = self.existing_run(tenant, action.run).await?;
         let gathered = self.gather(tenant, &run, asked.policy(), &call, Some(id)).await?;
         // By what was known then; what no policy asked for then is as it is now.
-        let gathered = gathered.as_then(&content.inputs);
+        let gathered = gathered.judged_by(&content.inputs);
         let explanation = asked.policy().explain(&gathered.facts(&call, &run, action.confidence));
         Ok(Explained {
             recorded: action.decision,

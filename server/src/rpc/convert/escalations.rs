@@ -12,6 +12,7 @@ use crate::domain::error::Error;
 use crate::domain::escalation as domain;
 use crate::domain::escalation::{EscalationState, ResolutionContent, ResolutionKind, SeverityTier};
 use crate::domain::event::EventKind;
+use crate::domain::policy::OnExpiry;
 use crate::domain::time::Timestamp;
 use crate::engine::escalations::Filter;
 use crate::engine::views::{Depth, EscalationView};
@@ -45,6 +46,16 @@ pub(in crate::rpc) fn escalation(view: EscalationView, now: Timestamp) -> v1::Es
         update_time: Some(time(escalation.update_time)),
         etag,
         policy_revision_id: escalation.policy_revision.to_string(),
+        on_expiry: on_expiry(escalation.on_expiry).into(),
+    }
+}
+
+/// What the agent does if nobody answers.
+pub(in crate::rpc) const fn on_expiry(on_expiry: OnExpiry) -> v1::OnExpiry {
+    match on_expiry {
+        OnExpiry::Cancel => v1::OnExpiry::Cancel,
+        OnExpiry::Fallback => v1::OnExpiry::Fallback,
+        OnExpiry::Rollback => v1::OnExpiry::Rollback,
     }
 }
 

@@ -6,6 +6,7 @@ use pointsman_api::v1::await_resolutions_response::Event;
 
 use super::{actions, escalations, text_of, time};
 use crate::domain::checkpoint::{CheckpointContent, CredentialRef};
+use crate::domain::escalation::EscalationState;
 use crate::domain::time::Timestamp;
 use crate::engine::await_resolutions::AwaitEvent;
 use crate::engine::views::{CheckpointView, ResumptionView};
@@ -14,6 +15,10 @@ use crate::engine::views::{CheckpointView, ResumptionView};
 pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
     let ResumptionView { resumption, escalation, resolution, action, is_held } = view;
     let grant = action.as_ref().filter(|_| is_held).and_then(|view| actions::grant(&view.action));
+    let on_expiry = match escalation.state {
+        EscalationState::Expired => escalations::on_expiry(escalation.on_expiry),
+        _ => v1::OnExpiry::Unspecified,
+    };
     v1::Resumption {
         escalation_id: resumption.escalation.to_string(),
         run_id: resumption.run.to_string(),
@@ -27,6 +32,7 @@ pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
         checkpoint_id: text_of(resumption.checkpoint),
         epoch: if is_held { resumption.epoch } else { 0 },
         lease_expire_time: is_held.then(|| time(resumption.lease_expire_time)),
+        on_expiry: on_expiry.into(),
     }
 }
 

@@ -24,6 +24,8 @@ pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
         create_time: Some(time(run.create_time)),
         finish_time: run.finish_time.map(time),
         etag: run.revision.to_string(),
+        constraint_sets: run.constraint_sets,
+        overdue_time: run.overdue_time.map(time),
     }
 }
 

@@ -7,8 +7,8 @@ use super::*;
 
 proptest! {
     #[test]
-    fn timers_round_trip_and_sort_by_time(a: i64, b: i64, id: u128, kind in 0..3_u8) {
-        let kind = [TimerKind::Due, TimerKind::Expire, TimerKind::Outcome][usize::from(kind)];
+    fn timers_round_trip_and_sort_by_time(a: i64, b: i64, id: u128, kind in 0..4_u8) {
+        let kind = [TimerKind::Due, TimerKind::Expire, TimerKind::Outcome, TimerKind::Run][usize::from(kind)];
         let timer = |micros| Timer {
             time: Timestamp::from_micros(micros),
             kind,

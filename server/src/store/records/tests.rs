@@ -17,6 +17,7 @@ use crate::domain::escalation::{
     Claim, EscalationState, Question, Resolution, ResolutionKind, ResumeMode, SeverityTier,
 };
 use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, WaitId};
+use crate::domain::policy::OnExpiry;
 use crate::domain::principal::Role;
 use crate::domain::run::RunState;
 
@@ -44,6 +45,7 @@ fn run() -> Run {
         state: RunState::Succeeded,
         goal: Some(payload(3)),
         create_time: time(0),
+        overdue_time: None,
         finish_time: Some(time(1)),
         revision: 2,
     }
@@ -119,6 +121,7 @@ fn escalation() -> Escalation {
         }),
         due_time: time(11),
         expire_time: time(12),
+        on_expiry: OnExpiry::Cancel,
         create_time: time(13),
         update_time: time(14),
         is_overdue: true,
