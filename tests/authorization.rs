@@ -53,6 +53,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("PolicyService/EvaluateAction", EVERYBODY),
     ("PolicyService/ExplainDecision", &[REVIEWER, ADMIN]),
     ("PolicyService/TestPolicy", &[REVIEWER, ADMIN]),
+    ("PolicyService/BacktestPolicy", &[REVIEWER, ADMIN]),
     ("PolicyService/GetGuidance", EVERYBODY),
     ("AdminService/GetServerInfo", EVERYBODY),
     ("AdminService/CreateToken", &[ADMIN]),

@@ -1,6 +1,7 @@
 //! Policies: putting them, putting them in force, asking what they would say.
 
 use std::future::Future;
+use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_api::v1::policy_service_client::PolicyServiceClient;
@@ -8,6 +9,9 @@ use tonic::{Request, Response, Status};
 
 use crate::connect::{AuthorizedChannel, Connection, promised};
 use crate::error::Result;
+
+/// How long a backtest may take.
+const BACKTEST_LIMIT: Duration = Duration::from_secs(120);
 
 type Service = PolicyServiceClient<AuthorizedChannel>;
 
@@ -225,6 +229,24 @@ impl Policies {
     /// As `PolicyService.TestPolicy`.
     pub async fn test(&self, request: v1::TestPolicyRequest) -> Result<v1::TestPolicyResponse> {
         self.call(request, |mut service, request| async move { service.test_policy(request).await })
+            .await
+    }
+
+    /// Judges the newest recorded actions again, by any policy. Sent once: it may
+    /// take longer than other calls, and is work for the server.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.BacktestPolicy`.
+    pub async fn backtest(
+        &self,
+        request: v1::BacktestPolicyRequest,
+    ) -> Result<v1::BacktestPolicyResponse> {
+        self.connection
+            .send_once(BACKTEST_LIMIT, request, |request| {
+                let mut service = self.connection.policy_service();
+                async move { service.backtest_policy(request).await }
+            })
             .await
     }
 

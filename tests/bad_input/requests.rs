@@ -354,6 +354,12 @@ impl World {
                 policy: Some(v1::test_policy_request::Policy::Document(self.next_policy())),
             }
             .encode_to_vec(),
+            "BacktestPolicy" => v1::BacktestPolicyRequest {
+                policy: Some(v1::backtest_policy_request::Policy::Document(self.next_policy())),
+                max_actions: 5,
+                since_time: Some(prost_types::Timestamp { seconds: 1, nanos: 1 }),
+            }
+            .encode_to_vec(),
             "GetGuidance" => {
                 v1::GetGuidanceRequest { run_id: self.run.run_id().to_owned() }.encode_to_vec()
             }

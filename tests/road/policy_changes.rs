@@ -219,3 +219,42 @@ async fn an_agent_is_guided_and_a_person_is_given_the_reasons() {
     assert_eq!(amount.seen, Some(v1::seen_value::Seen::Value("7".into())));
     assert_eq!(why.question.unwrap().quorum, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_is_judged_again_by_another_policy() {
+    let fixture = Fixture::start(policy::BY_NAME).await;
+    let run = fixture.run().await;
+    allowed(&run, Proposal::new("allow_it", "{}")).await;
+    let wait = asked(&run, Proposal::new("ask_it", "{}")).await;
+    let claimed = fixture.reviewer().claim(wait.escalation_id(), None).await.unwrap();
+    fixture.reviewer().reject(&claimed, "", "").await.unwrap();
+    let request = v1::BacktestPolicyRequest {
+        policy: Some(v1::backtest_policy_request::Policy::Document(
+            "version: 1\ndefault: allow\n".to_owned(),
+        )),
+        ..Default::default()
+    };
+    let before = fixture.admin().server_info().await.unwrap().sequence;
+
+    let reviewer = Policies::new(fixture.connection(REVIEWER));
+    let said = reviewer.backtest(request.clone()).await.unwrap();
+
+    assert_eq!((said.action_count, said.left_out_count, said.review_count), (2, 0, 1));
+    let effects = |side: Option<v1::BacktestSide>| side.map(|it| (it.allow, it.deny, it.escalate));
+    assert_eq!((effects(said.recorded), effects(said.decided)), (Some((1, 0, 1)), Some((2, 0, 0))));
+    let [flip] = &said.flips[..] else { panic!("{:?}", said.flips) };
+    assert_eq!(flip.recorded(), v1::DecisionEffect::Escalate);
+    assert_eq!(flip.decision(), v1::DecisionEffect::Allow);
+    assert_eq!(flip.answers.unwrap().rejected, 1);
+    assert_eq!(flip.examples[0].answer(), v1::HumanAnswer::Rejected);
+    assert_eq!(flip.examples[0].recorded_rule_id, "asked");
+    assert!(said.median_review.is_some());
+    assert_eq!(fixture.admin().server_info().await.unwrap().sequence, before);
+
+    let agent = Policies::new(fixture.connection(AGENT));
+    let refusal = agent.backtest(request.clone()).await.unwrap_err();
+    assert_eq!(refusal.reason_name(), "ROLE_REQUIRED");
+    let wrong = v1::BacktestPolicyRequest { max_actions: -1, ..request };
+    let refusal = reviewer.backtest(wrong).await.unwrap_err();
+    assert_eq!(refusal.violations()[0].field, "max_actions");
+}

@@ -4,6 +4,7 @@
 //! server: no server, no clock, no network. A policy sees the call, what the user
 //! had said and what tools had answered by then, and never a label.
 
+mod compare;
 mod curve;
 mod html;
 mod judge;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pointsman_server::domain::policy::Policy;
 
+pub(crate) use self::compare::{Recordings, compare};
 use self::judge::Bench;
 use self::report::Report;
 use crate::context::Context;

@@ -7,6 +7,7 @@ use crate::context::{Capacity, Context};
 use crate::escalation::text_or_file;
 use crate::exit::{Exit, Failure};
 
+mod backtest;
 mod change;
 mod evaluate;
 mod explain;
@@ -15,6 +16,7 @@ mod read;
 mod starter;
 mod test;
 
+pub(crate) use backtest::BacktestArguments;
 pub(crate) use change::{ActivateArguments, PutArguments, RollBackArguments};
 pub(crate) use evaluate::EvaluateArguments;
 pub(crate) use explain::ExplainArguments;
@@ -22,6 +24,17 @@ pub(crate) use lint::LintArguments;
 pub(crate) use read::{DiffArguments, GuidanceArguments, ListArguments, ShowArguments};
 pub(crate) use starter::{StarterVerb, find as find_starter};
 pub(crate) use test::TestArguments;
+
+const BACKTEST_HELP: &str = "\
+An action is judged by what was counted then, and with what its run has heard by now. With
+--trajectories no server is asked: recorded calls are judged by two policies, and `right`
+counts the flips whose label agrees with POLICY, `wrong` those whose label agrees with
+--against.
+
+Examples:
+  pointsman policy backtest tighter.yaml --actions 10000
+  pointsman policy backtest tighter.yaml --trajectories calls.jsonl --tools tools.json \\
+    --domain agentdojo/banking --against banking";
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -67,6 +80,9 @@ pub(crate) enum PolicyVerb {
     /// Say why an action was decided as it was, or what another policy says of it
     #[command(after_help = "Example: pointsman policy explain act_01kb3… --policy tighter.yaml")]
     Explain(ExplainArguments),
+    /// Say what a policy would have decided of the newest actions; nothing happens
+    #[command(after_help = BACKTEST_HELP)]
+    Backtest(BacktestArguments),
     /// Print what an agent's model is to be told of the policy in force
     #[command(after_help = "Example: pointsman policy guidance --run run_01kb3…")]
     Guidance(GuidanceArguments),
@@ -99,6 +115,7 @@ pub(crate) async fn dispatch(context: &Context, verb: PolicyVerb) -> Result<Exit
         PolicyVerb::Rollback(back) => change::roll_back(context, back).await,
         PolicyVerb::Evaluate(evaluate) => evaluate::evaluate(context, evaluate).await,
         PolicyVerb::Explain(explain) => explain::explain(context, explain).await,
+        PolicyVerb::Backtest(backtest) => backtest::backtest(context, backtest).await,
         PolicyVerb::Guidance(guidance) => read::guidance(context, guidance).await,
         PolicyVerb::Starter(verb) => starter::dispatch(context, &verb),
     }

@@ -60,6 +60,17 @@ pub(crate) enum Expected {
     Unknown,
 }
 
+impl Expected {
+    /// The label as the files spell it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Escalate => "escalate",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Line {
     trajectory_id: String,

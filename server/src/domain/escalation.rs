@@ -116,6 +116,9 @@ pub struct Claim {
     pub epoch: u64,
     /// When it lapses.
     pub expire_time: Timestamp,
+    /// When it was taken; none: not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim_time: Option<Timestamp>,
 }
 
 /// Which answer a person gave.

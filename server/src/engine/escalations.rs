@@ -117,19 +117,24 @@ impl Operation for Claiming {
                 }
                 let epoch = escalation.claim.as_ref().map_or(0, |claim| claim.epoch) + 1;
                 let expire_time = tx.now.plus(self.lease);
-                escalation.claim = Some(Claim { holder: caller, epoch, expire_time });
+                let claim_time = Some(tx.now);
+                escalation.claim = Some(Claim { holder: caller, epoch, expire_time, claim_time });
                 EventKind::EscalationClaimed
             }
             ClaimStep::Renew { epoch, .. } => {
                 escalation.require_claim(&caller, epoch, tx.now)?;
                 let expire_time = tx.now.plus(self.lease);
-                escalation.claim = Some(Claim { holder: caller, epoch, expire_time });
+                if let Some(claim) = &mut escalation.claim {
+                    claim.expire_time = expire_time;
+                }
                 EventKind::EscalationRenewed
             }
             ClaimStep::Release { epoch } => {
                 escalation.require_claim(&caller, epoch, tx.now)?;
                 // The epoch stays, so that the next claim gets a higher one.
-                escalation.claim = Some(Claim { holder: caller, epoch, expire_time: tx.now });
+                if let Some(claim) = &mut escalation.claim {
+                    claim.expire_time = tx.now;
+                }
                 EventKind::EscalationReleased
             }
         };

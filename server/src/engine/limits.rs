@@ -64,6 +64,12 @@ pub const MAX_PAGE: usize = 500;
 pub const DEFAULT_PAGE: usize = 50;
 /// The most open escalations that a finishing run cancels in one commit.
 pub const MAX_CANCELLED_AT_ONCE: usize = 200;
+/// The most actions that one backtest judges again.
+pub const MAX_BACKTEST_ACTIONS: usize = 10_000;
+/// The actions of a backtest whose number is not given.
+pub const DEFAULT_BACKTEST_ACTIONS: usize = 1_000;
+/// The most examples of each kind of flip that a backtest shows.
+pub const MAX_BACKTEST_EXAMPLES: usize = 5;
 /// About how many bytes of content one page holds: it ends behind the item that
 /// passes this, so that an answer stays within the size of a message.
 pub const PAGE_BYTES: usize = 2 * 1024 * 1024;

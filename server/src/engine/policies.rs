@@ -6,6 +6,7 @@
 
 mod activate;
 mod asked;
+mod backtest;
 mod check;
 mod compiled;
 mod confirm;
@@ -15,18 +16,21 @@ mod guidance;
 mod put;
 mod read;
 mod start;
+mod tally;
 
 pub(super) use compiled::Policies;
 pub use compiled::Revision;
 
 pub use activate::{Activate, ActivationView, RollBack};
 pub use asked::Subject;
+pub use backtest::{Backtest, Backtested};
 pub use check::Checked;
 pub use evaluate::{Context, Evaluate, Evaluated, Hypothesis};
 pub use explain::Explained;
 pub use put::{PutPolicy, PutRevision};
 pub use read::{RevisionState, RevisionView};
 pub use start::{ActivateError, Started};
+pub use tally::{Answers, Example, Flip, HumanAnswer, Side};
 
 use super::operation::Tx;
 use super::{Engine, views};

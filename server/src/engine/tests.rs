@@ -3,6 +3,7 @@
 
 mod authorization;
 mod awaiting;
+mod backtests;
 mod binding;
 mod claims;
 mod counting;

@@ -114,3 +114,13 @@ pub(super) fn page_size(value: i32) -> Result<usize, Error> {
         Err(_) => Err(Error::field("page_size", "must not be negative")),
     }
 }
+
+/// How many actions a backtest judges: 0 means the default, too large means the
+/// most.
+pub(super) fn backtest_size(value: i32) -> Result<usize, Error> {
+    match usize::try_from(value) {
+        Ok(0) => Ok(limits::DEFAULT_BACKTEST_ACTIONS),
+        Ok(size) => Ok(size.min(limits::MAX_BACKTEST_ACTIONS)),
+        Err(_) => Err(Error::field("max_actions", "must not be negative")),
+    }
+}

@@ -3,6 +3,7 @@
 //! Only the form is judged here; what a value means is the engine's to say.
 
 pub(super) mod actions;
+pub(super) mod backtests;
 pub(super) mod escalations;
 pub(super) mod explanations;
 pub(super) mod policies;
@@ -44,6 +45,12 @@ pub(super) fn text_of(id: Option<impl ToString>) -> String {
 pub(super) fn time(time: Timestamp) -> prost_types::Timestamp {
     let (seconds, nanos) = time.to_seconds_nanos();
     prost_types::Timestamp { seconds, nanos }
+}
+
+/// Reads a point in time; what lies beyond the range saturates.
+pub(super) fn point(time: prost_types::Timestamp) -> Timestamp {
+    let micros = time.seconds.saturating_mul(1_000_000);
+    Timestamp::from_micros(micros.saturating_add(i64::from(time.nanos) / NANOS_PER_MICRO))
 }
 
 /// Reads a span; what lies beyond the range saturates and is the engine's to

@@ -137,6 +137,7 @@ fn need_of(path: &str) -> Option<Need> {
             "GetPolicy"
             | "ListPolicies"
             | "ListPolicyActivations"
+            | "BacktestPolicy"
             | "ExplainDecision"
             | "TestPolicy",
         ) => Need::Overseer,
@@ -170,6 +171,7 @@ fn max_request_bytes(path: &str) -> usize {
         | "/pointsman.v1.PolicyService/PutPolicy"
         | "/pointsman.v1.PolicyService/EvaluateAction"
         | "/pointsman.v1.PolicyService/ExplainDecision"
+        | "/pointsman.v1.PolicyService/BacktestPolicy"
         | "/pointsman.v1.PolicyService/TestPolicy" => limits::MAX_PAYLOAD_REQUEST_BYTES,
         _ => limits::MAX_REQUEST_BYTES,
     }
@@ -180,6 +182,7 @@ fn timeout_of(path: &str) -> Duration {
     match path {
         "/pointsman.v1.CheckpointService/ClaimResumptions" => limits::LONG_POLL_TIMEOUT,
         "/pointsman.v1.AdminService/CreateBackup" => limits::BACKUP_TIMEOUT,
+        "/pointsman.v1.PolicyService/BacktestPolicy" => limits::BACKTEST_TIMEOUT,
         _ => limits::UNARY_TIMEOUT,
     }
 }
@@ -220,8 +223,8 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 9);
+        assert_eq!(large.count(), 10);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
-        assert_eq!(long, 2);
+        assert_eq!(long, 3);
     }
 }

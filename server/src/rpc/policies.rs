@@ -5,7 +5,7 @@ use pointsman_api::v1::policy_service_server::PolicyService;
 use tonic::{Request, Response, Status};
 
 use super::caller::{Call, open};
-use super::convert::{self, answer, explanations, header, page, policies, time};
+use super::convert::{self, answer, backtests, explanations, header, page, policies, time};
 use super::limits::fits;
 use crate::engine::policies::{Activate, ActivationView, PutPolicy, RollBack};
 use crate::engine::{Answer, Engine};
@@ -157,6 +157,15 @@ impl PolicyService for Policies {
         let subject = message.policy.map(policies::read_tested).transpose()?;
         let checked = self.0.test_policy(&caller, &subject.unwrap_or_default()).await?;
         answer(fits(explanations::checked(checked))?)
+    }
+
+    async fn backtest_policy(
+        &self,
+        request: Request<v1::BacktestPolicyRequest>,
+    ) -> Result<Response<v1::BacktestPolicyResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let command = backtests::read(message)?;
+        answer(backtests::backtested(self.0.backtest_policy(&caller, command).await?))
     }
 
     async fn get_guidance(

@@ -144,6 +144,11 @@ pub fn action(tenant: &str, id: ActionId) -> Bytes {
     key(tenant, "action", &[id.as_bytes()])
 }
 
+/// All actions, oldest first.
+pub fn actions(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "action", &[]))
+}
+
 /// One entry of a window's list; without an action: where those of a time begin.
 pub fn window_entry(tenant: &str, list: &Digest, at: Timestamp, id: Option<ActionId>) -> Bytes {
     let id = id.as_ref().map_or(&[][..], |id| id.as_bytes());

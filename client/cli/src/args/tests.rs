@@ -57,6 +57,8 @@ fn scripts_are_understood() {
         "pointsman policy put p.yaml --note tighter",
         "pointsman policy test p.yaml -o json",
         "pointsman policy explain act_1 --policy pol_2",
+        "pointsman policy backtest pol_2 --actions 10000 -o json",
+        "pointsman policy backtest p.yaml --trajectories f --tools t --domain k --against general",
         "pointsman policy guidance --run run_1",
         "pointsman policy diff p.yaml",
         "pointsman policy diff pol_2 pol_1",
@@ -93,6 +95,9 @@ fn what_makes_no_sense_is_refused() {
         "pointsman inbox --timeout 10",
         "pointsman inbox -q -v",
         "pointsman token create a",
+        "pointsman policy backtest p.yaml --actions 10001",
+        "pointsman policy backtest p.yaml --trajectories f",
+        "pointsman policy backtest p.yaml --against general",
         "pointsman inbo",
     ] {
         assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");

@@ -183,7 +183,7 @@ impl Report {
 
 impl Judged {
     /// Whether a person is asked, or the call refused.
-    fn is_gated(&self) -> bool {
+    pub(super) fn is_gated(&self) -> bool {
         self.effect != DecisionEffect::Allow
     }
 

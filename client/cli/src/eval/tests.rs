@@ -101,3 +101,43 @@ fn the_page_stands_alone_and_escapes_names() {
     assert!(page.contains("&lt;b&gt; on x &amp; y") && !page.contains("<b>"));
     assert!(!page.contains("http") && !page.contains("<script") && page.contains("<svg"));
 }
+
+#[test]
+fn two_policies_are_compared_and_the_labels_say_who_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let (calls, tools) = files(folder.path());
+    let recordings = Recordings {
+        trajectories: vec![calls],
+        tools: Some(tools),
+        domains: vec!["home/desk".to_owned()],
+    };
+    let asking = "version: 1\ndefault: allow\nrules: [{id: ask, tools: [send_message], \
+                  effect: escalate, reason: asked}]\n";
+    let loose = "version: 1\ndefault: allow\nrules: [{id: run, tools: [send_message], \
+                 effect: allow, relaxes: [external_communication], reason: runs}]\n";
+    let compare = |one: &str, other: &str| {
+        let documents = [one.to_owned(), other.to_owned()];
+        let found = compare::compared(&recordings, ["one", "other"], documents).unwrap();
+        serde_json::to_value(&found).unwrap()
+    };
+    let found = compare(asking, loose);
+    assert_eq!((&found["policy"], &found["against"]), (&json!("other"), &json!("one")));
+    assert_eq!(found["calls"], 4);
+    assert_eq!(found["recorded"], json!({"allow": 1, "deny": 0, "escalate": 3}));
+    assert_eq!(found["decided"], json!({"allow": 4, "deny": 0, "escalate": 0}));
+    let [flip] = &found["flips"].as_array().unwrap()[..] else { panic!("{found}") };
+    let counts = ["calls", "right", "wrong", "undecided"].map(|name| &flip[name]);
+    assert_eq!(counts, [3, 1, 1, 1]);
+    let example = json!({
+        "trajectory": "a", "call": 2, "tool": "send_message", "recorded_rule": "ask",
+        "rule": "run", "expected": "escalate",
+    });
+    assert_eq!(flip["examples"][1], example);
+
+    let back = compare(loose, asking);
+    let counts = ["calls", "right", "wrong", "undecided"].map(|name| &back["flips"][0][name]);
+    assert_eq!(counts, [3, 1, 1, 1]);
+    assert_eq!(compare(loose, loose)["flips"], json!([]));
+    let denying = asking.replace("effect: escalate", "effect: deny");
+    assert_eq!(compare(asking, &denying)["flips"][0]["undecided"], 3);
+}

@@ -182,6 +182,49 @@ fn a_policy_is_tested_before_it_is_put_and_explains_itself_after() {
     assert_eq!(gated.end().2, 10);
 }
 
+const LOOSER: &str = "\
+version: 1
+default: allow
+rules:
+  - { id: never, tools: [wipe], effect: deny, reason: cannot be undone }
+";
+
+#[test]
+fn what_was_recorded_is_judged_again_by_a_file_or_a_revision() {
+    let server = start();
+    std::fs::write(server.folder.path().join("looser.yaml"), LOOSER).unwrap();
+    let nothing = server.run(&["policy", "backtest", "looser.yaml"]);
+    assert_eq!((code(&nothing), &*said(&nothing)), (0, "No action is recorded.\n"));
+
+    let gated = server.gate(&["--tool", "pay", "--arguments", "{\"amount\": 6}", "--", "true"]);
+    server.run(&["esc", "reject", &gated.escalation, "--note", "no"]);
+    assert_eq!(gated.end().2, 10);
+    let shown = server.run(&["policy", "backtest", "looser.yaml"]);
+    let rows: Vec<String> = written(&shown)
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for row in ["escalate 1 0", "escalate allow 1 1 rejected", "escalations a day – –"] {
+        assert!(rows.iter().any(|it| it == row), "{row}: {rows:?}");
+    }
+    let example = rows.last().unwrap();
+    assert!(example.starts_with("act_"), "{example}");
+    assert!(
+        example.ends_with("pay escalate, the default allow, the default rejected"),
+        "{example}"
+    );
+    assert!(said(&shown).starts_with("1 actions, from "), "{}", said(&shown));
+
+    let id = written(&server.run(&["policy", "put", "looser.yaml"])).trim().to_owned();
+    let found = server.json(&["policy", "backtest", &id, "--actions", "5"]);
+    assert_eq!((&found["action_count"], &found["policy_revision_id"]), (&1.into(), &id.into()));
+    assert_eq!(found["flips"][0]["answers"]["rejected"], 1);
+    let agent = server.run(&["policy", "backtest", "looser.yaml", "--token", "dev-agent"]);
+    assert_eq!(code(&agent), 5, "{}", said(&agent));
+    let wrong = server.run(&["policy", "backtest", "wrong.yaml"]);
+    assert_eq!(code(&wrong), 2, "{}", said(&wrong));
+}
+
 #[test]
 fn a_starter_is_put_as_it_is_printed() {
     let server = start();

@@ -20,7 +20,7 @@ use crate::engine::await_resolutions::Scope;
 use crate::engine::escalations::{ClaimStep, Filter};
 use crate::engine::messages::AppendMessages;
 use crate::engine::outcomes::ReportOutcomes;
-use crate::engine::policies::{Activate, Evaluate, PutPolicy, RollBack, Subject};
+use crate::engine::policies::{Activate, Backtest, Evaluate, PutPolicy, RollBack, Subject};
 use crate::engine::propose::Propose;
 use crate::engine::redeem::Redeem;
 use crate::engine::resolve::{Resolve, Verb};
@@ -231,6 +231,10 @@ fn of_policies() -> Vec<(&'static str, UseCase)> {
             use_case!(e, c, e.explain_decision(c, nil(ActionId::new), None)),
         ),
         ("PolicyService/TestPolicy", use_case!(e, c, e.test_policy(c, &Subject::InForce))),
+        (
+            "PolicyService/BacktestPolicy",
+            use_case!(e, c, e.backtest_policy(c, Backtest::default())),
+        ),
         ("PolicyService/GetGuidance", use_case!(e, c, e.guidance(c, None))),
     ]
 }

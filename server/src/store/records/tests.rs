@@ -110,7 +110,12 @@ fn escalation() -> Escalation {
         policy_revision: PolicyRevisionId::new(id(6)),
         briefing: payload(14),
         action_digest: sha256(b"action"),
-        claim: Some(Claim { holder: "alice".to_owned(), epoch: 3, expire_time: time(9) }),
+        claim: Some(Claim {
+            holder: "alice".to_owned(),
+            epoch: 3,
+            expire_time: time(9),
+            claim_time: None,
+        }),
         resolution: Some(Resolution {
             kind: ResolutionKind::Modified,
             reviewer: "alice".to_owned(),
