@@ -10,6 +10,8 @@ const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 320.0;
 /// The space around it for words.
 const LEFT: f64 = 52.0;
+/// Half of the last label on the axis stands beyond it.
+const RIGHT: f64 = 32.0;
 const BELOW: f64 = 44.0;
 const ABOVE: f64 = 16.0;
 
@@ -68,7 +70,7 @@ fn y(recall: f64) -> f64 {
 
 fn drawing(report: &Report) -> String {
     let mut svg = String::new();
-    let (width, height) = (LEFT + WIDTH + 16.0, ABOVE + HEIGHT + BELOW);
+    let (width, height) = (LEFT + WIDTH + RIGHT, ABOVE + HEIGHT + BELOW);
     let _ = writeln!(
         svg,
         "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" role=\"img\" \
