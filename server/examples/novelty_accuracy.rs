@@ -29,17 +29,19 @@ fn main() -> std::io::Result<()> {
     let is_learnt = |call: &Value| {
         numbers.get(text(call, "trajectory_id")).is_some_and(|number| number % 2 == 0)
     };
-    let label = |call: &Value| call["label"]["expected"].as_str().unwrap_or_default().to_owned();
+    let label = |call: &Value| text_at(call, "/label/expected").to_owned();
     let mut profiles: BTreeMap<String, Profile> = BTreeMap::new();
     for call in calls.iter().filter(|call| is_learnt(call) && label(call) == "allow") {
-        let Value::Object(arguments) = &call["arguments"] else { continue };
+        let Some(Value::Object(arguments)) = call.get("arguments") else { continue };
         let profile = profiles.entry(text(call, "agent").to_owned()).or_default();
         profile.learn(text(call, "tool"), arguments, text(call, "user_goal"));
     }
     let mut scores: BTreeMap<String, [Vec<f64>; 2]> = BTreeMap::new();
-    let is_scored = |call: &&Value| !is_learnt(call) && call["label"]["write"] == true;
+    let is_scored = |call: &&Value| {
+        !is_learnt(call) && call.pointer("/label/write") == Some(&Value::Bool(true))
+    };
     for call in calls.iter().filter(is_scored) {
-        let Value::Object(arguments) = &call["arguments"] else { continue };
+        let Some(Value::Object(arguments)) = call.get("arguments") else { continue };
         let agent = text(call, "agent");
         let score = profiles
             .get(agent)
@@ -66,7 +68,11 @@ fn main() -> std::io::Result<()> {
 }
 
 fn text<'c>(call: &'c Value, field: &str) -> &'c str {
-    call[field].as_str().unwrap_or_default()
+    call.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn text_at<'c>(call: &'c Value, place: &str) -> &'c str {
+    call.pointer(place).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn area(low: &[f64], high: &[f64]) -> f64 {
