@@ -40,7 +40,7 @@ pub use cases::CaseResult;
 pub use catalogue::{EffectClass, Impact, Level, Path, Steps, Tool};
 pub use condition::{Condition, ConditionError};
 pub use document::{
-    Activation, Bounds, Effect, Expected, FactType, OnExpiry, Shares, WindowCount, WindowScope,
+    Activation, Effect, Expected, FactType, OnExpiry, Shares, WindowCount, WindowScope,
 };
 pub use evaluate::{Ask, Outcome, Verdict};
 pub use explain::{Explanation, RuleTrace, Seen};
@@ -146,12 +146,8 @@ pub struct Policy {
     pub guidance: String,
     /// Who puts it in force.
     pub activation: Activation,
-    /// What must hold on labelled cases.
-    pub bounds: Option<Bounds>,
     /// After how long a run is overdue.
     pub time_budget: Option<Span>,
-    /// Whether results that are not as the catalogue says go to a person.
-    pub checks_results: bool,
     /// The windows, by name.
     pub windows: BTreeMap<String, Window>,
     /// The facts, by name.

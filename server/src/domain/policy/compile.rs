@@ -116,7 +116,6 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         max_hops: document.max_delegation_hops,
         guidance: document.guidance,
         activation: document.activation,
-        bounds: document.bounds,
         constants: Constants::new(&parameters),
         parameters,
         variables: compiled_variables,
@@ -133,7 +132,6 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
             .as_ref()
             .map_or(super::LOW_CONFIDENCE_DEFAULT, |it| it.low_confidence),
         time_budget: triggers.time_budget.as_ref().map(|it| it.after.0),
-        checks_results: triggers.result.is_some(),
         sampling: document.sampling.as_ref().map(|it| sampling("sampling", it)).transpose()?,
         cases: document.tests,
         rules,
@@ -166,7 +164,6 @@ fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, Tool>
             compiled.map_err(|error| wrong(format!("tool `{name}`, {part}"), error))
         };
         let arguments = schema("arguments", source.arguments)?;
-        let result = schema("result", source.result)?;
         let tool = Tool {
             is_known: true,
             description: source.description,
@@ -191,7 +188,6 @@ fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, Tool>
             affected: source.affected,
             identifiers: source.identifiers,
             arguments,
-            result,
         };
         tools.insert(name, tool);
     }

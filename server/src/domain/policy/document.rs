@@ -120,8 +120,6 @@ pub(super) struct Document {
     /// Cases that the policy must decide as they say, before it is put in force.
     #[serde(default)]
     pub(super) tests: Vec<CaseSource>,
-    /// What must hold on labelled cases before the policy is put in force.
-    pub(super) bounds: Option<Bounds>,
     /// Who puts it in force.
     #[serde(default)]
     pub(super) activation: Activation,
@@ -185,8 +183,6 @@ pub(super) struct ToolSource {
     pub(super) identifiers: Option<Vec<Path>>,
     /// A JSON Schema of its arguments; no references to other documents.
     pub(super) arguments: Option<Value>,
-    /// A JSON Schema of its results.
-    pub(super) result: Option<Value>,
 }
 
 /// What a mistake of the tool touches.
@@ -422,16 +418,6 @@ pub enum Expected {
     Escalate,
     /// The action must not run.
     Deny,
-}
-
-/// What must hold on labelled cases before the policy is put in force.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bounds {
-    /// At least this share of what should wait waits, from 0 to 1.
-    pub recall_at_least: Option<f64>,
-    /// At most this share of what is routine waits, from 0 to 1.
-    pub routine_escalation_at_most: Option<f64>,
 }
 
 /// Who puts the policy in force.

@@ -66,6 +66,7 @@ impl Policy {
         }
         self.lint_catalogue(&mut findings);
         self.lint_unused(&mut findings);
+        self.lint_unanswered(&mut findings);
         if self.default <= Effect::Sample {
             let problem = "what no rule knows runs without anybody being asked".to_owned();
             findings.push(warning("default".to_owned(), problem));
@@ -166,6 +167,21 @@ impl Policy {
                     findings.push(warning(place(part), problem));
                 }
             }
+        }
+    }
+
+    /// What conditions ask for and this server cannot answer: they fail, and ask a
+    /// person every time.
+    fn lint_unanswered(&self, findings: &mut Vec<Finding>) {
+        for name in self.facts.keys() {
+            let problem = "this server asks no providers: the fact is missing every time, and \
+                           every call of its tools goes to a person";
+            findings.push(warning(format!("fact `{name}`"), problem.to_owned()));
+        }
+        if self.reads_exactly("novelty") {
+            let problem = "this server keeps no profiles of agents: novelty is missing every \
+                           time, and every call that it is asked for goes to a person";
+            findings.push(warning("novelty".to_owned(), problem.to_owned()));
         }
     }
 

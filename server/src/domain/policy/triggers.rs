@@ -33,8 +33,6 @@ pub(super) struct Triggers {
     pub(super) intent: Option<Plain>,
     /// The arguments are not as the tool's schema says.
     pub(super) validation: Option<Plain>,
-    /// The result is not as the tool's schema says.
-    pub(super) result: Option<Plain>,
 }
 
 /// Settings that every trigger has.
