@@ -17,10 +17,16 @@ fn the_published_schema_accepts_what_the_server_reads() {
         include_str!("../../../../../policies/dev.yaml"),
         include_str!("../../../../../policies/assistant.yaml"),
         include_str!("../../../../../policies/starters/strict.yaml"),
+        include_str!("../../../../../policies/starters/general.yaml"),
+        include_str!("../../../../../policies/starters/banking.yaml"),
+        include_str!("../../../../../policies/starters/workspace-chat.yaml"),
+        include_str!("../../../../../policies/starters/retail-support.yaml"),
     ] {
         let document: Value = serde_norway::from_str(text).unwrap();
         assert_eq!(schema.findings(&document), Vec::<String>::new());
-        assert!(Policy::parse(text).is_ok());
+        for case in Policy::parse(text).unwrap().run_cases() {
+            assert_eq!(case.problem, None, "{}", case.name);
+        }
     }
     let misspelt: Value = serde_norway::from_str("version: 1\nrule: []").unwrap();
     assert_ne!(schema.findings(&misspelt), Vec::<String>::new());
