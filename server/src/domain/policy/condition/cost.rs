@@ -152,8 +152,7 @@ fn entry(entry: &EntryExpr) -> Cost {
 fn own(call: &CallExpr) -> Cost {
     let text = Cost { per_kib: 1, ..Cost::default() };
     match call.func_name.as_str() {
-        "@in" => Cost { per_item: 1, per_kib: 1, ..Cost::default() },
-        "_==_" | "_!=_" => Cost { per_item: 1, per_kib: 1, ..Cost::default() },
+        "@in" | "_==_" | "_!=_" => Cost { per_item: 1, per_kib: 1, ..Cost::default() },
         // Patterns take their time with every character.
         MATCHES => Cost { per_kib: 40, ..Cost::default() },
         "_&&_"
