@@ -1,16 +1,23 @@
 //! The policy document as operators write it: YAML, read into these types and
 //! nothing else. The published JSON Schema and the reference are made of them.
 
+mod cases;
+mod tools;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::catalogue::{EffectClass, Level, Path, Steps};
+use super::catalogue::{EffectClass, Path};
 use super::period::Period;
 use super::triggers::Triggers;
 use crate::domain::escalation::SeverityTier;
+
+pub(super) use cases::CaseSource;
+pub use cases::{Expected, WindowCount};
+pub(super) use tools::ToolSource;
 
 /// A rule's effect, least severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
@@ -135,73 +142,6 @@ fn default_lane() -> String {
 
 const fn default_hops() -> u32 {
     8
-}
-
-/// What is known of one tool.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Tool")]
-pub(super) struct ToolSource {
-    /// What it does.
-    #[serde(default)]
-    pub(super) description: String,
-    /// Whether it changes anything; unset: yes.
-    pub(super) write: Option<bool>,
-    /// Its effect classes; each is gated unless a rule relaxes it.
-    pub(super) effects: Option<Vec<EffectClass>>,
-    /// How hard it is to take back.
-    #[serde(default)]
-    pub(super) irreversibility: Level,
-    /// How many a mistake would touch.
-    #[serde(default)]
-    pub(super) blast_radius: Level,
-    /// How much law and contracts say of it.
-    #[serde(default)]
-    pub(super) compliance_exposure: Level,
-    /// What a mistake touches.
-    #[serde(default)]
-    pub(super) impact: ImpactSource,
-    /// The tool that takes it back.
-    pub(super) compensation: Option<String>,
-    /// Whether running it twice does no more than running it once.
-    #[serde(default)]
-    pub(super) idempotent: bool,
-    /// After how long without an outcome its execution is unknown; unset: 10m.
-    pub(super) outcome_timeout: Option<Period>,
-    /// The argument that says what it acts on: field names joined by dots.
-    pub(super) target: Option<Path>,
-    /// The argument that says how much; it must be a number.
-    pub(super) amount: Option<Path>,
-    /// The argument that says in which currency.
-    pub(super) currency: Option<Path>,
-    /// The argument that says for which customer; windows may count by it.
-    pub(super) customer: Option<Path>,
-    /// The argument that says how many are touched (a number) or whom (a list).
-    pub(super) affected: Option<Path>,
-    /// The arguments that name somebody or some place: their origin matters.
-    /// Unset: guessed from their names and values.
-    pub(super) identifiers: Option<Vec<Path>>,
-    /// A JSON Schema of its arguments; no references to other documents.
-    pub(super) arguments: Option<Value>,
-}
-
-/// What a mistake of the tool touches.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Impact")]
-pub(super) struct ImpactSource {
-    /// From which amount on the financial impact is medium, and high.
-    #[serde(default)]
-    pub(super) financial: Steps,
-    /// What the public would make of it.
-    #[serde(default)]
-    pub(super) reputational: Level,
-    /// How much it stops.
-    #[serde(default)]
-    pub(super) operational: Level,
-    /// From how many of `affected` on the blast radius is medium, and high.
-    #[serde(default)]
-    pub(super) affected: Steps,
 }
 
 /// Whose calls a window counts.
@@ -349,75 +289,6 @@ pub struct Shares {
     /// Of actions with high stakes.
     #[serde(default)]
     pub high: f64,
-}
-
-/// A case of the policy's own test.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Test")]
-pub(super) struct CaseSource {
-    /// What it shows.
-    pub(super) name: String,
-    /// The tool.
-    pub(super) tool: String,
-    /// The arguments.
-    #[serde(default)]
-    pub(super) arguments: serde_json::Map<String, Value>,
-    /// What the user asked for.
-    #[serde(default)]
-    pub(super) goal: String,
-    /// Results of tools that the run has seen.
-    #[serde(default)]
-    pub(super) results: Vec<String>,
-    /// How sure the agent says it is.
-    pub(super) confidence: Option<f64>,
-    /// The agent.
-    #[serde(default)]
-    pub(super) agent: String,
-    /// How many delegations lead to the run.
-    #[serde(default)]
-    pub(super) hop_count: u32,
-    /// The constraint sets that bind the run.
-    #[serde(default)]
-    pub(super) constraint_sets: Vec<String>,
-    /// How old the run is.
-    pub(super) elapsed: Option<Period>,
-    /// What the systems of record answer.
-    #[serde(default)]
-    pub(super) facts: BTreeMap<String, Value>,
-    /// What the windows hold, this call included.
-    #[serde(default)]
-    pub(super) windows: BTreeMap<String, WindowCount>,
-    /// How new the call is, from 0 to 1.
-    pub(super) novelty: Option<f64>,
-    /// What the policy must say.
-    pub(super) expect: Expected,
-    /// The rule that must decide; unset: any.
-    pub(super) rule: Option<String>,
-}
-
-/// What a window holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WindowCount {
-    /// Calls, this one included.
-    #[serde(default)]
-    pub calls: u64,
-    /// The sum of their amounts, without signs.
-    #[serde(default)]
-    pub total: f64,
-}
-
-/// What a policy must say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Expected {
-    /// The action may run.
-    Allow,
-    /// A person is asked.
-    Escalate,
-    /// The action must not run.
-    Deny,
 }
 
 /// Who puts the policy in force.
