@@ -54,6 +54,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("PolicyService/ExplainDecision", &[REVIEWER, ADMIN]),
     ("PolicyService/TestPolicy", &[REVIEWER, ADMIN]),
     ("PolicyService/BacktestPolicy", &[REVIEWER, ADMIN]),
+    ("PolicyService/LearnProfiles", &[ADMIN]),
+    ("PolicyService/GetProfiles", &[REVIEWER, ADMIN]),
     ("PolicyService/GetGuidance", EVERYBODY),
     ("AdminService/GetServerInfo", EVERYBODY),
     ("AdminService/CreateToken", &[ADMIN]),

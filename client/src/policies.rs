@@ -12,6 +12,8 @@ use crate::error::Result;
 
 /// How long a backtest may take.
 const BACKTEST_LIMIT: Duration = Duration::from_secs(120);
+/// How much longer than others a call may take that goes through recorded actions.
+const RECORDS_WAIT: Duration = Duration::from_secs(90);
 
 type Service = PolicyServiceClient<AuthorizedChannel>;
 
@@ -107,8 +109,8 @@ impl Policies {
             current_revision_id: current_revision_id.into(),
             reason: reason.into(),
         };
-        let answer =
-            self.call(request, |mut service, request| async move {
+        let answer = self
+            .call_long(request, |mut service, request| async move {
                 service.activate_policy(request).await
             })
             .await?;
@@ -126,7 +128,7 @@ impl Policies {
             activation_id: activation_id.into(),
         };
         let answer = self
-            .call(request, |mut service, request| async move {
+            .call_long(request, |mut service, request| async move {
                 service.confirm_policy_activation(request).await
             })
             .await?;
@@ -166,8 +168,8 @@ impl Policies {
             current_revision_id: current_revision_id.into(),
             reason: reason.into(),
         };
-        let answer =
-            self.call(request, |mut service, request| async move {
+        let answer = self
+            .call_long(request, |mut service, request| async move {
                 service.roll_back_policy(request).await
             })
             .await?;
@@ -250,6 +252,35 @@ impl Policies {
             .await
     }
 
+    /// Has novelty profiles learnt anew, in place of those of `current_version`; 0
+    /// for none.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.LearnProfiles`; PROFILES_CHANGED names the version in force.
+    pub async fn learn_profiles(&self, current_version: u64) -> Result<v1::ProfileSet> {
+        let request_id = self.connection.new_request_id();
+        let request = v1::LearnProfilesRequest { request_id, current_version };
+        let answer = self
+            .call_long(request, |mut service, request| async move {
+                service.learn_profiles(request).await
+            })
+            .await?;
+        promised(answer.profiles, "profiles")
+    }
+
+    /// Says which novelty profiles are in force, and of whom.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.GetProfiles`.
+    pub async fn profiles(&self) -> Result<v1::GetProfilesResponse> {
+        self.call(v1::GetProfilesRequest {}, |mut service, request| async move {
+            service.get_profiles(request).await
+        })
+        .await
+    }
+
     /// Returns what an agent's model is to be told of the policy in force, and of
     /// what binds a run of the caller; an empty id: of any run.
     ///
@@ -273,5 +304,19 @@ impl Policies {
         self.connection
             .send(message, |request| call(self.connection.policy_service(), request))
             .await
+    }
+
+    /// A call that the server goes through recorded actions for.
+    async fn call_long<M, T, F>(
+        &self,
+        message: M,
+        call: impl Fn(Service, Request<M>) -> F,
+    ) -> Result<T>
+    where
+        M: Clone,
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let call = |request| call(self.connection.policy_service(), request);
+        self.connection.send_and_wait(RECORDS_WAIT, message, call).await
     }
 }

@@ -112,6 +112,7 @@ struct Inner {
     backup_dir: PathBuf,
     second_person: bool,
     policies: policies::Policies,
+    profiles: policies::ProfilesAtHand,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
     /// Goals of runs, by run.
@@ -132,6 +133,7 @@ impl Engine {
             backup_dir: parts.backup_dir,
             second_person: parts.second_person,
             policies: policies::Policies::default(),
+            profiles: policies::ProfilesAtHand::new(limits::PROFILES_AT_HAND),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),

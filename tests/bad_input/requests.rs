@@ -360,6 +360,12 @@ impl World {
                 since_time: Some(prost_types::Timestamp { seconds: 1, nanos: 1 }),
             }
             .encode_to_vec(),
+            "LearnProfiles" => {
+                let current = self.other_admin.profiles().await.unwrap().profiles.unwrap();
+                let (request_id, current_version) = (request_id(), current.version);
+                v1::LearnProfilesRequest { request_id, current_version }.encode_to_vec()
+            }
+            "GetProfiles" => v1::GetProfilesRequest {}.encode_to_vec(),
             "GetGuidance" => {
                 v1::GetGuidanceRequest { run_id: self.run.run_id().to_owned() }.encode_to_vec()
             }

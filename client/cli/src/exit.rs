@@ -115,6 +115,7 @@ impl Exit {
             | R::BackupExists
             | R::WatchCompacted
             | R::PolicyChanged
+            | R::ProfilesChanged
             | R::PolicyInForce
             | R::NoFormerPolicy
             | R::PolicyTestsFailed

@@ -12,6 +12,7 @@ mod change;
 mod evaluate;
 mod explain;
 mod lint;
+mod profiles;
 mod read;
 mod starter;
 mod test;
@@ -21,6 +22,7 @@ pub(crate) use change::{ActivateArguments, PutArguments, RollBackArguments};
 pub(crate) use evaluate::EvaluateArguments;
 pub(crate) use explain::ExplainArguments;
 pub(crate) use lint::LintArguments;
+pub(crate) use profiles::LearnArguments;
 pub(crate) use read::{DiffArguments, GuidanceArguments, ListArguments, ShowArguments};
 pub(crate) use starter::{StarterVerb, find as find_starter};
 pub(crate) use test::TestArguments;
@@ -83,6 +85,12 @@ pub(crate) enum PolicyVerb {
     /// Say what a policy would have decided of the newest actions; nothing happens
     #[command(after_help = BACKTEST_HELP)]
     Backtest(BacktestArguments),
+    /// Learn anew what agents are known to do; `novelty` is judged by it from then on
+    #[command(after_help = "Example: pointsman policy learn")]
+    Learn(LearnArguments),
+    /// Say which novelty profiles are in force, and of whom
+    #[command(after_help = "Example: pointsman policy profiles")]
+    Profiles,
     /// Print what an agent's model is to be told of the policy in force
     #[command(after_help = "Example: pointsman policy guidance --run run_01kb3…")]
     Guidance(GuidanceArguments),
@@ -116,6 +124,8 @@ pub(crate) async fn dispatch(context: &Context, verb: PolicyVerb) -> Result<Exit
         PolicyVerb::Evaluate(evaluate) => evaluate::evaluate(context, evaluate).await,
         PolicyVerb::Explain(explain) => explain::explain(context, explain).await,
         PolicyVerb::Backtest(backtest) => backtest::backtest(context, backtest).await,
+        PolicyVerb::Learn(learn) => profiles::learn(context, learn).await,
+        PolicyVerb::Profiles => profiles::profiles(context).await,
         PolicyVerb::Guidance(guidance) => read::guidance(context, guidance).await,
         PolicyVerb::Starter(verb) => starter::dispatch(context, &verb),
     }

@@ -267,6 +267,12 @@ pub enum Error {
         /// When.
         at: Option<Timestamp>,
     },
+    /// Other profiles came into force since the caller looked.
+    #[error("profiles of version {current} are in force by now; nothing was changed")]
+    ProfilesChanged {
+        /// The version in force; 0: none.
+        current: u64,
+    },
     /// What is to be put in force is.
     #[error("policy `{policy}` is in force already")]
     PolicyInForce {

@@ -98,6 +98,8 @@ event_kinds! {
     PolicyActivated = "policy.activated";
     /// A replaced policy revision is in force again.
     PolicyRolledBack = "policy.rolled_back";
+    /// Novelty profiles were learnt and are in force from here on.
+    PolicyProfilesLearnt = "policy.profiles_learnt";
 }
 
 /// Which resources an event is about; absent where they play no part.

@@ -22,6 +22,7 @@ mod lint;
 mod names;
 pub mod novelty;
 mod period;
+mod profiles;
 pub mod provenance;
 mod reference;
 mod rule;
@@ -50,7 +51,8 @@ pub use inputs::{FactAnswer, Facts, Inputs};
 pub use lexicon::{Lexicon, Request};
 pub use lint::{Finding, Gravity};
 pub use names::{FUNCTIONS, Name, OPEN_GROUPS, VALUES};
-pub use novelty::Profile;
+pub use novelty::{PROFILED_CALLS, Profile};
+pub use profiles::{Newness, Profiles};
 pub use provenance::{Origin, Sources, Support};
 pub use reference::{json_schema, reference};
 pub use rule::{AskTemplate, Rule, RuleKind};
@@ -122,6 +124,7 @@ pub struct Fact {
 struct Needs {
     sources: bool,
     elapsed: bool,
+    novelty: bool,
     ordinal: bool,
 }
 
@@ -212,6 +215,11 @@ impl Policy {
         self.needs.elapsed
     }
 
+    /// Whether it judges by how new a call is to its agent's profile.
+    pub fn reads_novelty(&self) -> bool {
+        self.needs.novelty
+    }
+
     /// Whether a person may have to judge allowed actions afterwards.
     pub fn may_sample(&self) -> bool {
         self.needs.ordinal
@@ -235,6 +243,7 @@ impl Policy {
         self.needs = Needs {
             sources: OF_SOURCES.iter().any(|name| self.reads(name)),
             elapsed: self.reads("run.elapsed") || self.reads_exactly("run"),
+            novelty: self.reads_exactly("novelty") || self.reads_exactly("profiled"),
             ordinal: self.sampling.is_some()
                 || self.default == Effect::Sample
                 || self.rules.iter().any(|rule| rule.effect == Effect::Sample),

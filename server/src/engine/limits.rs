@@ -70,6 +70,14 @@ pub const MAX_BACKTEST_ACTIONS: usize = 10_000;
 pub const DEFAULT_BACKTEST_ACTIONS: usize = 1_000;
 /// The most examples of each kind of flip that a backtest shows.
 pub const MAX_BACKTEST_EXAMPLES: usize = 5;
+/// The most recorded actions that novelty profiles are learnt from.
+pub const MAX_LEARNT_ACTIONS: usize = 10_000;
+/// The most recorded actions that are looked at for that, examples or not.
+pub const MAX_LOOKED_AT: usize = 50_000;
+/// The most agents that have a profile: those with the most examples.
+pub const MAX_PROFILED_AGENTS: usize = 256;
+/// How many sets of profiles stay at hand: the one in force, and some before it.
+pub const PROFILES_AT_HAND: usize = 4;
 /// About how many bytes of content one page holds: it ends behind the item that
 /// passes this, so that an answer stays within the size of a message.
 pub const PAGE_BYTES: usize = 2 * 1024 * 1024;

@@ -13,6 +13,9 @@ mod confirm;
 mod evaluate;
 mod explain;
 mod guidance;
+mod learn;
+mod prepare;
+mod profiles;
 mod put;
 mod read;
 mod start;
@@ -20,6 +23,7 @@ mod tally;
 
 pub(super) use compiled::Policies;
 pub use compiled::Revision;
+pub(super) use profiles::{Compared, ProfilesAtHand};
 
 pub use activate::{Activate, ActivationView, RollBack};
 pub use asked::Subject;
@@ -27,6 +31,7 @@ pub use backtest::{Backtest, Backtested};
 pub use check::Checked;
 pub use evaluate::{Context, Evaluate, Evaluated, Hypothesis};
 pub use explain::Explained;
+pub use profiles::{AgentProfile, LearnProfiles, ProfilesView};
 pub use put::{PutPolicy, PutRevision};
 pub use read::{RevisionState, RevisionView};
 pub use start::{ActivateError, Started};

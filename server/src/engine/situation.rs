@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::operation::Tx;
+use super::policies::Compared;
 use super::windows::Counted;
 use super::{Authorized, Engine};
 use crate::domain::action::{Action, DecisionEffect};
@@ -10,7 +11,7 @@ use crate::domain::call::{Situation, ToolCall};
 use crate::domain::error::Error;
 use crate::domain::ids::ActionId;
 use crate::domain::message::Speaker;
-use crate::domain::policy::{Facts, Inputs, Policy, Sources};
+use crate::domain::policy::{Facts, Inputs, Newness, Policy, Sources};
 use crate::domain::run::Run;
 use crate::domain::time::Span;
 use crate::store::records::AgentActionsRecord;
@@ -37,6 +38,19 @@ impl Gathered {
         Self { goal, sources: Arc::new(sources), inputs: Inputs::default(), ..Self::default() }
     }
 
+    /// Notes how new the call is to its agent's profile.
+    pub(super) fn compare(&mut self, found: &Compared) {
+        let Newness { novelty, calls } = found.newness;
+        self.inputs.novelty = Some(novelty);
+        self.inputs.profiles = found.version;
+        self.inputs.profile_calls = calls;
+    }
+
+    /// What the run is to reach.
+    pub(super) fn goal(&self) -> &str {
+        &self.goal
+    }
+
     /// The facts of a call.
     pub(super) fn facts<'f>(
         &'f self,
@@ -58,12 +72,19 @@ impl Gathered {
     /// The same, with what was known at an earlier decision in place of what is now.
     pub(super) fn judged_by(mut self, then: &Inputs) -> Self {
         let now = std::mem::take(&mut self.inputs);
-        let Inputs { elapsed, windows, facts, novelty, ordinal, messages } = then.clone();
+        let Inputs { elapsed, windows, facts, novelty, profiles, profile_calls, ordinal, messages } =
+            then.clone();
+        let (novelty, profiles, profile_calls) = match novelty {
+            Some(_) => (novelty, profiles, profile_calls),
+            None => (now.novelty, now.profiles, now.profile_calls),
+        };
         self.inputs = Inputs {
             elapsed: if elapsed == Span::ZERO { now.elapsed } else { elapsed },
             windows: now.windows.into_iter().chain(windows).collect(),
             facts: now.facts.into_iter().chain(facts).collect(),
-            novelty: novelty.or(now.novelty),
+            novelty,
+            profiles,
+            profile_calls,
             ordinal: if ordinal == 0 { now.ordinal } else { ordinal },
             messages: if messages == 0 { now.messages } else { messages },
         };
@@ -104,6 +125,10 @@ impl Tx<'_> {
         if policy.reads_elapsed() {
             gathered.inputs.elapsed = self.elapsed(run).await?;
         }
+        if policy.reads_novelty() {
+            let compared = self.compare(&run.agent, call, &gathered.goal).await?;
+            gathered.compare(&compared);
+        }
         if policy.may_sample() {
             let key = keys::agent_actions(self.tenant(), &run.agent);
             let before = self.get::<AgentActionsRecord>(key).await?.unwrap_or_default();
@@ -129,5 +154,17 @@ impl Engine {
     ) -> Result<Gathered, Error> {
         let by = Authorized::system(tenant, "look");
         Tx::new(self, &by, CommitLane::Normal).gather(run, policy, call, own).await
+    }
+
+    /// How new a call would be to its agent's profile.
+    pub(super) async fn compare(
+        &self,
+        tenant: &str,
+        agent: &str,
+        call: &ToolCall<'_>,
+        goal: &str,
+    ) -> Result<Compared, Error> {
+        let by = Authorized::system(tenant, "look");
+        Tx::new(self, &by, CommitLane::Normal).compare(agent, call, goal).await
     }
 }

@@ -10,6 +10,7 @@ mod counting;
 mod hearing;
 mod main_road;
 mod model;
+mod novelty;
 mod policies;
 mod policy_checks;
 mod races;

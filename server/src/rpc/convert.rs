@@ -7,6 +7,7 @@ pub(super) mod backtests;
 pub(super) mod escalations;
 pub(super) mod explanations;
 pub(super) mod policies;
+pub(super) mod profiles;
 pub(super) mod resumptions;
 pub(super) mod runs;
 

@@ -24,8 +24,9 @@ pub const MAX_ENCODED_BYTES: usize = 4 * 1024 * 1024;
 pub const UNARY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a call may take that waits up to 30 s by itself.
 pub const LONG_POLL_TIMEOUT: Duration = Duration::from_secs(40);
-/// How long judging many actions again may take.
-pub const BACKTEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a call may take that goes through many recorded actions: to judge them
+/// again, or to learn from them.
+pub const RECORDS_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long copying everything durable may take.
 pub const BACKUP_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// After how long a stream ends cleanly, to be opened again elsewhere.

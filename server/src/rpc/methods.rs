@@ -139,6 +139,7 @@ fn need_of(path: &str) -> Option<Need> {
             | "ListPolicyActivations"
             | "BacktestPolicy"
             | "ExplainDecision"
+            | "GetProfiles"
             | "TestPolicy",
         ) => Need::Overseer,
         ("AdminService", "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup")
@@ -148,7 +149,8 @@ fn need_of(path: &str) -> Option<Need> {
             | "ActivatePolicy"
             | "ConfirmPolicyActivation"
             | "WithdrawPolicyActivation"
-            | "RollBackPolicy",
+            | "RollBackPolicy"
+            | "LearnProfiles",
         ) => Need::Admin,
         ("RunService", "GetRun" | "ListRuns")
         | ("ActionService", "GetAction" | "ListActions")
@@ -182,7 +184,11 @@ fn timeout_of(path: &str) -> Duration {
     match path {
         "/pointsman.v1.CheckpointService/ClaimResumptions" => limits::LONG_POLL_TIMEOUT,
         "/pointsman.v1.AdminService/CreateBackup" => limits::BACKUP_TIMEOUT,
-        "/pointsman.v1.PolicyService/BacktestPolicy" => limits::BACKTEST_TIMEOUT,
+        "/pointsman.v1.PolicyService/BacktestPolicy"
+        | "/pointsman.v1.PolicyService/ActivatePolicy"
+        | "/pointsman.v1.PolicyService/ConfirmPolicyActivation"
+        | "/pointsman.v1.PolicyService/RollBackPolicy"
+        | "/pointsman.v1.PolicyService/LearnProfiles" => limits::RECORDS_TIMEOUT,
         _ => limits::UNARY_TIMEOUT,
     }
 }
@@ -225,6 +231,6 @@ mod tests {
         });
         assert_eq!(large.count(), 10);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
-        assert_eq!(long, 3);
+        assert_eq!(long, 7);
     }
 }

@@ -5,9 +5,11 @@ use pointsman_api::v1::policy_service_server::PolicyService;
 use tonic::{Request, Response, Status};
 
 use super::caller::{Call, open};
-use super::convert::{self, answer, backtests, explanations, header, page, policies, time};
+use super::convert::{
+    self, answer, backtests, explanations, header, page, policies, profiles, time,
+};
 use super::limits::fits;
-use crate::engine::policies::{Activate, ActivationView, PutPolicy, RollBack};
+use crate::engine::policies::{Activate, ActivationView, LearnProfiles, PutPolicy, RollBack};
 use crate::engine::{Answer, Engine};
 
 /// Answers for policies.
@@ -166,6 +168,26 @@ impl PolicyService for Policies {
         let Call { caller, message } = open(request)?;
         let command = backtests::read(message)?;
         answer(backtests::backtested(self.0.backtest_policy(&caller, command).await?))
+    }
+
+    async fn learn_profiles(
+        &self,
+        request: Request<v1::LearnProfilesRequest>,
+    ) -> Result<Response<v1::LearnProfilesResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let command =
+            LearnProfiles { request_id: message.request_id, current: message.current_version };
+        let learnt = self.0.learn_profiles(&caller, command).await?;
+        let header = header(&learnt);
+        answer(v1::LearnProfilesResponse { header, profiles: Some(profiles::set(&learnt.value)) })
+    }
+
+    async fn get_profiles(
+        &self,
+        request: Request<v1::GetProfilesRequest>,
+    ) -> Result<Response<v1::GetProfilesResponse>, Status> {
+        let Call { caller, .. } = open(request)?;
+        answer(fits(profiles::known(self.0.profiles(&caller).await?))?)
     }
 
     async fn get_guidance(

@@ -221,6 +221,9 @@ fn shape(error: &Error) -> Shape {
                 new(Code::Aborted, Reason::PolicyChanged).with("current_revision_id", current);
             changed.with_optional("by", by.as_ref()).with_optional("at", at.map(rfc3339))
         }
+        E::ProfilesChanged { current } => {
+            new(Code::Aborted, Reason::ProfilesChanged).with("current_version", current)
+        }
         E::PolicyInForce { policy } => failed(Reason::PolicyInForce).subject("revision_id", policy),
         E::NoFormerPolicy { policy } => {
             failed(Reason::NoFormerPolicy).subject("revision_id", policy)

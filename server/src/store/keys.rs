@@ -26,6 +26,7 @@
 //! | `TENANT/policy/POL` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
 //! | `TENANT/policy-digest/DIGEST` | [`PolicyDigestRecord`](super::records::PolicyDigestRecord) | policies: one revision per document |
 //! | `TENANT/policy-current/` | [`PolicyInForceRecord`](super::records::PolicyInForceRecord) | policies |
+//! | `TENANT/policy-profiles/` | [`ProfilesRecord`](super::records::ProfilesRecord) | policies: the novelty profiles in force |
 //! | `TENANT/policy-activation/PACT` | [`Activation`](crate::domain::activation::Activation) | policies: who put what in force |
 //! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
 //! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
@@ -383,6 +384,11 @@ pub fn policy_activations(tenant: &str) -> KeyRange {
 /// The policy revision in force.
 pub fn policy_current(tenant: &str) -> Bytes {
     key(tenant, "policy-current", &[])
+}
+
+/// The novelty profiles in force.
+pub fn policy_profiles(tenant: &str) -> Bytes {
+    key(tenant, "policy-profiles", &[])
 }
 
 /// What a request id was used for.

@@ -18,6 +18,7 @@ use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
 use crate::domain::ids::{PolicyActivationId, PolicyRevisionId, TokenId};
 use crate::domain::message::Speaker;
 use crate::domain::payload::PayloadRef;
+use crate::domain::policy::Profiles;
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
 use crate::domain::run::Run;
@@ -61,6 +62,8 @@ records! {
     PolicyDigestRecord = "policy digest", 1;
     PolicyInForceRecord = "policy in force", 1;
     Activation = "policy activation", 1;
+    ProfilesRecord = "policy profiles", 1;
+    Profiles = "policy profiles content", 1;
     RequestRecord = "request", 1;
     SweepRecord = "sweep", 1;
 }
@@ -180,6 +183,26 @@ pub struct PolicyInForceRecord {
     /// What waits for a second person, or did before it lapsed.
     #[serde(default)]
     pub pending: Option<PolicyActivationId>,
+}
+
+/// Which novelty profiles are in force. They are one payload: they come into force
+/// as a whole, and what they hold is too much for a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfilesRecord {
+    /// Counts the sets that were in force, from 1.
+    pub version: u64,
+    /// The [`Profiles`].
+    pub profiles: PayloadRef,
+    /// When they were learnt.
+    pub learn_time: Timestamp,
+    /// From how many recorded actions.
+    pub actions: u32,
+    /// Of how many agents.
+    pub agents: u32,
+    /// The policy revision that was in force from then on.
+    pub policy: PolicyRevisionId,
+    /// Who had them learnt.
+    pub learner: String,
 }
 
 /// What a request id was used for. The answer is rebuilt from what it names.

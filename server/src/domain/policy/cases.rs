@@ -2,7 +2,7 @@
 
 use super::document::{CaseSource, Expected};
 use super::provenance::Sources;
-use super::{FactAnswer, Facts, Inputs, Policy, Verdict};
+use super::{FactAnswer, Facts, Inputs, PROFILED_CALLS, Policy, Verdict};
 use crate::domain::action::DecisionEffect;
 use crate::domain::message::Speaker;
 use crate::domain::time::{Span, Timestamp};
@@ -58,6 +58,7 @@ impl Policy {
             windows: case.windows.clone(),
             facts: case.facts.iter().map(|(name, value)| (name.clone(), known(value))).collect(),
             novelty: case.novelty,
+            profile_calls: if case.profiled { PROFILED_CALLS } else { 0 },
             ..Inputs::default()
         };
         self.evaluate(&Facts {

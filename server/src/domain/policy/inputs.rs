@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::document::WindowCount;
+use super::novelty::PROFILED_CALLS;
 use super::provenance::Sources;
 use crate::domain::time::{Span, Timestamp};
 
@@ -54,15 +55,33 @@ pub struct Inputs {
     /// What systems of record answered.
     #[serde(default)]
     pub facts: BTreeMap<String, FactAnswer>,
-    /// How new the call was to the agent's profile.
+    /// How new the call was to the agent's profile; none: no condition asked.
     #[serde(default)]
     pub novelty: Option<f64>,
+    /// The version of the profiles that say so; 0: none had been learnt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub profiles: u64,
+    /// How many calls the agent's profile had been taught; 0: it had none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub profile_calls: u64,
     /// The how manieth action of the agent it was, for sampling.
     #[serde(default)]
     pub ordinal: u64,
     /// How many messages the run's log held.
     #[serde(default)]
     pub messages: u64,
+}
+
+impl Inputs {
+    /// Whether the agent's profile was taught enough to say anything.
+    pub fn is_profiled(&self) -> bool {
+        self.profile_calls >= PROFILED_CALLS
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a system of record answered.

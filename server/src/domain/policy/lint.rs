@@ -170,18 +170,17 @@ impl Policy {
         }
     }
 
-    /// What conditions ask for and this server cannot answer: they fail, and ask a
-    /// person every time.
+    /// What conditions ask for and nobody may be able to answer.
     fn lint_unanswered(&self, findings: &mut Vec<Finding>) {
         for name in self.facts.keys() {
             let problem = "this server asks no providers: the fact is missing every time, and \
                            every call of its tools goes to a person";
             findings.push(warning(format!("fact `{name}`"), problem.to_owned()));
         }
-        if self.reads_exactly("novelty") {
-            let problem = "this server keeps no profiles of agents: novelty is missing every \
-                           time, and every call that it is asked for goes to a person";
-            findings.push(warning("novelty".to_owned(), problem.to_owned()));
+        if self.reads_exactly("novelty") && !self.reads_exactly("profiled") {
+            let problem = "every call of an agent whose profile was not learnt yet is new, and \
+                           scores 1; `profiled` tells whether there is one";
+            findings.push(notice("novelty".to_owned(), problem.to_owned()));
         }
     }
 

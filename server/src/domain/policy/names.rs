@@ -98,8 +98,9 @@ pub const VALUES: &[Name] = &[
     name(
         "novelty",
         "double",
-        "how new the call is to the agent's profile, from 0 to 1; an error without a profile",
+        "how new the call is to the agent's profile, from 0, known, to 1; 1 without a profile",
     ),
+    name("profiled", "bool", "whether the agent has a profile that was taught at least 50 calls"),
     name(
         "origins",
         "list(string)",

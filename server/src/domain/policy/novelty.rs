@@ -3,8 +3,8 @@
 //! A profile holds MinHash signatures (Broder 1997) of the words an agent was
 //! given and of the shapes of its arguments, per tool. It is learnt call by call,
 //! bounded in size, and the same calls in the same order give the same profile in
-//! every process: the hashes have fixed seeds. A policy revision keeps the profile
-//! it was activated with.
+//! every process: the hashes have fixed seeds. [`Profiles`](super::Profiles) hold
+//! those of several agents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,8 @@ pub const MAX_SIGNATURES: usize = 32;
 pub const MAX_FEATURES: usize = 4_096;
 /// Signatures that agree in this many of their values count as one.
 const SAME_VALUES: usize = 29;
+/// From how many calls on a profile says anything: `profiled` in conditions.
+pub const PROFILED_CALLS: u64 = 50;
 /// How deep arguments are looked into.
 const MAX_DEPTH: usize = 16;
 
@@ -29,7 +31,7 @@ const MAX_DEPTH: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    version: u64,
+    calls: u64,
     tools: BTreeMap<String, Habits>,
 }
 
@@ -60,13 +62,18 @@ impl Profile {
     }
 
     /// How many calls it was taught.
-    pub fn version(&self) -> u64 {
-        self.version
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// How many tools it knows.
+    pub fn tool_count(&self) -> usize {
+        self.tools.len()
     }
 
     /// Takes a call as known. Linear in its size.
     pub fn learn(&mut self, tool: &str, arguments: &Map<String, Value>, goal: &str) {
-        self.version = self.version.saturating_add(1);
+        self.calls = self.calls.saturating_add(1);
         if !self.tools.contains_key(tool) && self.tools.len() >= MAX_TOOLS {
             return;
         }

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::check::require_tests;
+use super::learn::Learnt;
 use super::no_policy;
+use super::prepare::Preparation;
 use crate::domain::activation::{
     Activation, ActivationKind, ActivationState, CONFIRMABLE_FOR, needs_second_person,
 };
@@ -13,6 +15,7 @@ use crate::domain::error::Error;
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::{PolicyActivationId, PolicyRevisionId};
 use crate::domain::payload::PayloadRef;
+use crate::domain::policy::Policy;
 use crate::domain::principal::Principal;
 use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
@@ -80,8 +83,11 @@ impl Standing {
 }
 
 /// A change of policy before it is known whether one person is enough for it.
-pub(super) struct Change {
+pub(super) struct Change<'a> {
     pub(super) kind: ActivationKind,
+    /// The revision's policy.
+    pub(super) policy: &'a Policy,
+    pub(super) preparation: &'a Preparation,
     pub(super) revision: PolicyRecord,
     pub(super) upon: Option<PolicyActivationId>,
     pub(super) reason: Option<PayloadRef>,
@@ -89,9 +95,9 @@ pub(super) struct Change {
     pub(super) is_guarded: bool,
 }
 
-impl Change {
+impl Change<'_> {
     /// Makes it, or leaves it to a second person.
-    pub(super) fn make(
+    pub(super) async fn make(
         self,
         tx: &mut Tx<'_>,
         from: Option<Standing>,
@@ -125,7 +131,8 @@ impl Change {
                 tx.event_about(kind, subjects(&activation), None, self.reason.as_slice());
             }
             _ => {
-                enforce(tx, &mut activation, self.revision)?;
+                let learnt = self.preparation.learn(tx, self.kind, self.policy).await?;
+                enforce(tx, &mut activation, self.revision, learnt).await?;
             }
         }
         Ok(activation)
@@ -143,11 +150,12 @@ fn supersede(tx: &mut Tx<'_>, pending: Option<Activation>) -> Result<(), Error> 
     Ok(())
 }
 
-/// Puts the activation's revision in force.
-pub(super) fn enforce(
+/// Puts the activation's revision in force, with the profiles that were learnt for it.
+pub(super) async fn enforce(
     tx: &mut Tx<'_>,
     activation: &mut Activation,
     revision: PolicyRecord,
+    learnt: Option<&Learnt>,
 ) -> Result<(), Error> {
     activation.close(ActivationState::Effective, tx.by.name(), tx.now);
     let in_force = PolicyInForceRecord {
@@ -167,6 +175,9 @@ pub(super) fn enforce(
     let payloads: Vec<_> =
         [Some(revision.document), activation.reason].into_iter().flatten().collect();
     tx.event_about(kind, subjects(activation), None, &payloads);
+    if let Some(learnt) = learnt {
+        tx.put_profiles(learnt, activation.revision).await?;
+    }
     Ok(())
 }
 
@@ -179,11 +190,11 @@ pub(super) fn subjects(activation: &Activation) -> Subjects {
 }
 
 /// Whether the server, the document in force or the new one demands a second person.
-async fn guarded(tx: &Tx<'_>, from: PolicyRevisionId, to: PolicyRevisionId) -> Result<bool, Error> {
+async fn guarded(tx: &Tx<'_>, from: PolicyRevisionId, to: &Policy) -> Result<bool, Error> {
     let engine = tx.engine;
     Ok(engine.0.second_person
-        || engine.policy_of(tx.tenant(), from).await?.policy.activation.second_person
-        || engine.policy_of(tx.tenant(), to).await?.policy.activation.second_person)
+        || to.activation.second_person
+        || engine.policy_of(tx.tenant(), from).await?.policy.activation.second_person)
 }
 
 fn reason_of(tx: &mut Tx<'_>, reason: &str) -> Result<Option<PayloadRef>, Error> {
@@ -197,7 +208,10 @@ fn result(activation: &Activation) -> Vec<Uuid> {
     vec![Uuid::from_bytes(*activation.id.as_bytes())]
 }
 
-struct Activating<'a>(&'a Activate);
+struct Activating<'a> {
+    command: &'a Activate,
+    preparation: Preparation,
+}
 
 impl Operation for Activating<'_> {
     type Output = Activation;
@@ -205,25 +219,27 @@ impl Operation for Activating<'_> {
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
         hasher
-            .field(self.0.revision.as_bytes())
-            .field(self.0.current.as_bytes())
-            .field(self.0.reason.as_bytes());
+            .field(self.command.revision.as_bytes())
+            .field(self.command.current.as_bytes())
+            .field(self.command.reason.as_bytes());
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
-        let revision = tx.revision(self.0.revision).await?;
+        let revision = tx.revision(self.command.revision).await?;
         let from = Standing::read(tx).await?.ok_or_else(no_policy)?;
-        from.require(self.0.current)?;
+        from.require(self.command.current)?;
         if from.record.id == revision.id {
             return Err(Error::PolicyInForce { policy: revision.id.to_string() });
         }
         let pending = tx.optional_activation(from.record.pending).await?;
         let upon = from.activation.as_ref().and_then(Activation::standing);
-        let reason = reason_of(tx, &self.0.reason)?;
-        let is_guarded = guarded(tx, from.record.id, revision.id).await?;
+        let reason = reason_of(tx, &self.command.reason)?;
+        let compiled = tx.engine.policy_of(tx.tenant(), revision.id).await?;
+        let (policy, preparation) = (&compiled.policy, &self.preparation);
+        let is_guarded = guarded(tx, from.record.id, policy).await?;
         let kind = ActivationKind::Activate;
-        let change = Change { kind, revision, upon, reason, is_guarded };
-        let activation = change.make(tx, Some(from), pending)?;
+        let change = Change { kind, policy, preparation, revision, upon, reason, is_guarded };
+        let activation = change.make(tx, Some(from), pending).await?;
         let results = result(&activation);
         Ok((activation, results))
     }
@@ -239,31 +255,36 @@ impl Operation for Activating<'_> {
     }
 }
 
-struct RollingBack<'a>(&'a RollBack);
+struct RollingBack<'a> {
+    command: &'a RollBack,
+    preparation: Preparation,
+}
 
 impl Operation for RollingBack<'_> {
     type Output = Activation;
     const METHOD: &'static str = "RollBackPolicy";
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
-        hasher.field(self.0.current.as_bytes()).field(self.0.reason.as_bytes());
+        hasher.field(self.command.current.as_bytes()).field(self.command.reason.as_bytes());
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
         let from = Standing::read(tx).await?.ok_or_else(no_policy)?;
-        from.require(self.0.current)?;
+        from.require(self.command.current)?;
         let standing = from.activation.as_ref().and_then(Activation::standing);
         let standing = tx.optional_activation(standing).await?;
         let none = || Error::NoFormerPolicy { policy: from.record.id.to_string() };
         let standing = standing.ok_or_else(none)?;
         let revision = tx.revision(standing.replaced.ok_or_else(none)?).await?;
         let pending = tx.optional_activation(from.record.pending).await?;
-        let reason = reason_of(tx, &self.0.reason)?;
+        let reason = reason_of(tx, &self.command.reason)?;
         let upon = standing.upon;
-        let is_guarded = guarded(tx, from.record.id, revision.id).await?;
+        let compiled = tx.engine.policy_of(tx.tenant(), revision.id).await?;
+        let (policy, preparation) = (&compiled.policy, &self.preparation);
+        let is_guarded = guarded(tx, from.record.id, policy).await?;
         let kind = ActivationKind::RollBack;
-        let change = Change { kind, revision, upon, reason, is_guarded };
-        let activation = change.make(tx, Some(from), pending)?;
+        let change = Change { kind, policy, preparation, revision, upon, reason, is_guarded };
+        let activation = change.make(tx, Some(from), pending).await?;
         let results = result(&activation);
         Ok((activation, results))
     }
@@ -295,7 +316,9 @@ impl Engine {
         check_reason(&command.reason)?;
         let revision = self.named_revision(by.tenant(), command.revision).await?;
         require_tests(&revision.policy)?;
-        self.change(&by, &command.request_id, &Activating(&command)).await
+        let preparation = Preparation::default();
+        let activating = Activating { command: &command, preparation };
+        self.change(&by, &command.request_id, &activating).await
     }
 
     /// Puts the revision in force again that the one in force replaced.
@@ -307,7 +330,9 @@ impl Engine {
         let by = authorize::admin(caller)?;
         validate::required("reason", command.reason.as_bytes())?;
         check_reason(&command.reason)?;
-        self.change(&by, &command.request_id, &RollingBack(&command)).await
+        let preparation = Preparation::default();
+        let rolling_back = RollingBack { command: &command, preparation };
+        self.change(&by, &command.request_id, &rolling_back).await
     }
 
     pub(super) async fn change(

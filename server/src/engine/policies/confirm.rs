@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::activate::{ActivationView, enforce, subjects};
 use super::check::require_tests;
 use super::no_policy;
+use super::prepare::Preparation;
 use crate::domain::activation::{Activation, ActivationKind, ActivationState};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
@@ -35,29 +36,35 @@ async fn pending(
     Ok((activation, in_force))
 }
 
-struct Confirming(PolicyActivationId);
+struct Confirming {
+    id: PolicyActivationId,
+    preparation: Preparation,
+}
 
 impl Operation for Confirming {
     type Output = Activation;
     const METHOD: &'static str = "ConfirmPolicyActivation";
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
-        hasher.field(self.0.as_bytes());
+        hasher.field(self.id.as_bytes());
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
-        let (mut activation, _) = pending(tx, self.0).await?;
+        let (mut activation, _) = pending(tx, self.id).await?;
         let revision = tx.revision(activation.revision).await?;
         activation.require_second_person(tx.by.name(), &revision.author)?;
+        let compiled = tx.engine.policy_of(tx.tenant(), revision.id).await?;
+        let policy = &compiled.policy;
         if activation.kind == ActivationKind::Activate {
-            require_tests(&tx.engine.policy_of(tx.tenant(), revision.id).await?.policy)?;
+            require_tests(policy)?;
         }
-        enforce(tx, &mut activation, revision)?;
+        let learnt = self.preparation.learn(tx, activation.kind, policy).await?;
+        enforce(tx, &mut activation, revision, learnt).await?;
         Ok((activation, Vec::new()))
     }
 
     async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Activation, Error> {
-        engine.existing_activation(tenant, self.0).await
+        engine.existing_activation(tenant, self.id).await
     }
 }
 
@@ -95,7 +102,8 @@ impl Engine {
         id: PolicyActivationId,
     ) -> Result<Answer<ActivationView>, Error> {
         let by = authorize::admin(caller)?;
-        self.change(&by, request_id, &Confirming(id)).await
+        let confirming = Confirming { id, preparation: Preparation::default() };
+        self.change(&by, request_id, &confirming).await
     }
 
     /// Takes back, or refuses, what waits for a second person.

@@ -140,7 +140,14 @@ impl Engine {
             Some(Context::Hypothesis(hypothesis)) => {
                 authorize::overseer(caller)?;
                 let (run, goal) = hypothesis.run(self)?;
-                (run, Gathered::of_goal(goal, asked.policy()))
+                let mut gathered = Gathered::of_goal(goal, asked.policy());
+                if asked.policy().reads_novelty() {
+                    let tenant = &caller.tenant;
+                    let goal = gathered.goal();
+                    let compared = self.compare(tenant, &run.agent, &call, goal).await?;
+                    gathered.compare(&compared);
+                }
+                (run, gathered)
             }
             None => return Err(Error::field("run", "want `run_id` or `hypothesis`")),
         };

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::activate::{Change, Standing};
 use super::check::require_tests;
 use super::no_policy;
+use super::prepare::Preparation;
 use super::put::Draft;
 use crate::domain::activation::{Activation, ActivationKind};
 use crate::domain::digest::{FieldHasher, sha256};
@@ -36,22 +37,25 @@ pub struct Started {
     pub pending: Option<PolicyActivationId>,
 }
 
-struct Starting<'a>(Draft<'a>);
+struct Starting<'a> {
+    draft: Draft<'a>,
+    preparation: Preparation,
+}
 
 impl Operation for Starting<'_> {
     type Output = Option<PolicyActivationId>;
     const METHOD: &'static str = "StartWithPolicy";
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
-        hasher.field(self.0.digest.as_bytes());
+        hasher.field(self.draft.digest.as_bytes());
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Self::Output, Vec<Uuid>), Error> {
         let from = Standing::read(tx).await?;
-        if from.as_ref().is_some_and(|from| from.record.digest == self.0.digest) {
+        if from.as_ref().is_some_and(|from| from.record.digest == self.draft.digest) {
             return Ok((None, Vec::new()));
         }
-        let (revision, _) = self.0.put(tx).await?;
+        let (revision, _) = self.draft.put(tx).await?;
         let pending = from.as_ref().and_then(|from| from.record.pending);
         let pending = tx.optional_activation(pending).await?;
         let waits = pending.as_ref().filter(|waits| waits.is_pending(tx.now));
@@ -61,9 +65,10 @@ impl Operation for Starting<'_> {
         let upon = from.as_ref().and_then(|from| from.activation.as_ref());
         let upon = upon.and_then(Activation::standing);
         let is_guarded = self.is_guarded(tx, from.as_ref()).await?;
-        let kind = ActivationKind::Activate;
-        let change = Change { kind, revision, upon, reason: None, is_guarded };
-        let activation = change.make(tx, from, pending)?;
+        let (kind, reason) = (ActivationKind::Activate, None);
+        let (policy, preparation) = (self.draft.policy, &self.preparation);
+        let change = Change { kind, policy, preparation, revision, upon, reason, is_guarded };
+        let activation = change.make(tx, from, pending).await?;
         Ok((activation.is_pending(tx.now).then_some(activation.id), Vec::new()))
     }
 
@@ -75,7 +80,7 @@ impl Operation for Starting<'_> {
 impl Starting<'_> {
     /// Whether the server, the document in force or this one demands a second person.
     async fn is_guarded(&self, tx: &Tx<'_>, from: Option<&Standing>) -> Result<bool, Error> {
-        if tx.engine.0.second_person || self.0.policy.activation.second_person {
+        if tx.engine.0.second_person || self.draft.policy.activation.second_person {
             return Ok(true);
         }
         match from {
@@ -102,7 +107,8 @@ impl Engine {
             let by = Authorized::system(DEFAULT_TENANT, "policy");
             require_tests(&policy)?;
             let draft = Draft::new(document, "", &policy);
-            pending = self.transact(&by, "", &Starting(draft)).await?.value;
+            let starting = Starting { draft, preparation: Preparation::default() };
+            pending = self.transact(&by, "", &starting).await?.value;
         }
         let in_force = self.restore_policy().await?.ok_or_else(no_policy)?;
         Ok(Started { in_force, pending })

@@ -20,7 +20,9 @@ use crate::engine::await_resolutions::Scope;
 use crate::engine::escalations::{ClaimStep, Filter};
 use crate::engine::messages::AppendMessages;
 use crate::engine::outcomes::ReportOutcomes;
-use crate::engine::policies::{Activate, Backtest, Evaluate, PutPolicy, RollBack, Subject};
+use crate::engine::policies::{
+    Activate, Backtest, Evaluate, LearnProfiles, PutPolicy, RollBack, Subject,
+};
 use crate::engine::propose::Propose;
 use crate::engine::redeem::Redeem;
 use crate::engine::resolve::{Resolve, Verb};
@@ -235,6 +237,11 @@ fn of_policies() -> Vec<(&'static str, UseCase)> {
             "PolicyService/BacktestPolicy",
             use_case!(e, c, e.backtest_policy(c, Backtest::default())),
         ),
+        (
+            "PolicyService/LearnProfiles",
+            use_case!(e, c, e.learn_profiles(c, LearnProfiles::default())),
+        ),
+        ("PolicyService/GetProfiles", use_case!(e, c, e.profiles(c))),
         ("PolicyService/GetGuidance", use_case!(e, c, e.guidance(c, None))),
     ]
 }

@@ -42,6 +42,7 @@ fn every_error() -> Vec<Error> {
         Error::PolicyTestsFailed { failed: 2, case: text(), problem: text() },
         Error::PolicyChanged { current: text(), by: Some(text()), at: Some(at) },
         Error::PolicyChanged { current: text(), by: None, at: None },
+        Error::ProfilesChanged { current: 2 },
         Error::PolicyInForce { policy: text() },
         Error::NoFormerPolicy { policy: text() },
         Error::ActivationClosed { activation: text(), state: "withdrawn", by: Some(text()), at },

@@ -225,6 +225,13 @@ fn messages() -> Vec<(String, String)> {
     ]
 }
 
+fn profiles() -> Profiles {
+    let mut profiles = Profiles::default();
+    let arguments = serde_json::json!({"amount": 600, "to": "Anna"});
+    profiles.learn("claims", "refund", arguments.as_object().unwrap(), "refund Anna");
+    profiles
+}
+
 fn policies() -> Vec<(String, String)> {
     vec![
         bytes_of(&PolicyRecord {
@@ -244,6 +251,16 @@ fn policies() -> Vec<(String, String)> {
             activation: Some(PolicyActivationId::new(id(20))),
             pending: Some(PolicyActivationId::new(id(21))),
         }),
+        bytes_of(&ProfilesRecord {
+            version: 3,
+            profiles: payload(29),
+            learn_time: time(28),
+            actions: 120,
+            agents: 2,
+            policy: PolicyRevisionId::new(id(6)),
+            learner: "ada".to_owned(),
+        }),
+        bytes_of(&profiles()),
         bytes_of(&Activation {
             id: PolicyActivationId::new(id(20)),
             kind: ActivationKind::RollBack,

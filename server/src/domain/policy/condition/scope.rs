@@ -290,8 +290,9 @@ impl<'f> Scope<'f> {
             "intended" => Some(CowVal::owned(CelBool::from(self.signals.is_intended()))),
             "novelty" => match self.facts.inputs.novelty {
                 Some(novelty) => Some(CowVal::owned(CelDouble::from(novelty))),
-                None => self.fail("the agent has no novelty profile".to_owned()),
+                None => self.fail("nobody has looked how new the call is".to_owned()),
             },
+            "profiled" => Some(CowVal::owned(CelBool::from(self.facts.inputs.is_profiled()))),
             "params" => self.policy.constants.value(),
             _ => None,
         }

@@ -47,6 +47,9 @@ pub(in crate::domain::policy) struct CaseSource {
     pub(in crate::domain::policy) windows: BTreeMap<String, WindowCount>,
     /// How new the call is, from 0 to 1.
     pub(in crate::domain::policy) novelty: Option<f64>,
+    /// Whether the agent has a profile that says anything.
+    #[serde(default)]
+    pub(in crate::domain::policy) profiled: bool,
     /// What the policy must say.
     pub(in crate::domain::policy) expect: Expected,
     /// The rule that must decide; unset: any.

@@ -88,7 +88,7 @@ fn novelty() {
     assert_eq!(decides(trigger, &scored(Some(0.81))), Some("trigger.novelty".to_owned()));
     let unknown = scored(None).by(&policy(&format!("default: allow\n{trigger}")));
     assert_eq!(unknown.effect, DecisionEffect::Escalate, "without a profile all is new");
-    assert!(unknown.reason.contains("novelty profile"), "{}", unknown.reason);
+    assert!(unknown.reason.contains("nobody has looked how new"), "{}", unknown.reason);
 }
 
 #[test]
