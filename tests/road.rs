@@ -4,6 +4,7 @@ mod answers;
 mod binding;
 mod hearing;
 mod lists;
+mod novelty;
 mod policies;
 mod policy_changes;
 mod timing;

@@ -14,10 +14,10 @@ mod tools;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use pointsman_server::domain::policy::Policy;
+use pointsman_server::domain::policy::{Policy, Profiles};
 
 pub(crate) use self::compare::{Recordings, compare};
-use self::judge::Bench;
+use self::judge::{Bench, learn};
 use self::report::Report;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -59,6 +59,10 @@ pub(crate) struct RunArguments {
     /// left out; may be given again
     #[arg(long, value_name = "KEY")]
     domain: Vec<String>,
+    /// Recorded calls from which novelty profiles are learnt, those labelled `allow`; left
+    /// out: every call is new, and no agent is profiled; may be given again
+    #[arg(long, value_name = "FILE")]
+    profile_from: Vec<PathBuf>,
     /// Write a report with the curve to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -98,9 +102,17 @@ fn evaluate(arguments: &RunArguments, document: &str) -> anyhow::Result<Report> 
     let policy = Policy::parse(&document)?;
     let mut trajectories = trajectory::read(&arguments.trajectories)?;
     keep_domains(&mut trajectories, &arguments.domain)?;
-    let mut bench = Bench::new(&policy);
+    let mut bench = Bench::new(&policy, profiles(&arguments.profile_from)?);
     let judged = trajectories.iter().flat_map(|trajectory| bench.judge(trajectory)).collect();
     Ok(Report::of(&arguments.policy, &arguments.domain, trajectories.len(), judged))
+}
+
+/// What the calls of the files teach; without a file nothing is known.
+fn profiles(files: &[PathBuf]) -> anyhow::Result<Profiles> {
+    if files.is_empty() {
+        return Ok(Profiles::default());
+    }
+    Ok(learn(&trajectory::read(files)?))
 }
 
 /// Leaves out the trajectories of agents that belong to none of the domains.

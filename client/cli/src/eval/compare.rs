@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pointsman_server::domain::action::DecisionEffect;
-use pointsman_server::domain::policy::Policy;
+use pointsman_server::domain::policy::{Policy, Profiles};
 use serde::Serialize;
 
 use super::judge::{Bench, Judged};
@@ -134,7 +134,7 @@ fn judge(
         None => document.to_owned(),
     };
     let policy = Policy::parse(&document)?;
-    let mut bench = Bench::new(&policy);
+    let mut bench = Bench::new(&policy, Profiles::default());
     Ok(trajectories.iter().flat_map(|trajectory| bench.judge(trajectory)).collect())
 }
 

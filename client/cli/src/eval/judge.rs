@@ -7,7 +7,7 @@ use pointsman_server::domain::action::DecisionEffect;
 use pointsman_server::domain::escalation::SeverityTier;
 use pointsman_server::domain::message::Message;
 use pointsman_server::domain::policy::{
-    Facts, Grounding, Inputs, Lexicon, NamedCall, Policy, Profile, Sources, Support, Verdict,
+    Facts, Grounding, Inputs, Lexicon, NamedCall, Policy, Profiles, Sources, Support, Verdict,
     WindowCount,
 };
 use serde_json::{Map, Value};
@@ -33,12 +33,25 @@ pub(super) struct Judged {
     pub(super) score: f64,
 }
 
-/// A policy and what it learns while it judges.
+/// A policy and what it judges by.
 pub(super) struct Bench<'p> {
     policy: &'p Policy,
-    /// Learnt from the calls before, where the policy asks how new a call is.
-    profile: Option<Profile>,
+    /// What agents are known to do; nothing is learnt while it judges.
+    profiles: Profiles,
     ordinal: u64,
+}
+
+/// What the calls that should run show of each agent.
+pub(super) fn learn(trajectories: &[Trajectory]) -> Profiles {
+    let mut profiles = Profiles::default();
+    for trajectory in trajectories {
+        let calls = trajectory.calls.iter().filter(|call| call.expected == Expected::Allow);
+        for call in calls {
+            let arguments = serde_json::from_slice(&call.arguments).unwrap_or_default();
+            profiles.learn(&trajectory.agent, &call.tool, &arguments, &trajectory.goal);
+        }
+    }
+    profiles
 }
 
 /// What was said and done in one run.
@@ -50,9 +63,8 @@ struct Run {
 }
 
 impl<'p> Bench<'p> {
-    pub(super) fn new(policy: &'p Policy) -> Self {
-        let profile = policy.reads("novelty").then(Profile::new);
-        Self { policy, profile, ordinal: 0 }
+    pub(super) fn new(policy: &'p Policy, profiles: Profiles) -> Self {
+        Self { policy, profiles, ordinal: 0 }
     }
 
     /// Judges every call of a trajectory.
@@ -73,10 +85,11 @@ impl<'p> Bench<'p> {
             serde_json::from_slice(&call.arguments).unwrap_or_default();
         run.count(self.policy, &call.tool, &arguments);
         self.ordinal += 1;
-        let novelty = self.profile.as_ref().map(|it| it.score(&call.tool, &arguments, &run.goal));
+        let newness = self.profiles.newness(agent, &call.tool, &arguments, &run.goal);
         let inputs = Inputs {
             windows: run.windows.clone(),
-            novelty,
+            novelty: Some(newness.novelty),
+            profile_calls: newness.calls,
             ordinal: self.ordinal,
             ..Inputs::default()
         };
@@ -96,11 +109,6 @@ impl<'p> Bench<'p> {
             inputs: &inputs,
         };
         let verdict = self.policy.evaluate(&facts);
-        if let Some(profile) = &mut self.profile
-            && verdict.effect == DecisionEffect::Allow
-        {
-            profile.learn(&call.tool, &arguments, &run.goal);
-        }
         self.judged(call, &arguments, run, verdict)
     }
 
