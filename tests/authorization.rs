@@ -56,6 +56,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("PolicyService/BacktestPolicy", &[REVIEWER, ADMIN]),
     ("PolicyService/LearnProfiles", &[ADMIN]),
     ("PolicyService/GetProfiles", &[REVIEWER, ADMIN]),
+    ("PolicyService/SetPolicyShadow", &[ADMIN]),
+    ("PolicyService/GetPolicyShadow", &[REVIEWER, ADMIN]),
     ("PolicyService/GetGuidance", EVERYBODY),
     ("AdminService/GetServerInfo", EVERYBODY),
     ("AdminService/CreateToken", &[ADMIN]),

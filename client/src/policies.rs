@@ -191,6 +191,43 @@ impl Policies {
         .await
     }
 
+    /// Puts a revision beside the one in force, or with an empty id takes away what is
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.SetPolicyShadow`.
+    pub async fn set_shadow(
+        &self,
+        revision_id: impl Into<String>,
+    ) -> Result<Option<v1::PolicyShadow>> {
+        let request = v1::SetPolicyShadowRequest {
+            request_id: self.connection.new_request_id(),
+            revision_id: revision_id.into(),
+        };
+        let answer = self
+            .call(request, |mut service, request| async move {
+                service.set_policy_shadow(request).await
+            })
+            .await?;
+        Ok(answer.shadow)
+    }
+
+    /// Returns what judges beside the policy in force, and what it would have decided.
+    ///
+    /// # Errors
+    ///
+    /// As `PolicyService.GetPolicyShadow`.
+    pub async fn shadow(&self, max_actions: i32) -> Result<v1::GetPolicyShadowResponse> {
+        let request = v1::GetPolicyShadowRequest { max_actions };
+        self.connection
+            .send_once(BACKTEST_LIMIT, request, |request| {
+                let mut service = self.connection.policy_service();
+                async move { service.get_policy_shadow(request).await }
+            })
+            .await
+    }
+
     /// Says what a policy would decide, without any effect.
     ///
     /// # Errors

@@ -19,4 +19,5 @@ pub mod principal;
 pub mod resumption;
 pub mod run;
 pub mod secrets;
+pub mod shadow;
 pub mod time;

@@ -28,6 +28,7 @@ pub mod propose;
 pub mod redeem;
 pub mod resolve;
 pub mod resumptions;
+mod run_questions;
 pub mod runs;
 mod situation;
 pub mod stats;

@@ -322,6 +322,10 @@ impl World {
                 v1::ListPolicyActivationsRequest { page_size: 5, ..Default::default() }
                     .encode_to_vec()
             }
+            "SetPolicyShadow" => {
+                let (_, revision_id) = self.policies().await;
+                v1::SetPolicyShadowRequest { request_id, revision_id }.encode_to_vec()
+            }
             _ => return self.policy_question(method).await,
         };
         (ADMIN, message)
@@ -366,6 +370,7 @@ impl World {
                 v1::LearnProfilesRequest { request_id, current_version }.encode_to_vec()
             }
             "GetProfiles" => v1::GetProfilesRequest {}.encode_to_vec(),
+            "GetPolicyShadow" => v1::GetPolicyShadowRequest { max_actions: 5 }.encode_to_vec(),
             "GetGuidance" => {
                 v1::GetGuidanceRequest { run_id: self.run.run_id().to_owned() }.encode_to_vec()
             }

@@ -31,6 +31,10 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
     if escalation.question() == Question::ExecutionUnknown {
         page.line("The action was started and no outcome came: it may have run. May it run again?");
     }
+    if is_about_the_run(escalation) {
+        page.line("No action waits for the answer. Until a person says yes, the policy asks");
+        page.line("about each change that the run wants to make.");
+    }
     page.gap();
     page.fact("Why", &with_rule(&brief));
     page.fact("Due", &due_line(escalation, now));
@@ -45,9 +49,11 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
         page.fact("Held by", &format!("{}, for {until} more", claim.holder));
     }
     page.fact("Digest", &digits(&escalation.action_digest));
-    page.gap();
-    page.line("Arguments");
-    page.indented("  ", &laid_out(&brief.arguments));
+    if !brief.arguments.is_empty() {
+        page.gap();
+        page.line("Arguments");
+        page.indented("  ", &laid_out(&brief.arguments));
+    }
     page.agent_words(&brief);
     if let Some(said) = resolution_line(escalation, now) {
         page.gap();
@@ -56,9 +62,15 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
     page.text
 }
 
+/// Whether it is about the run: no action waits for the answer.
+fn is_about_the_run(escalation: &v1::Escalation) -> bool {
+    matches!(escalation.question(), Question::RunOverdue | Question::UnexpectedResult)
+}
+
 /// What became of an escalation, in one line; none while it is open.
 pub(crate) fn resolution_line(escalation: &v1::Escalation, now: &Timestamp) -> Option<String> {
-    let closed = |word: &str| Some(format!("{word}. Nothing runs."));
+    let after = if is_about_the_run(escalation) { "" } else { " Nothing runs." };
+    let closed = |word: &str| Some(format!("{word}.{after}"));
     match escalation.state() {
         State::Open | State::Unspecified => return None,
         State::Expired => return closed("Expired: nobody answered in time"),

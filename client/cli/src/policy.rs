@@ -14,6 +14,7 @@ mod explain;
 mod lint;
 mod profiles;
 mod read;
+mod shadow;
 mod starter;
 mod test;
 
@@ -24,6 +25,7 @@ pub(crate) use explain::ExplainArguments;
 pub(crate) use lint::LintArguments;
 pub(crate) use profiles::LearnArguments;
 pub(crate) use read::{DiffArguments, GuidanceArguments, ListArguments, ShowArguments};
+pub(crate) use shadow::ShadowVerb;
 pub(crate) use starter::{StarterVerb, find as find_starter};
 pub(crate) use test::TestArguments;
 
@@ -91,6 +93,9 @@ pub(crate) enum PolicyVerb {
     /// Say which novelty profiles are in force, and of whom
     #[command(after_help = "Example: pointsman policy profiles")]
     Profiles,
+    /// Let a revision judge beside the one in force, without effect
+    #[command(subcommand)]
+    Shadow(ShadowVerb),
     /// Print what an agent's model is to be told of the policy in force
     #[command(after_help = "Example: pointsman policy guidance --run run_01kb3…")]
     Guidance(GuidanceArguments),
@@ -126,6 +131,7 @@ pub(crate) async fn dispatch(context: &Context, verb: PolicyVerb) -> Result<Exit
         PolicyVerb::Backtest(backtest) => backtest::backtest(context, backtest).await,
         PolicyVerb::Learn(learn) => profiles::learn(context, learn).await,
         PolicyVerb::Profiles => profiles::profiles(context).await,
+        PolicyVerb::Shadow(verb) => shadow::dispatch(context, verb).await,
         PolicyVerb::Guidance(guidance) => read::guidance(context, guidance).await,
         PolicyVerb::Starter(verb) => starter::dispatch(context, &verb),
     }

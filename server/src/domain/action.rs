@@ -9,6 +9,7 @@ use super::digest::Digest;
 use super::ids::{ActionId, EscalationId, GrantId, PolicyRevisionId, RunId};
 use super::payload::PayloadRef;
 use super::policy::{Inputs, Verdict};
+use super::shadow::ShadowDecision;
 use super::time::{Span, Timestamp};
 
 /// How long a grant lives from the moment its holder can use it.
@@ -149,6 +150,9 @@ pub struct ActionContent {
     /// The rules that could not be evaluated, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedRule>,
+    /// What the shadow would have decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowDecision>,
 }
 
 /// A rule that could not be evaluated.

@@ -105,6 +105,19 @@ pub enum Question {
     ApproveAction,
     /// The action was redeemed and no outcome came: may it run again?
     ExecutionUnknown,
+    /// The run has used up its time: may it have as much again?
+    RunOverdue,
+    /// The action ran and its result is not as the policy expects: may the run rely
+    /// on it?
+    UnexpectedResult,
+}
+
+impl Question {
+    /// Whether an action waits for the answer. Else the answer is about the run, which
+    /// goes on meanwhile: yes or no, and nothing is granted by it.
+    pub const fn is_about_an_action(self) -> bool {
+        matches!(self, Self::ApproveAction | Self::ExecutionUnknown)
+    }
 }
 
 /// A reviewer's fenced lease.
@@ -211,9 +224,9 @@ pub struct Escalation {
     pub question: Question,
     /// The run.
     pub run: RunId,
-    /// The proposed action.
-    pub action: ActionId,
-    /// The tool of the proposed action.
+    /// The action it is about; none: it is about the run alone.
+    pub action: Option<ActionId>,
+    /// The tool of that action; empty without one.
     pub tool: String,
     /// The checkpoint saved with it.
     pub checkpoint: Option<CheckpointId>,

@@ -54,6 +54,8 @@ event_kinds! {
     GrantRevoked = "grant.revoked";
     /// The agent reported what happened when the action ran.
     OutcomeReported = "outcome.reported";
+    /// A tool's result is not as the policy expects.
+    ResultUnexpected = "result.unexpected";
     /// A redeemed action has no outcome in time: execution unknown.
     ExecutionUnknown = "execution.unknown";
     /// A checkpoint was saved.
@@ -100,6 +102,12 @@ event_kinds! {
     PolicyRolledBack = "policy.rolled_back";
     /// Novelty profiles were learnt and are in force from here on.
     PolicyProfilesLearnt = "policy.profiles_learnt";
+    /// A policy revision judges beside the one in force, without effect.
+    PolicyShadowStarted = "policy.shadow_started";
+    /// No policy revision judges beside the one in force any more.
+    PolicyShadowStopped = "policy.shadow_stopped";
+    /// The shadow would have decided otherwise.
+    PolicyShadowDiffered = "policy.shadow_differed";
 }
 
 /// Which resources an event is about; absent where they play no part.

@@ -25,6 +25,7 @@ mod period;
 mod profiles;
 pub mod provenance;
 mod reference;
+mod results;
 mod rule;
 mod sampling;
 mod schema;
@@ -58,7 +59,7 @@ pub use reference::{json_schema, reference};
 pub use rule::{AskTemplate, Rule, RuleKind};
 pub use sampling::Sampling;
 pub use schema::ArgumentSchema;
-pub use triggers::CalibrationPoint;
+pub use triggers::{CalibrationPoint, RESULTS_RULE, TIME_BUDGET_RULE};
 
 use condition::Constants;
 use document::CaseSource;
@@ -166,6 +167,8 @@ pub struct Policy {
     tools: BTreeMap<String, Tool>,
     /// What is known of tools that the catalogue does not name.
     unknown: Tool,
+    /// What must hold of results, by tool.
+    expectations: BTreeMap<String, Condition>,
     constraint_sets: Vec<String>,
     calibration: Vec<CalibrationPoint>,
     low_confidence: f64,
@@ -230,7 +233,8 @@ impl Policy {
     }
 
     fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        self.variables.values().chain(self.rules.iter().filter_map(Rule::condition))
+        let of_rules = self.rules.iter().filter_map(Rule::condition);
+        self.variables.values().chain(of_rules).chain(self.expectations.values())
     }
 
     fn note_what_is_read(&mut self) {

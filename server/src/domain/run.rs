@@ -62,10 +62,23 @@ pub struct Run {
     /// When it was found to have used up its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_time: Option<Timestamp>,
+    /// Since when its time at work counts: when a person last gave it more; none:
+    /// since it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_start: Option<Timestamp>,
+    /// How many results of its actions were not as the policy expects, and no person
+    /// has let it rely on them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unexpected_results: u32,
     /// When it finished.
     pub finish_time: Option<Timestamp>,
     /// Rises with every change.
     pub revision: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Run {

@@ -19,7 +19,7 @@ use crate::store::{Direction, Expectation};
 pub(super) fn subjects(escalation: &Escalation) -> Subjects {
     Subjects {
         run: Some(escalation.run),
-        action: Some(escalation.action),
+        action: escalation.action,
         escalation: Some(escalation.id),
         checkpoint: escalation.checkpoint,
         ..Subjects::default()
@@ -84,7 +84,9 @@ pub(super) fn close(
     escalation.close_time = Some(tx.now);
     touch(escalation, tx.now);
     tx.mark(keys::closed(tenant, state, tx.now, escalation.id));
-    tx.mark(keys::run_waited(tenant, escalation, tx.now));
+    if escalation.question.is_about_an_action() {
+        tx.mark(keys::run_waited(tenant, escalation, tx.now));
+    }
     tx.put(keys::escalation(tenant, escalation.id), escalation)
 }
 
@@ -112,13 +114,15 @@ pub(super) fn approve_grant(tx: &Tx<'_>, mode: ResumeMode) -> Grant {
     }
 }
 
-/// Offers the end of an escalation to its agent: held at once by one that
-/// waits, claimable at once for one that has ended.
+/// Offers the end of an escalation to its agent, where an action waits for it: held at
+/// once by one that waits, claimable at once for one that has ended.
 pub(super) fn offer(
     tx: &mut Tx<'_>,
     escalation: &Escalation,
     action: Option<ActionId>,
 ) -> Result<(), Error> {
+    let waiting = escalation.action.filter(|_| escalation.question.is_about_an_action());
+    let Some(proposed_action) = waiting else { return Ok(()) };
     let (epoch, lease_expire_time) = match escalation.resume_mode {
         ResumeMode::Attached => (1, tx.now.plus(GRANT_LIFETIME)),
         ResumeMode::Detached => (0, tx.now),
@@ -127,7 +131,7 @@ pub(super) fn offer(
         escalation: escalation.id,
         run: escalation.run,
         agent: escalation.agent.clone(),
-        proposed_action: escalation.action,
+        proposed_action,
         action,
         checkpoint: escalation.checkpoint,
         epoch,
@@ -212,9 +216,9 @@ pub(super) async fn cancel_open_of_run(tx: &mut Tx<'_>, run: RunId) -> Result<()
 async fn cancel_with_action(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
     let key = keys::escalation(tx.tenant(), id);
     let found = tx.engine.read::<Escalation>(&key).await?;
-    let action_id = found.map(|escalation| escalation.action);
+    let waiting = found.filter(|escalation| escalation.question.is_about_an_action());
     cancel(tx, id).await?;
-    let Some(action_id) = action_id else { return Ok(()) };
+    let Some(action_id) = waiting.and_then(|escalation| escalation.action) else { return Ok(()) };
     let key = keys::action(tx.tenant(), action_id);
     let found = tx.get::<Action>(key.clone()).await?;
     if let Some(mut action) = found

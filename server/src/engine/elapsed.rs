@@ -1,5 +1,5 @@
-//! How long a run has been at work: its age, less the time in which it waited for
-//! people.
+//! How long a run has been at work: its age, or the time since a person last gave it
+//! more, less the time in which it waited for people.
 
 use super::operation::Tx;
 use super::{limits, read_error};
@@ -25,9 +25,12 @@ impl Tx<'_> {
         let found = store.scan(range, Direction::Ascending, limit).await.map_err(read_error)?;
         for id in found.rows.iter().filter_map(|(key, _)| keys::listed_escalation(key)) {
             let escalation = self.engine.read::<Escalation>(&keys::escalation(tenant, id)).await?;
+            let escalation = escalation.filter(|it| it.question.is_about_an_action());
             waits.extend(escalation.map(|it| (it.create_time, it.close_time.unwrap_or(self.now))));
         }
-        let age = self.now.since(run.create_time);
+        let start = run.clock_start.unwrap_or(run.create_time);
+        let waits = waits.into_iter().map(|(from, to)| (from.max(start), to)).collect();
+        let age = self.now.since(start);
         Ok(Span::from_micros(age.as_micros() - waited(waits, self.now).as_micros()))
     }
 }

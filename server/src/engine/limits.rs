@@ -56,6 +56,9 @@ pub const MAX_REFERENCE_BYTES: usize = 512;
 pub const MAX_OUTCOMES: usize = 100;
 /// The most resumptions in one claim.
 pub const MAX_CLAIMS: usize = 100;
+/// The most unexpected results of one run that people are asked about at once. Of more
+/// no question is opened; they keep the run in doubt as well.
+pub const MAX_UNEXPECTED_ASKED: u32 = 8;
 /// The longest wait of a claim for resumptions, in seconds.
 pub const MAX_CLAIM_WAIT_SECONDS: i64 = 30;
 /// The most items of a page.

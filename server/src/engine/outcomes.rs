@@ -4,8 +4,11 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
-use super::{Engine, actions, authorize, closing, limits, validate};
-use crate::domain::action::{Action, ActionEvent, ActionState, Outcome, OutcomeStatus};
+use super::{Engine, actions, authorize, closing, limits, run_questions, validate};
+use crate::domain::action::{
+    Action, ActionContent, ActionEvent, ActionState, Outcome, OutcomeStatus,
+};
+use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, EscalationState};
@@ -90,6 +93,7 @@ async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
         true => None,
         false => Some(tx.bytes(report.result.clone(), None)?),
     };
+    check_result(tx, &action, report).await?;
     if let Some(payload) = result {
         let (speaker, form, time) = (Speaker::Tool, MessageForm::Text, tx.now);
         let tool = Some(action.tool.clone());
@@ -102,6 +106,25 @@ async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
     let digest = Some(action.digest);
     tx.event_about(EventKind::OutcomeReported, subjects, digest, result.as_slice());
     Ok(())
+}
+
+/// Asks a person about a result that is not as the policy expects.
+async fn check_result(tx: &mut Tx<'_>, action: &Action, report: &Report) -> Result<(), Error> {
+    let revision = tx.policy().await?;
+    let is_checked = revision.policy.checks_results_of(&action.tool);
+    if !is_checked || report.status == OutcomeStatus::Failed {
+        return Ok(());
+    }
+    let Some(run) = run_questions::running(tx, action).await? else { return Ok(()) };
+    let content = tx.engine.payload::<ActionContent>(&action.content).await?;
+    let call = ToolCall::read("arguments", CallFields::of(&action.tool, &content))?;
+    let gathered = tx.gather(&run, &revision.policy, &call, Some(action.id)).await?;
+    let gathered = gathered.judged_by(&content.inputs);
+    let facts = gathered.facts(&call, &run, action.confidence);
+    match revision.policy.problem_with_result(&facts, &report.result) {
+        None => Ok(()),
+        Some(problem) => run_questions::may_it_rely(tx, run, action, &content, &problem).await,
+    }
 }
 
 /// A late outcome answers the question whether the action ran.

@@ -18,6 +18,7 @@ mod prepare;
 mod profiles;
 mod put;
 mod read;
+mod shadow;
 mod start;
 mod tally;
 
@@ -34,6 +35,7 @@ pub use explain::Explained;
 pub use profiles::{AgentProfile, LearnProfiles, ProfilesView};
 pub use put::{PutPolicy, PutRevision};
 pub use read::{RevisionState, RevisionView};
+pub use shadow::{SetShadow, ShadowReport};
 pub use start::{ActivateError, Started};
 pub use tally::{Answers, Example, Flip, HumanAnswer, Side};
 

@@ -22,6 +22,7 @@ use crate::domain::payload::PayloadRef;
 use crate::domain::policy::{Ask, Policy};
 use crate::domain::principal::Principal;
 use crate::domain::run::Run;
+use crate::domain::shadow::ShadowDecision;
 use crate::store::{CommitLane, keys};
 
 /// Proposes one tool call.
@@ -109,6 +110,12 @@ impl Operation for Proposal<'_> {
         let digest = self.call.digest(tx.tenant(), &run, revision.id);
         let mut content = self.content.clone();
         content.decided(&verdict, gathered.inputs().clone());
+        let shadow = tx.ask_shadow(&run, &self.call, self.command.confidence).await;
+        let (shadow, gathered) = match shadow {
+            Some((said, beside)) => (Some(said), gathered.and_counted_by(beside)),
+            None => (None, gathered),
+        };
+        content.shadow = shadow;
         let mut action = Action {
             id: ActionId::new(tx.next_id()),
             run: run.id,
@@ -129,6 +136,7 @@ impl Operation for Proposal<'_> {
             update_time: tx.now,
         };
         gathered.count(tx, &mut action)?;
+        note_difference(tx, &action, &content);
         let results = closing::result(action.id.as_bytes());
         let (action, escalation) = match (verdict.effect, &verdict.ask) {
             (DecisionEffect::Allow, _) => (self.allow(tx, action, &revision.policy)?, None),
@@ -160,6 +168,16 @@ impl Operation for Proposal<'_> {
             None => None,
         };
         Ok(Proposed { action, reason, escalation })
+    }
+}
+
+/// Says that the shadow would have decided otherwise.
+fn note_difference(tx: &mut Tx<'_>, action: &Action, content: &ActionContent) {
+    let differs = |it: &&ShadowDecision| it.differs_from(action.decision.effect);
+    if let Some(shadow) = content.shadow.as_ref().filter(differs) {
+        let mut subjects = closing::action_subjects(action, None);
+        subjects.policy = Some(shadow.policy_revision);
+        tx.event_about(EventKind::PolicyShadowDiffered, subjects, Some(action.digest), &[]);
     }
 }
 
@@ -213,7 +231,7 @@ impl Proposal<'_> {
             state: EscalationState::Open,
             question: Question::ApproveAction,
             run: run.id,
-            action: action.id,
+            action: Some(action.id),
             tool: action.tool.clone(),
             checkpoint,
             wait: WaitId::new(tx.next_id()),

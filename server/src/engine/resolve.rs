@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::operation::{Answer, Operation, Tx};
 use super::situation::Gathered;
 use super::views::{Depth, EscalationView};
-use super::{Engine, authorize, closing, escalations, limits, validate};
+use super::{Engine, authorize, closing, escalations, limits, run_questions, validate};
 use crate::domain::action::{
     Action, ActionContent, ActionEvent, ActionState, Decision, DecisionEffect,
 };
@@ -96,10 +96,16 @@ impl Operation for Resolving<'_> {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
         let mut escalation = escalations::get(tx, self.0.escalation).await?;
         self.require_resolvable(&escalation, tx)?;
-        let key = keys::action(tx.tenant(), escalation.action);
+        let waiting = escalation.action.filter(|_| escalation.question.is_about_an_action());
+        let Some(id) = waiting else {
+            let kind = self.yes_or_no()?;
+            run_questions::answer(tx, &escalation, kind).await?;
+            self.finish(tx, &mut escalation, kind, None)?;
+            return Ok((escalation, Vec::new()));
+        };
+        let key = keys::action(tx.tenant(), id);
         let found = tx.get::<Action>(key.clone()).await?;
-        let mut action =
-            found.ok_or_else(|| super::views::missing(Resource::Action, &escalation.action))?;
+        let mut action = found.ok_or_else(|| super::views::missing(Resource::Action, &id))?;
         let (kind, may_run) = match &self.0.verb {
             Verb::Approve => {
                 let grant = closing::approve_grant(tx, escalation.resume_mode);
@@ -136,11 +142,23 @@ impl Operation for Resolving<'_> {
 async fn refuse(action: &mut Action, question: Question, tx: &mut Tx<'_>) -> Result<(), Error> {
     match question {
         Question::ApproveAction => closing::withdraw(tx, action, ActionEvent::Refused).await,
-        Question::ExecutionUnknown => Ok(()),
+        Question::ExecutionUnknown | Question::RunOverdue | Question::UnexpectedResult => Ok(()),
     }
 }
 
 impl Resolving<'_> {
+    /// The answer to a question about a run.
+    fn yes_or_no(&self) -> Result<ResolutionKind, Error> {
+        let refused =
+            |verb: &str| Err(Error::field(verb, "a question about a run is approved or rejected"));
+        match self.0.verb {
+            Verb::Approve => Ok(ResolutionKind::Approved),
+            Verb::Reject { .. } => Ok(ResolutionKind::Rejected),
+            Verb::Modify { .. } => refused("modify"),
+            Verb::Respond { .. } => refused("respond"),
+        }
+    }
+
     fn require_resolvable(&self, escalation: &Escalation, tx: &Tx<'_>) -> Result<(), Error> {
         let caller = tx.by.name();
         escalation.require_other_than(caller)?;
@@ -164,7 +182,7 @@ impl Resolving<'_> {
         }
         if escalation.action_digest != self.0.action_digest {
             return Err(Error::DigestMismatch {
-                action: escalation.action.to_string(),
+                action: escalation.action.map(|id| id.to_string()).unwrap_or_default(),
                 escalation: Some(escalation.id.to_string()),
                 what: "what you were shown is not what is asked; read it again",
             });

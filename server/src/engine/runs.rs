@@ -92,6 +92,8 @@ impl Operation for Start<'_> {
             goal,
             create_time: tx.now,
             overdue_time: None,
+            clock_start: None,
+            unexpected_results: 0,
             finish_time: None,
             revision: 1,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::operation::Tx;
 use super::policies::Compared;
-use super::windows::Counted;
+use super::windows::{Counted, united};
 use super::{Authorized, Engine};
 use crate::domain::action::{Action, DecisionEffect};
 use crate::domain::call::{Situation, ToolCall};
@@ -72,8 +72,9 @@ impl Gathered {
     /// The same, with what was known at an earlier decision in place of what is now.
     pub(super) fn judged_by(mut self, then: &Inputs) -> Self {
         let now = std::mem::take(&mut self.inputs);
-        let Inputs { elapsed, windows, facts, novelty, profiles, profile_calls, ordinal, messages } =
+        let Inputs { elapsed, windows, facts, ordinal, messages, unexpected_results, .. } =
             then.clone();
+        let Inputs { novelty, profiles, profile_calls, .. } = *then;
         let (novelty, profiles, profile_calls) = match novelty {
             Some(_) => (novelty, profiles, profile_calls),
             None => (now.novelty, now.profiles, now.profile_calls),
@@ -87,7 +88,15 @@ impl Gathered {
             profile_calls,
             ordinal: if ordinal == 0 { now.ordinal } else { ordinal },
             messages: if messages == 0 { now.messages } else { messages },
+            unexpected_results,
         };
+        self
+    }
+
+    /// The same, with what the shadow's windows count as well: they must hold it when
+    /// the shadow comes into force.
+    pub(super) fn and_counted_by(mut self, shadow: Self) -> Self {
+        self.windows = united(self.windows, shadow.windows);
         self
     }
 
@@ -117,6 +126,7 @@ impl Tx<'_> {
     ) -> Result<Gathered, Error> {
         let goal = self.engine.goal_of(run).await?;
         let mut gathered = Gathered { goal, ..Gathered::default() };
+        gathered.inputs.unexpected_results = run.unexpected_results;
         if policy.reads_sources() {
             let heard = self.engine.heard_by(self, run, &gathered.goal).await?;
             gathered.sources = Arc::clone(heard.sources());

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::operation::{Operation, Tx};
 use super::runs::overdue_timer;
-use super::{Authorized, Engine, briefing, closing, read_error};
+use super::{Authorized, Engine, briefing, closing, read_error, run_questions};
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
@@ -83,10 +83,11 @@ async fn expire(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
     let digest = Some(escalation.action_digest);
     tx.event_about(EventKind::EscalationExpired, closing::subjects(&escalation), digest, &[]);
     closing::offer(tx, &escalation, None)?;
-    let key = keys::action(tx.tenant(), escalation.action);
+    let waiting = escalation.action.filter(|_| escalation.question.is_about_an_action());
+    let Some(id) = waiting else { return Ok(()) };
+    let key = keys::action(tx.tenant(), id);
     let found = tx.get::<Action>(key.clone()).await?;
-    let mut action =
-        found.ok_or_else(|| super::views::missing(Resource::Action, &escalation.action))?;
+    let mut action = found.ok_or_else(|| super::views::missing(Resource::Action, &id))?;
     if action.state.after(ActionEvent::Cancelled).is_some() {
         closing::withdraw(tx, &mut action, ActionEvent::Cancelled).await?;
         tx.put(key, &action)?;
@@ -95,8 +96,8 @@ async fn expire(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
 }
 
 /// A run's time may be up: waiting for people does not count, so that it may have
-/// some left. Nobody is asked by that alone; what it proposes from here on is judged
-/// by its age.
+/// some left. If it has none a person is asked, whatever the agent does; and what it
+/// proposes from here on is judged by its age.
 async fn run_overdue(tx: &mut Tx<'_>, id: RunId) -> Result<(), Error> {
     let key = keys::run(tx.tenant(), id);
     let found = tx.get::<Run>(key.clone()).await?;
@@ -115,7 +116,7 @@ async fn run_overdue(tx: &mut Tx<'_>, id: RunId) -> Result<(), Error> {
     run.revision += 1;
     tx.put(key, &run)?;
     tx.event(EventKind::RunOverdue, Subjects { run: Some(id), ..Subjects::default() });
-    Ok(())
+    run_questions::is_it_stuck(tx, &run, budget).await
 }
 
 /// No outcome came: nobody knows whether the action ran. It is never run again
@@ -183,7 +184,7 @@ async fn ask_again(
         state: EscalationState::Open,
         question: Question::ExecutionUnknown,
         run: run.id,
-        action: action.id,
+        action: Some(action.id),
         tool: action.tool.clone(),
         checkpoint: None,
         wait: WaitId::new(tx.next_id()),

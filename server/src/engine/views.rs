@@ -203,10 +203,17 @@ impl Engine {
         tenant: &str,
         escalation: &Escalation,
     ) -> Result<EscalationDetail, Error> {
-        let action = self.existing_action(tenant, escalation.action).await?;
         let run = self.existing_run(tenant, escalation.run).await?;
-        let content = self.payload::<ActionContent>(&action.content).await?;
         let goal = self.goal_of(&run).await?.to_string();
+        let Some(action) = escalation.action else {
+            return Ok(EscalationDetail {
+                content: ActionContent::default(),
+                confidence: None,
+                goal,
+            });
+        };
+        let action = self.existing_action(tenant, action).await?;
+        let content = self.payload::<ActionContent>(&action.content).await?;
         Ok(EscalationDetail { content, confidence: action.confidence, goal })
     }
 

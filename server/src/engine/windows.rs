@@ -43,6 +43,14 @@ pub(super) struct Counted {
     outdated: Vec<Bytes>,
 }
 
+/// The windows of two policies that count the same call, each list once.
+pub(super) fn united(mut own: Vec<Counted>, others: Vec<Counted>) -> Vec<Counted> {
+    let others = others.into_iter();
+    let new: Vec<_> = others.filter(|it| own.iter().all(|own| own.list != it.list)).collect();
+    own.extend(new);
+    own
+}
+
 /// How much a call is, without its sign. What should be a number and is none is more
 /// than any limit allows.
 fn amount_of(tool: &Tool, call: &ToolCall<'_>) -> f64 {

@@ -138,6 +138,7 @@ fn need_of(path: &str) -> Option<Need> {
             | "ListPolicies"
             | "ListPolicyActivations"
             | "BacktestPolicy"
+            | "GetPolicyShadow"
             | "ExplainDecision"
             | "GetProfiles"
             | "TestPolicy",
@@ -150,7 +151,8 @@ fn need_of(path: &str) -> Option<Need> {
             | "ConfirmPolicyActivation"
             | "WithdrawPolicyActivation"
             | "RollBackPolicy"
-            | "LearnProfiles",
+            | "LearnProfiles"
+            | "SetPolicyShadow",
         ) => Need::Admin,
         ("RunService", "GetRun" | "ListRuns")
         | ("ActionService", "GetAction" | "ListActions")
@@ -188,7 +190,8 @@ fn timeout_of(path: &str) -> Duration {
         | "/pointsman.v1.PolicyService/ActivatePolicy"
         | "/pointsman.v1.PolicyService/ConfirmPolicyActivation"
         | "/pointsman.v1.PolicyService/RollBackPolicy"
-        | "/pointsman.v1.PolicyService/LearnProfiles" => limits::RECORDS_TIMEOUT,
+        | "/pointsman.v1.PolicyService/LearnProfiles"
+        | "/pointsman.v1.PolicyService/GetPolicyShadow" => limits::RECORDS_TIMEOUT,
         _ => limits::UNARY_TIMEOUT,
     }
 }

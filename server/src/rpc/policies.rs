@@ -9,7 +9,9 @@ use super::convert::{
     self, answer, backtests, explanations, header, page, policies, profiles, time,
 };
 use super::limits::fits;
-use crate::engine::policies::{Activate, ActivationView, LearnProfiles, PutPolicy, RollBack};
+use crate::engine::policies::{
+    Activate, ActivationView, LearnProfiles, PutPolicy, RollBack, SetShadow,
+};
 use crate::engine::{Answer, Engine};
 
 /// Answers for policies.
@@ -188,6 +190,27 @@ impl PolicyService for Policies {
     ) -> Result<Response<v1::GetProfilesResponse>, Status> {
         let Call { caller, .. } = open(request)?;
         answer(fits(profiles::known(self.0.profiles(&caller).await?))?)
+    }
+
+    async fn set_policy_shadow(
+        &self,
+        request: Request<v1::SetPolicyShadowRequest>,
+    ) -> Result<Response<v1::SetPolicyShadowResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let revision = convert::optional_id("revision_id", &message.revision_id)?;
+        let command = SetShadow { request_id: message.request_id, revision };
+        let set = self.0.set_policy_shadow(&caller, command).await?;
+        let header = header(&set);
+        answer(v1::SetPolicyShadowResponse { header, shadow: set.value.map(policies::shadow) })
+    }
+
+    async fn get_policy_shadow(
+        &self,
+        request: Request<v1::GetPolicyShadowRequest>,
+    ) -> Result<Response<v1::GetPolicyShadowResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let report = self.0.policy_shadow(&caller, message.max_actions).await?;
+        answer(backtests::shadowed(report))
     }
 
     async fn get_guidance(

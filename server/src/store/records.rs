@@ -22,6 +22,7 @@ use crate::domain::policy::Profiles;
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
 use crate::domain::run::Run;
+use crate::domain::shadow::Shadow;
 use crate::domain::time::Timestamp;
 
 /// Something that is stored under a name and a format version.
@@ -183,6 +184,9 @@ pub struct PolicyInForceRecord {
     /// What waits for a second person, or did before it lapsed.
     #[serde(default)]
     pub pending: Option<PolicyActivationId>,
+    /// What judges beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
 }
 
 /// Which novelty profiles are in force. They are one payload: they come into force

@@ -118,6 +118,8 @@ fn judge(document: &str, rules: usize, judgements: usize) -> anyhow::Result<Judg
         goal: None,
         create_time: Timestamp::default(),
         overdue_time: None,
+        clock_start: None,
+        unexpected_results: 0,
         finish_time: None,
         revision: 1,
     };

@@ -94,28 +94,35 @@ fn summary(said: &v1::BacktestPolicyResponse) -> String {
 }
 
 fn page(output: &Output, said: &v1::BacktestPolicyResponse) -> String {
-    let mut page = sides_table(output, said);
+    let sides = [said.recorded.unwrap_or_default(), said.decided.unwrap_or_default()];
+    let mut page = sides_table(output, &sides);
     if !said.flips.is_empty() {
-        page = page + "\n\n" + &flips_table(output, &said.flips);
-        page = page + "\n\n" + &examples_table(output, &said.flips);
+        page = page + "\n\n" + &flips_tables(output, &said.flips);
     }
     page
 }
 
-fn sides_table(output: &Output, said: &v1::BacktestPolicyResponse) -> String {
-    let sides = [said.recorded.unwrap_or_default(), said.decided.unwrap_or_default()];
+/// The ways in which decisions flip, and examples of them.
+pub(super) fn flips_tables(output: &Output, flips: &[v1::BacktestFlip]) -> String {
+    flips_table(output, flips) + "\n\n" + &examples_table(output, flips)
+}
+
+/// What was decided beside what would be. A figure that neither side has is left out.
+pub(super) fn sides_table(output: &Output, sides: &[v1::BacktestSide; 2]) -> String {
     let row = |name: &str, of: &dyn Fn(&v1::BacktestSide) -> String| {
         let [recorded, decided] = sides.each_ref().map(of);
         [Field::new(name), Field::from(recorded), Field::from(decided)]
     };
     let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1}"));
-    let rows = vec![
+    let mut rows = vec![
         row("allow", &|side| side.allow.to_string()),
         row("deny", &|side| side.deny.to_string()),
         row("escalate", &|side| side.escalate.to_string()),
-        row("escalations a day", &|side| rate(side.escalations_per_day)),
-        row("reviewer minutes a day", &|side| rate(side.reviewer_minutes_per_day)),
     ];
+    if sides.iter().any(|side| side.escalations_per_day.is_some()) {
+        rows.push(row("escalations a day", &|side| rate(side.escalations_per_day)));
+        rows.push(row("reviewer minutes a day", &|side| rate(side.reviewer_minutes_per_day)));
+    }
     table(output, ["FIGURE", "RECORDED", "WOULD BE"], rows)
 }
 

@@ -171,7 +171,7 @@ async fn document_of(policies: Option<&Policies>, word: &str) -> Result<String, 
 fn state_of(revision: &v1::PolicyRevision) -> (String, Tone) {
     let tone = match revision.state() {
         State::InForce => Tone::Good,
-        State::Pending => Tone::Warning,
+        State::Pending | State::Shadow => Tone::Warning,
         State::Former => Tone::Faint,
         State::Put | State::Unspecified => Tone::Plain,
     };

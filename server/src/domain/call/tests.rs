@@ -38,6 +38,8 @@ fn run(on_behalf_of: Option<&str>) -> Run {
         goal: None,
         create_time: Timestamp::from_micros(0),
         overdue_time: None,
+        clock_start: None,
+        unexpected_results: 0,
         finish_time: None,
         revision: 1,
     }

@@ -1,8 +1,10 @@
 //! The document's own test: cases that it must decide as they say.
 
+use serde_json::Value;
+
 use super::document::{CaseSource, Expected};
 use super::provenance::Sources;
-use super::{FactAnswer, Facts, Inputs, PROFILED_CALLS, Policy, Verdict};
+use super::{FactAnswer, Facts, Inputs, PROFILED_CALLS, Policy};
 use crate::domain::action::DecisionEffect;
 use crate::domain::message::Speaker;
 use crate::domain::time::{Span, Timestamp};
@@ -23,14 +25,43 @@ impl Policy {
     }
 
     fn run_case(&self, case: &CaseSource) -> CaseResult {
-        let verdict = self.decide_case(case);
+        let problem = match &case.result {
+            Some(answer) => self.look_at_answer(case, answer),
+            None => self.look_at_call(case),
+        };
+        CaseResult { name: case.name.clone(), problem }
+    }
+
+    /// What is wrong with what is said of a result.
+    fn look_at_answer(&self, case: &CaseSource, answer: &Value) -> Option<String> {
+        if !self.checks_results_of(&case.tool) {
+            return Some(format!("nothing is expected of the results of `{}`", case.tool));
+        }
+        let found = self.judge_case(case, |facts| self.problem_with_answer(facts, answer));
+        match (case.expect, found) {
+            (Expected::Allow, None) | (Expected::Escalate, Some(_)) => None,
+            (Expected::Allow, Some(found)) => {
+                Some(format!("expected allow, got escalate: {found}"))
+            }
+            (Expected::Escalate, None) => {
+                Some("expected escalate, but the result is as expected".to_owned())
+            }
+            (Expected::Deny, _) => {
+                Some("a result is not denied; want allow or escalate".to_owned())
+            }
+        }
+    }
+
+    /// What is wrong with what is said of a call.
+    fn look_at_call(&self, case: &CaseSource) -> Option<String> {
+        let verdict = self.judge_case(case, |facts| self.evaluate(facts));
         let said = match verdict.effect {
             DecisionEffect::Allow => Expected::Allow,
             DecisionEffect::Escalate => Expected::Escalate,
             DecisionEffect::Deny => Expected::Deny,
         };
         let by = verdict.rule.as_deref().unwrap_or("the default");
-        let problem = match &case.rule {
+        match &case.rule {
             _ if said != case.expect => Some(format!(
                 "expected {}, got {} by {by}: {}",
                 case.expect.name(),
@@ -41,27 +72,25 @@ impl Policy {
                 Some(format!("expected rule `{rule}` to decide, but {by} did"))
             }
             _ => None,
-        };
-        CaseResult { name: case.name.clone(), problem }
+        }
     }
 
-    fn decide_case(&self, case: &CaseSource) -> Verdict {
+    fn judge_case<T>(&self, case: &CaseSource, judge: impl FnOnce(&Facts<'_>) -> T) -> T {
         let mut sources = Sources::default();
         sources.add(Speaker::User, &case.goal);
         case.results.iter().for_each(|result| sources.add(Speaker::Tool, result));
-        let known = |value: &serde_json::Value| FactAnswer::Known {
-            value: value.clone(),
-            time: Timestamp::default(),
-        };
+        let known =
+            |value: &Value| FactAnswer::Known { value: value.clone(), time: Timestamp::default() };
         let inputs = Inputs {
             elapsed: case.elapsed.map_or(Span::ZERO, |it| it.0),
             windows: case.windows.clone(),
             facts: case.facts.iter().map(|(name, value)| (name.clone(), known(value))).collect(),
             novelty: case.novelty,
             profile_calls: if case.profiled { PROFILED_CALLS } else { 0 },
+            unexpected_results: case.unexpected_results,
             ..Inputs::default()
         };
-        self.evaluate(&Facts {
+        judge(&Facts {
             tool: &case.tool,
             tool_schema_version: "",
             target: "",

@@ -157,6 +157,8 @@ pub struct Tool {
     pub identifiers: Option<Vec<Path>>,
     /// What its arguments look like.
     pub arguments: Option<ArgumentSchema>,
+    /// What its results look like.
+    pub result: Option<ArgumentSchema>,
 }
 
 impl Default for Tool {
@@ -180,6 +182,7 @@ impl Default for Tool {
             affected: None,
             identifiers: None,
             arguments: None,
+            result: None,
         }
     }
 }

@@ -92,9 +92,11 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         variables: &variables,
         windows: &windows,
         facts: &facts,
+        has_result: false,
     };
     let compiled_variables = variables::compile(&document.variables, defined)?;
     let rules = rules(&document, defined)?;
+    let expectations = expectations(&document.tools, defined)?;
     let triggers = &document.triggers;
     let calibration = triggers.confidence.as_ref().map(|it| it.calibration.clone());
     let calibration = calibration.unwrap_or_default();
@@ -125,6 +127,7 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         unknown: Tool::default(),
         windows: document.windows.into_iter().map(|(id, it)| (id, window(it))).collect(),
         facts: document.facts.into_iter().map(|(id, it)| (id, fact(it))).collect(),
+        expectations,
         constraint_sets: document.constraint_sets.into_keys().collect(),
         calibration,
         low_confidence: triggers
@@ -164,6 +167,7 @@ fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, Tool>
             compiled.map_err(|error| wrong(format!("tool `{name}`, {part}"), error))
         };
         let arguments = schema("arguments", source.arguments)?;
+        let result = schema("result", source.result)?;
         let tool = Tool {
             is_known: true,
             description: source.description,
@@ -188,10 +192,26 @@ fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, Tool>
             affected: source.affected,
             identifiers: source.identifiers,
             arguments,
+            result,
         };
         tools.insert(name, tool);
     }
     Ok(tools)
+}
+
+/// What must hold of results, by tool.
+fn expectations(
+    tools: &BTreeMap<String, ToolSource>,
+    defined: Defined<'_>,
+) -> Result<BTreeMap<String, Condition>, PolicyError> {
+    let defined = Defined { has_result: true, ..defined };
+    let sources = tools.iter().filter_map(|(name, tool)| Some((name, tool.expects.as_ref()?)));
+    sources
+        .map(|(name, source)| {
+            let place = format!("tool `{name}`, expects");
+            Ok((name.clone(), condition(&place, source, defined)?))
+        })
+        .collect()
 }
 
 fn window(source: WindowSource) -> Window {

@@ -53,6 +53,8 @@ pub(super) struct Defined<'a> {
     pub(super) windows: &'a BTreeSet<String>,
     /// The names of the facts.
     pub(super) facts: &'a BTreeSet<String>,
+    /// Whether there is a result to speak of.
+    pub(super) has_result: bool,
 }
 
 /// A compiled condition.
@@ -61,7 +63,8 @@ pub struct Condition {
     program: Program,
     /// Every name that it reads: `args.amount`, `vars.large`, `provenance:to`.
     reads: BTreeSet<String>,
-    /// The arguments over which it iterates: each must be a list.
+    /// The arguments, and parts of the result, over which it iterates: each must be a
+    /// list.
     ranges: BTreeSet<String>,
     cost: Cost,
 }

@@ -8,7 +8,7 @@
 use super::catalogue::Tool;
 use super::condition::{ConditionError, Scope, on_deep_stack};
 use super::document::OnExpiry;
-use super::rule::{Rule, When};
+use super::rule::{AskTemplate, Rule, When};
 use super::signals::Signals;
 use super::template::headline;
 use super::{Effect, EffectClass, Facts, Policy};
@@ -208,6 +208,17 @@ impl Policy {
 
     fn ask(&self, rule: Option<&Rule>, facts: &Facts<'_>) -> Ask {
         let own = rule.map(|rule| rule.ask.clone()).unwrap_or_default();
+        let headline = headline(own.headline.as_deref(), facts);
+        Ask { headline, ..self.ask_by(own) }
+    }
+
+    /// How a rule asks about what is no call, without words.
+    pub fn ask_of(&self, rule: &str) -> Ask {
+        let rule = self.rules.iter().find(|it| it.id == rule);
+        self.ask_by(rule.map(|rule| rule.ask.clone()).unwrap_or_default())
+    }
+
+    fn ask_by(&self, own: AskTemplate) -> Ask {
         Ask {
             severity: own.severity,
             lane: own.lane.unwrap_or_else(|| self.lane.clone()),
@@ -216,7 +227,7 @@ impl Policy {
             due: own.due.unwrap_or(self.due),
             expire: own.expire.unwrap_or_else(|| self.expire_of(own.severity)),
             on_expiry: own.on_expiry.unwrap_or(self.on_expiry),
-            headline: headline(own.headline.as_deref(), facts),
+            headline: String::new(),
         }
     }
 

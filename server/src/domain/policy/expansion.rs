@@ -11,7 +11,9 @@ use super::{Effect, PolicyError};
 
 /// The rules of triggers, windows and facts.
 pub(super) fn of(document: &Document) -> Vec<RuleSource> {
-    let mut rules = document.triggers.expand();
+    let checks_results =
+        document.tools.values().any(|tool| tool.result.is_some() || tool.expects.is_some());
+    let mut rules = document.triggers.expand(checks_results);
     rules.extend(document.windows.iter().filter_map(|(name, window)| of_window(name, window)));
     rules.extend(document.facts.iter().filter_map(|(name, fact)| of_fact(name, fact)));
     rules

@@ -70,6 +70,9 @@ pub struct Inputs {
     /// How many messages the run's log held.
     #[serde(default)]
     pub messages: u64,
+    /// How many unexpected results no person had let the run rely on.
+    #[serde(default)]
+    pub unexpected_results: u32,
 }
 
 impl Inputs {

@@ -64,6 +64,12 @@ pub const VALUES: &[Name] = &[
         "int",
         "how old the run is, by the server's clock, less the time it waited for people",
     ),
+    name(
+        "run.unexpected_results",
+        "int",
+        "how many results of the run's actions were not as the catalogue expects, and no person \
+         has let it rely on them",
+    ),
     name("tool.is_known", "bool", "whether the catalogue names the tool"),
     name("tool.write", "bool", "whether it changes anything; true where nobody said"),
     name("tool.effects", "list(string)", "its effect classes"),
@@ -137,6 +143,7 @@ pub const OPEN_GROUPS: &[Name] = &[
     name("args", "map", "the parsed arguments; whole numbers are `int`"),
     name("params", "map", "the document's parameters"),
     name("vars", "map", "the document's variables"),
+    name("result", "any", "what the tool answered; in a tool's `expects` alone"),
 ];
 
 /// The functions; each takes one literal string.

@@ -7,6 +7,7 @@ mod hostile;
 mod life;
 mod properties;
 mod reference;
+mod results;
 mod triggers;
 
 use serde_json::json;

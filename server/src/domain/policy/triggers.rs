@@ -10,6 +10,12 @@ use super::period::Period;
 use super::{Effect, Level, Origin};
 use crate::domain::escalation::SeverityTier;
 
+/// The rule that asks about what an overdue run wants to change.
+pub const TIME_BUDGET_RULE: &str = "trigger.time_budget";
+/// The rule that asks about what a run wants to change whose tools answered
+/// unexpectedly.
+pub const RESULTS_RULE: &str = "trigger.results";
+
 /// The triggers; each works alone and together with others.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +39,10 @@ pub(super) struct Triggers {
     pub(super) intent: Option<Plain>,
     /// The arguments are not as the tool's schema says.
     pub(super) validation: Option<Plain>,
+    /// A tool answered what the catalogue does not expect, and no person has let the
+    /// run rely on it. Always there with a tool that has `result` or `expects`; this
+    /// says how it asks.
+    pub(super) results: Option<Plain>,
 }
 
 /// Settings that every trigger has.
@@ -262,8 +272,9 @@ macro_rules! expand {
 }
 
 impl Triggers {
-    /// The rules that the triggers stand for.
-    pub(super) fn expand(&self) -> Vec<RuleSource> {
+    /// The rules that the triggers stand for. `checks_results` says that the catalogue
+    /// expects something of results.
+    pub(super) fn expand(&self, checks_results: bool) -> Vec<RuleSource> {
         let mut rules = Vec::new();
         let new =
             |name, when, reason, severity| Expansion { name, when, reason, severity, reads: false };
@@ -328,6 +339,13 @@ impl Triggers {
             "!action.is_valid".to_owned(),
             "the arguments are not as the tool's schema says",
             SeverityTier::Medium,
+        ));
+        let results = checks_results.then(|| self.results.clone().unwrap_or_default());
+        expand!(rules, &results.or_else(|| self.results.clone()), |_: &Plain| new(
+            "results",
+            "run.unexpected_results > 0".to_owned(),
+            "a tool answered what nobody expects, and no person has let the run rely on it",
+            SeverityTier::High,
         ));
         rules
     }

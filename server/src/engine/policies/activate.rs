@@ -18,6 +18,7 @@ use crate::domain::payload::PayloadRef;
 use crate::domain::policy::Policy;
 use crate::domain::principal::Principal;
 use crate::domain::secrets::refuse_secrets;
+use crate::domain::shadow::Shadow;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
 use crate::engine::{Authorized, Engine, authorize, limits, validate};
 use crate::store::keys;
@@ -130,9 +131,10 @@ impl Change<'_> {
                 let kind = EventKind::PolicyActivationRequested;
                 tx.event_about(kind, subjects(&activation), None, self.reason.as_slice());
             }
-            _ => {
+            from => {
+                let shadow = from.and_then(|from| from.record.shadow);
                 let learnt = self.preparation.learn(tx, self.kind, self.policy).await?;
-                enforce(tx, &mut activation, self.revision, learnt).await?;
+                enforce(tx, &mut activation, self.revision, shadow, learnt).await?;
             }
         }
         Ok(activation)
@@ -151,10 +153,12 @@ fn supersede(tx: &mut Tx<'_>, pending: Option<Activation>) -> Result<(), Error> 
 }
 
 /// Puts the activation's revision in force, with the profiles that were learnt for it.
+/// The shadow stays, unless it is what comes into force.
 pub(super) async fn enforce(
     tx: &mut Tx<'_>,
     activation: &mut Activation,
     revision: PolicyRecord,
+    shadow: Option<Shadow>,
     learnt: Option<&Learnt>,
 ) -> Result<(), Error> {
     activation.close(ActivationState::Effective, tx.by.name(), tx.now);
@@ -163,6 +167,7 @@ pub(super) async fn enforce(
         digest: revision.digest,
         activation: Some(activation.id),
         pending: None,
+        shadow: shadow.filter(|shadow| shadow.revision != revision.id),
     };
     let revision = PolicyRecord { activate_time: Some(tx.now), ..revision };
     tx.put(keys::policy(tx.tenant(), revision.id), &revision)?;

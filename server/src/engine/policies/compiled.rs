@@ -33,6 +33,8 @@ struct Compiled {
     revisions: Vec<Arc<Revision>>,
     /// The version of the record that put the last one in force.
     version: Option<Version>,
+    /// What judges beside it.
+    shadow: Option<Arc<Revision>>,
 }
 
 impl Policies {
@@ -44,13 +46,19 @@ impl Policies {
     }
 
     /// Puts a revision in force, unless a later record has put another.
-    fn enforce(&self, revision: Arc<Revision>, version: Version) {
+    fn enforce(&self, revision: Arc<Revision>, shadow: Option<Arc<Revision>>, version: Version) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if all.version.is_none_or(|known| known <= version) {
             let place = all.revisions.len();
             all.put(place, revision);
             all.version = Some(version);
+            all.shadow = shadow;
         }
+    }
+
+    /// What judges beside the one in force.
+    pub(super) fn shadow(&self) -> Option<Arc<Revision>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).shadow.clone()
     }
 
     fn current(&self) -> Option<Arc<Revision>> {
@@ -112,8 +120,18 @@ impl Engine {
     ) -> Result<Arc<Revision>, Error> {
         let record: PolicyInForceRecord = records::decode(record).map_err(read_error)?;
         let revision = self.policy_of(tenant, record.id).await?;
-        self.0.policies.enforce(Arc::clone(&revision), version);
+        let shadow = match record.shadow {
+            Some(shadow) => self.shadow_of(tenant, shadow.revision).await,
+            None => None,
+        };
+        self.0.policies.enforce(Arc::clone(&revision), shadow, version);
         Ok(revision)
+    }
+
+    /// A revision that judges without effect: what is wrong with it stops nothing.
+    async fn shadow_of(&self, tenant: &str, id: PolicyRevisionId) -> Option<Arc<Revision>> {
+        let found = self.policy_of(tenant, id).await;
+        found.inspect_err(|error| tracing::error!(revision = %id, %error, "the shadow policy cannot be read and judges nothing")).ok()
     }
 
     /// The policy in force, as far as this server has heard. What is decided by it

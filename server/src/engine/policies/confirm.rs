@@ -50,7 +50,7 @@ impl Operation for Confirming {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
-        let (mut activation, _) = pending(tx, self.id).await?;
+        let (mut activation, in_force) = pending(tx, self.id).await?;
         let revision = tx.revision(activation.revision).await?;
         activation.require_second_person(tx.by.name(), &revision.author)?;
         let compiled = tx.engine.policy_of(tx.tenant(), revision.id).await?;
@@ -59,7 +59,7 @@ impl Operation for Confirming {
             require_tests(policy)?;
         }
         let learnt = self.preparation.learn(tx, activation.kind, policy).await?;
-        enforce(tx, &mut activation, revision, learnt).await?;
+        enforce(tx, &mut activation, revision, in_force.shadow, learnt).await?;
         Ok((activation, Vec::new()))
     }
 

@@ -103,6 +103,8 @@ impl Hypothesis {
             goal: None,
             create_time: engine.now(),
             overdue_time: None,
+            clock_start: None,
+            unexpected_results: 0,
             finish_time: None,
             revision: 1,
         };

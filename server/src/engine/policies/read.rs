@@ -20,6 +20,8 @@ pub enum RevisionState {
     Pending,
     /// It decides.
     InForce,
+    /// It judges beside the one in force, without effect.
+    Shadow,
     /// It was in force.
     Former,
 }
@@ -39,6 +41,7 @@ pub struct RevisionView {
 struct Standing {
     in_force: Option<PolicyRevisionId>,
     pending: Option<PolicyRevisionId>,
+    shadow: Option<PolicyRevisionId>,
 }
 
 impl Standing {
@@ -47,6 +50,8 @@ impl Standing {
             RevisionState::InForce
         } else if self.pending == Some(record.id) {
             RevisionState::Pending
+        } else if self.shadow == Some(record.id) {
+            RevisionState::Shadow
         } else if record.activate_time.is_some() {
             RevisionState::Former
         } else {
@@ -141,7 +146,7 @@ impl Engine {
 
     async fn standing(&self, tenant: &str) -> Result<Standing, Error> {
         let Some(in_force) = self.in_force(tenant).await? else {
-            return Ok(Standing { in_force: None, pending: None });
+            return Ok(Standing { in_force: None, pending: None, shadow: None });
         };
         let pending = match in_force.pending {
             Some(id) => Some(self.existing_activation(tenant, id).await?),
@@ -152,10 +157,14 @@ impl Engine {
         Ok(Standing {
             in_force: Some(in_force.id),
             pending: pending.map(|activation| activation.revision),
+            shadow: in_force.shadow.map(|shadow| shadow.revision),
         })
     }
 
-    async fn in_force(&self, tenant: &str) -> Result<Option<PolicyInForceRecord>, Error> {
+    pub(super) async fn in_force(
+        &self,
+        tenant: &str,
+    ) -> Result<Option<PolicyInForceRecord>, Error> {
         self.read(&keys::policy_current(tenant)).await
     }
 

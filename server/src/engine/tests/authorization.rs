@@ -21,7 +21,7 @@ use crate::engine::escalations::{ClaimStep, Filter};
 use crate::engine::messages::AppendMessages;
 use crate::engine::outcomes::ReportOutcomes;
 use crate::engine::policies::{
-    Activate, Backtest, Evaluate, LearnProfiles, PutPolicy, RollBack, Subject,
+    Activate, Backtest, Evaluate, LearnProfiles, PutPolicy, RollBack, SetShadow, Subject,
 };
 use crate::engine::propose::Propose;
 use crate::engine::redeem::Redeem;
@@ -41,6 +41,10 @@ macro_rules! use_case {
     ($engine:ident, $caller:ident, $call:expr) => {
         |$engine, $caller| Box::pin(async move { $call.await.map(|_| ()) })
     };
+}
+
+fn no_shadow() -> SetShadow {
+    SetShadow { request_id: String::new(), revision: None }
 }
 
 fn nil<T>(make: fn(Uuid) -> T) -> T {
@@ -242,6 +246,8 @@ fn of_policies() -> Vec<(&'static str, UseCase)> {
             use_case!(e, c, e.learn_profiles(c, LearnProfiles::default())),
         ),
         ("PolicyService/GetProfiles", use_case!(e, c, e.profiles(c))),
+        ("PolicyService/SetPolicyShadow", use_case!(e, c, e.set_policy_shadow(c, no_shadow()))),
+        ("PolicyService/GetPolicyShadow", use_case!(e, c, e.policy_shadow(c, 0))),
         ("PolicyService/GetGuidance", use_case!(e, c, e.guidance(c, None))),
     ]
 }

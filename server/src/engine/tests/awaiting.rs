@@ -102,7 +102,7 @@ async fn what_was_taken_up_meanwhile_is_not_offered_to_a_stream_far_behind() {
     let mut waiting = open(&world).await;
     let taken = world.escalate(run).await;
     world.approve(&taken).await;
-    world.redeem(taken.action).await.unwrap();
+    world.redeem(taken.action.unwrap()).await.unwrap();
     answer(&world, run, MANY).await;
     let brought = read(&mut waiting, MANY).await;
     assert!(!brought.contains(&taken.id));

@@ -6,12 +6,13 @@ use serde_json::json;
 use super::world::*;
 use crate::domain::action::DecisionEffect;
 use crate::domain::error::Error;
-use crate::domain::escalation::EscalationState;
+use crate::domain::escalation::{Escalation, EscalationState, Question};
 use crate::domain::ids::RunId;
 use crate::domain::policy::OnExpiry;
-use crate::domain::run::Run;
+use crate::domain::run::{Run, RunState};
 use crate::domain::time::Span;
-use crate::engine::runs::StartRun;
+use crate::engine::resolve::Verb;
+use crate::engine::runs::{FinishRun, StartRun};
 
 const BINDING: &str = "
 version: 1
@@ -90,6 +91,61 @@ async fn a_run_is_overdue_by_the_servers_clock_and_not_for_waiting() {
     world.pass(Span::from_secs(6_000)).await;
     let view = world.engine.get_run(&agent(), run).await.unwrap();
     assert_eq!(view.run.revision, revision, "it is said once");
+}
+
+async fn run_question(world: &World) -> Escalation {
+    let about_run = |it: &Escalation| it.question == Question::RunOverdue;
+    let found = world.open_questions().await.into_iter().find(about_run);
+    found.expect("an overdue run is asked about")
+}
+
+#[tokio::test]
+async fn a_run_that_does_nothing_at_all_is_asked_about_when_its_time_is_up() {
+    let world = world().await;
+    let run = started(&world, None, &[]).await.unwrap().id;
+    world.pass(Span::from_secs(601)).await;
+    let question = run_question(&world).await;
+    assert_eq!((question.run, question.action), (run, None));
+    assert_eq!(question.rule.as_deref(), Some("trigger.time_budget"));
+    let modify = Verb::Modify { arguments: "{}".into(), target: None };
+    let refused = world.resolve(&question, modify).await.unwrap_err();
+    assert!(matches!(refused, Error::InvalidField { .. }), "{refused}");
+
+    // A yes gives the run as much time again, and grants nothing.
+    let answered = world.approve(&question).await;
+    assert_eq!(answered.resolution.unwrap().action, None);
+    let view = world.engine.get_run(&agent(), run).await.unwrap();
+    assert_eq!(view.run.overdue_time, None);
+    assert_eq!(effect(&world, run, "save").await, DecisionEffect::Allow);
+    world.pass(Span::from_secs(590)).await;
+    assert_eq!(effect(&world, run, "save").await, DecisionEffect::Allow);
+    world.pass(Span::from_secs(11)).await;
+    assert_eq!(effect(&world, run, "save").await, DecisionEffect::Escalate);
+
+    // A no leaves it overdue, and it is not asked again.
+    let again = run_question(&world).await;
+    let no = Verb::Reject { reason_code: String::new() };
+    world.resolve(&again, no).await.unwrap();
+    assert_eq!(effect(&world, run, "save").await, DecisionEffect::Escalate);
+}
+
+#[tokio::test]
+async fn a_question_about_a_run_ends_with_it_and_by_its_time() {
+    let world = world().await;
+    let run = started(&world, None, &[]).await.unwrap().id;
+    world.pass(Span::from_secs(601)).await;
+    let question = run_question(&world).await;
+    let command = FinishRun { request_id: String::new(), run, state: RunState::Succeeded };
+    world.engine.finish_run(&agent(), command).await.unwrap();
+    assert_eq!(world.escalation(question.id).await.state, EscalationState::Cancelled);
+
+    let slow = started(&world, None, &[]).await.unwrap().id;
+    world.pass(Span::from_secs(601)).await;
+    let question = run_question(&world).await;
+    assert_eq!(question.run, slow);
+    world.pass(question.expire_time.since(world.engine.now())).await;
+    assert_eq!(world.escalation(question.id).await.state, EscalationState::Expired);
+    assert_eq!(effect(&world, slow, "save").await, DecisionEffect::Escalate);
 }
 
 #[tokio::test]

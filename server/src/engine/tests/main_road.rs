@@ -52,13 +52,16 @@ async fn a_denied_action_has_no_grant() {
 async fn an_approved_action_runs_and_its_question_is_closed() {
     let world = World::new().await;
     let escalation = world.escalate(world.run().await).await;
-    assert!(matches!(world.redemption_refused(escalation.action).await, Error::NotFound { .. }));
+    assert!(matches!(
+        world.redemption_refused(escalation.action.unwrap()).await,
+        Error::NotFound { .. }
+    ));
     let approved = world.approve(&escalation).await;
     assert_eq!(approved.state, EscalationState::Resolved);
     assert_eq!(approved.resolution.unwrap().reviewer, "alice");
-    world.redeem(escalation.action).await.unwrap();
-    world.report(escalation.action).await.unwrap();
-    assert_eq!(world.action(escalation.action).await.state, ActionState::Executed);
+    world.redeem(escalation.action.unwrap()).await.unwrap();
+    world.report(escalation.action.unwrap()).await.unwrap();
+    assert_eq!(world.action(escalation.action.unwrap()).await.state, ActionState::Executed);
 }
 
 #[tokio::test]
@@ -68,7 +71,7 @@ async fn a_rejected_action_never_runs() {
     let verb = Verb::Reject { reason_code: "wrong_amount".to_owned() };
     let resolved = world.resolve(&escalation, verb).await.unwrap().value.escalation;
     assert_eq!(resolved.resolution.unwrap().kind, ResolutionKind::Rejected);
-    let action = world.action(escalation.action).await;
+    let action = world.action(escalation.action.unwrap()).await;
     assert_eq!((action.state, action.grant), (ActionState::Refused, None));
 }
 
@@ -81,9 +84,9 @@ async fn a_modified_action_is_another_one_with_a_digest_of_its_own() {
     let resolved = world.resolve(&escalation, verb).await.unwrap().value.escalation;
     let edited = resolved.resolution.unwrap().action.unwrap();
     let action = world.action(edited).await;
-    assert_eq!(action.modified_from, Some(escalation.action));
+    assert_eq!(action.modified_from, escalation.action);
     assert_ne!(digest_of(&action), escalation.action_digest);
-    assert_eq!(world.action(escalation.action).await.state, ActionState::Refused);
+    assert_eq!(world.action(escalation.action.unwrap()).await.state, ActionState::Refused);
     let mut redemption = world.redemption(edited).await;
     assert_eq!(redemption.arguments, arguments);
     redemption.arguments = Bytes::from_static(br#"{"amount": 600, "to": "Anna"}"#);
@@ -109,7 +112,7 @@ async fn a_response_stands_in_the_tools_place() {
     let response = Bytes::from_static(b"ask the fraud team");
     let view = world.resolve(&escalation, Verb::Respond { response }).await.unwrap().value;
     assert_eq!(view.resolution.unwrap().response, b"ask the fraud team");
-    assert_eq!(world.action(escalation.action).await.state, ActionState::Refused);
+    assert_eq!(world.action(escalation.action.unwrap()).await.state, ActionState::Refused);
 }
 
 #[tokio::test]
@@ -127,7 +130,7 @@ async fn nobody_resolves_what_was_not_shown() {
     else {
         panic!("another digest is resolved")
     };
-    assert_eq!(action, escalation.action.to_string());
+    assert_eq!(action, escalation.action.unwrap().to_string());
     assert_eq!(asked, Some(escalation.id.to_string()));
     assert_eq!(world.escalation(escalation.id).await.state, EscalationState::Open);
 }
@@ -165,7 +168,7 @@ async fn finishing_a_run_closes_its_questions_and_its_grants() {
     let finished = world.engine.finish_run(&agent(), command).await.unwrap().value.run;
     assert_eq!(finished.state, RunState::Succeeded);
     assert_eq!(world.escalation(escalation.id).await.state, EscalationState::Cancelled);
-    assert_eq!(world.action(escalation.action).await.state, ActionState::Cancelled);
+    assert_eq!(world.action(escalation.action.unwrap()).await.state, ActionState::Cancelled);
     let refused = world.engine.redeem(&agent(), redemption).await;
     assert!(matches!(refused, Err(Error::RunNotRunning { .. })));
     let refused = world.engine.propose(&agent(), proposal(run, "lookup", &json!({}))).await;
@@ -207,7 +210,7 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(world.escalation(escalation.id).await, escalation);
     world.approve(&escalation).await;
     let world = world.restarted().await;
-    world.redeem(escalation.action).await.unwrap();
+    world.redeem(escalation.action.unwrap()).await.unwrap();
 }
 
 impl World {

@@ -33,12 +33,12 @@ async fn any_change_between_approval_and_execution_is_refused() {
     let escalation = world.escalate(world.run().await).await;
     world.approve(&escalation).await;
     for (name, change) in CHANGES {
-        let mut redemption = world.redemption(escalation.action).await;
+        let mut redemption = world.redemption(escalation.action.unwrap()).await;
         change(&mut redemption);
         let refused = world.engine.redeem(&agent(), redemption).await;
         assert!(matches!(refused, Err(Error::DigestMismatch { .. })), "{name}: {refused:?}");
     }
-    world.redeem(escalation.action).await.unwrap();
+    world.redeem(escalation.action.unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -79,10 +79,10 @@ async fn todays_hard_constraints_stop_what_was_approved_yesterday() {
     world.approve(&escalation).await;
     let stricter = POLICY.replace("args.amount > 100000", "args.amount > 550");
     world.engine.start_with_policy(&stricter).await.unwrap();
-    let refused = world.redeem(escalation.action).await;
+    let refused = world.redeem(escalation.action.unwrap()).await;
     assert!(matches!(refused, Err(Error::DeniedByPolicy { .. })), "{refused:?}");
     world.engine.start_with_policy(POLICY).await.unwrap();
-    world.redeem(escalation.action).await.unwrap();
+    world.redeem(escalation.action.unwrap()).await.unwrap();
 }
 
 #[tokio::test]

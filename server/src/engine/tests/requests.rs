@@ -33,7 +33,7 @@ async fn a_retry_after_the_end_still_gets_the_answer() {
     world.engine.resolve(&reviewer(), command.clone()).await.unwrap();
     let again = world.engine.resolve(&reviewer(), command).await.unwrap();
     assert!(again.is_replayed);
-    let mut redemption = world.redemption(escalation.action).await;
+    let mut redemption = world.redemption(escalation.action.unwrap()).await;
     redemption.request_id = request_id(3);
     let first = world.engine.redeem(&agent(), redemption.clone()).await.unwrap();
     let again = world.engine.redeem(&agent(), redemption).await.unwrap();

@@ -22,7 +22,7 @@ async fn an_answer_that_comes_first_is_kept() {
     let mut waiting = world.engine.await_resolutions(&agent(), scope, None).await.unwrap();
     let Some(AwaitEvent::Resumption(answer)) = waiting.next().await.unwrap() else { panic!() };
     assert!(answer.is_held);
-    assert_eq!(answer.action.unwrap().action.id, escalation.action);
+    assert_eq!(answer.action.unwrap().action.id, escalation.action.unwrap());
     assert_eq!(waiting.next().await.unwrap(), None);
 }
 
@@ -48,7 +48,7 @@ async fn a_waiting_agent_is_told_at_once() {
         let Some(AwaitEvent::Resumption(answer)) = waiting.next().await.unwrap() else { panic!() };
         assert_eq!(answer.escalation.id, escalation.id);
         resolving.await.unwrap();
-        world.redeem(escalation.action).await.unwrap();
+        world.redeem(escalation.action.unwrap()).await.unwrap();
     }
 }
 
@@ -81,14 +81,17 @@ async fn a_worker_resumes_from_the_checkpoint_and_the_lease_is_fenced() {
         world.engine.propose(&agent(), command).await.unwrap().value.escalation.unwrap();
     world.approve(&escalation).await;
     // Nobody holds it yet: the dormant grant serves nobody.
-    assert!(matches!(world.redeem(escalation.action).await, Err(Error::ResumptionLost { .. })));
+    assert!(matches!(
+        world.redeem(escalation.action.unwrap()).await,
+        Err(Error::ResumptionLost { .. })
+    ));
     let first = claim_one(&world).await;
     let checkpoint = first.resumption.checkpoint.unwrap();
     let content = world.engine.get_checkpoint(&agent(), checkpoint).await.unwrap().content;
     assert_eq!(content.state, b"where I was");
     let hidden = world.engine.get_checkpoint(&reviewer(), checkpoint).await.unwrap().content;
     assert_eq!(hidden.state, b"");
-    let first_grant = world.redemption(escalation.action).await;
+    let first_grant = world.redemption(escalation.action.unwrap()).await;
     world.clock.advance(Span::from_secs(60));
     let second = claim_one(&world).await;
     assert_eq!((first.resumption.epoch, second.resumption.epoch), (1, 2));
@@ -96,7 +99,7 @@ async fn a_worker_resumes_from_the_checkpoint_and_the_lease_is_fenced() {
     assert!(matches!(refused, Err(Error::GrantRevoked { .. })));
     let late = world.engine.acknowledge_resumption(&agent(), "", escalation.id, 1).await;
     assert!(matches!(late, Err(Error::ResumptionLost { epoch: 2, .. })));
-    world.redeem(escalation.action).await.unwrap();
+    world.redeem(escalation.action.unwrap()).await.unwrap();
     let none = world.engine.claim_resumptions(&agent(), ClaimResumptions::default()).await.unwrap();
     assert_eq!(none.value, []);
 }
@@ -109,9 +112,12 @@ async fn a_worker_takes_over_from_an_agent_that_vanished() {
     let none = world.engine.claim_resumptions(&agent(), ClaimResumptions::default()).await.unwrap();
     assert_eq!(none.value, []);
     world.clock.advance(Span::from_secs(300));
-    assert!(matches!(world.redeem(escalation.action).await, Err(Error::GrantExpired { .. })));
+    assert!(matches!(
+        world.redeem(escalation.action.unwrap()).await,
+        Err(Error::GrantExpired { .. })
+    ));
     claim_one(&world).await;
-    world.redeem(escalation.action).await.unwrap();
+    world.redeem(escalation.action.unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -121,7 +127,7 @@ async fn an_approval_is_not_valid_for_ever() {
     world.approve(&escalation).await;
     world.clock.advance(Span::from_secs(24 * 60 * 60));
     claim_one(&world).await;
-    let refused = world.redeem(escalation.action).await;
+    let refused = world.redeem(escalation.action.unwrap()).await;
     assert!(
         matches!(refused, Err(Error::GrantExpired { .. } | Error::ResumptionLost { .. })),
         "{refused:?}"

@@ -26,7 +26,7 @@ async fn an_unanswered_question_is_overdue_and_then_closes_as_cancelled() {
     world.pass(DAY).await;
     let expired = world.escalation(escalation.id).await;
     assert_eq!(expired.state, EscalationState::Expired);
-    assert_eq!(world.action(escalation.action).await.state, ActionState::Cancelled);
+    assert_eq!(world.action(escalation.action.unwrap()).await.state, ActionState::Cancelled);
     let late = world.resolve(&expired, Verb::Approve).await;
     assert!(matches!(late, Err(Error::EscalationClosed { state: "expired", .. })));
     let mut waiting = world.engine.await_resolutions(&agent(), Scope::Agent, None).await.unwrap();

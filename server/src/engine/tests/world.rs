@@ -10,23 +10,26 @@ use uuid::Uuid;
 use crate::domain::action::{Action, Grant};
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
-use crate::domain::escalation::{Escalation, ResumeMode};
+use crate::domain::escalation::{Escalation, EscalationState, ResumeMode};
+use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, EscalationId, RunId, TokenId};
 use crate::domain::principal::{Principal, Role};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::{Clock, ManualClock, SystemIds};
+use crate::engine::escalations::Filter;
 use crate::engine::limits::Limits;
+use crate::engine::list::Page;
 use crate::engine::outcomes::{Report, ReportOutcomes};
 use crate::engine::propose::{Propose, Proposed};
 use crate::engine::redeem::{Redeem, Redeemed};
 use crate::engine::resolve::{Resolve, Verb};
 use crate::engine::runs::StartRun;
-use crate::engine::views::EscalationView;
+use crate::engine::views::{Depth, EscalationView};
 use crate::engine::{Answer, Background, Engine, Parts};
-use crate::store::Store;
 use crate::store::cluster::Cluster;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, Watermarks};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
+use crate::store::{Store, TailFrom};
 
 pub(super) const POLICY: &str = r#"
 version: 1
@@ -246,6 +249,20 @@ impl World {
         };
         let command = ReportOutcomes { request_id: String::new(), outcomes: vec![outcome] };
         self.engine.report_outcomes(&agent(), command).await
+    }
+
+    /// The open questions, oldest first.
+    pub(super) async fn open_questions(&self) -> Vec<Escalation> {
+        let (page, filter) = (Page::default(), Filter::default());
+        let (state, depth) = (EscalationState::Open, Depth::Basic);
+        let listed = self.engine.list_escalations(&reviewer(), page, state, &filter, depth).await;
+        listed.unwrap().listed.items.into_iter().map(|view| view.escalation).collect()
+    }
+
+    /// How many events of a kind there are.
+    pub(super) async fn events(&self, kind: EventKind) -> usize {
+        let commits = self.store.tail(TailFrom::Commit(0), 10_000).await.unwrap();
+        commits.iter().flat_map(|it| &it.events).filter(|it| it.kind == kind).count()
     }
 
     /// Moves the clock and fires what is due by then.

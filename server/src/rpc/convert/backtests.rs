@@ -5,11 +5,12 @@ use pointsman_api::v1::HumanAnswer as WireAnswer;
 use pointsman_api::v1::backtest_policy_request::Policy;
 
 use super::actions::effect;
+use super::policies::shadow;
 use super::{id, point, text_of, time};
 use crate::domain::error::Error;
 use crate::domain::escalation::ResolutionKind;
 use crate::engine::policies::{
-    Answers, Backtest, Backtested, Example, Flip, HumanAnswer, Side, Subject,
+    Answers, Backtest, Backtested, Example, Flip, HumanAnswer, ShadowReport, Side, Subject,
 };
 
 /// Reads which actions to judge again, and by what.
@@ -44,6 +45,24 @@ pub(in crate::rpc) fn backtested(backtested: Backtested) -> v1::BacktestPolicyRe
         flips: backtested.flips.into_iter().map(flip).collect(),
         median_review: backtested.median_review.and_then(|it| it.to_duration().try_into().ok()),
         review_count: backtested.reviews,
+    }
+}
+
+/// What the shadow would have said.
+pub(in crate::rpc) fn shadowed(report: ShadowReport) -> v1::GetPolicyShadowResponse {
+    let side = |side: &Side| v1::BacktestSide {
+        allow: side.allow,
+        deny: side.deny,
+        escalate: side.escalate,
+        escalations_per_day: None,
+        reviewer_minutes_per_day: None,
+    };
+    v1::GetPolicyShadowResponse {
+        recorded: Some(side(&report.recorded)),
+        decided: Some(side(&report.said)),
+        flips: report.flips.into_iter().map(flip).collect(),
+        failed_count: report.failed,
+        shadow: report.shadow.map(shadow),
     }
 }
 

@@ -30,7 +30,7 @@ pub(in crate::rpc) fn escalation(view: EscalationView, now: Timestamp) -> v1::Es
         state: state(escalation.state).into(),
         question: question(escalation.question).into(),
         run_id: escalation.run.to_string(),
-        action_id: escalation.action.to_string(),
+        action_id: text_of(escalation.action),
         checkpoint_id: text_of(escalation.checkpoint),
         agent: escalation.agent,
         on_behalf_of: escalation.on_behalf_of.unwrap_or_default(),
@@ -197,6 +197,8 @@ const fn question(question: domain::Question) -> Question {
     match question {
         domain::Question::ApproveAction => Question::ApproveAction,
         domain::Question::ExecutionUnknown => Question::ExecutionUnknown,
+        domain::Question::RunOverdue => Question::RunOverdue,
+        domain::Question::UnexpectedResult => Question::UnexpectedResult,
     }
 }
 

@@ -11,6 +11,7 @@ use super::actions::digest;
 use super::{id, text_of, time};
 use crate::domain::activation::{ActivationKind, ActivationState};
 use crate::domain::error::Error;
+use crate::domain::shadow::Shadow;
 use crate::domain::time::Timestamp;
 use crate::engine::policies::{
     ActivationView, Context, Evaluate, Hypothesis, RevisionState, RevisionView, Subject,
@@ -106,11 +107,21 @@ pub(in crate::rpc) fn read_tested(policy: Tested) -> Result<Subject, Error> {
     }
 }
 
+/// A shadow for the wire.
+pub(in crate::rpc) fn shadow(shadow: Shadow) -> v1::PolicyShadow {
+    v1::PolicyShadow {
+        revision_id: shadow.revision.to_string(),
+        requester: shadow.requester,
+        start_time: Some(time(shadow.start_time)),
+    }
+}
+
 const fn revision_state(state: RevisionState) -> State {
     match state {
         RevisionState::Put => State::Put,
         RevisionState::Pending => State::Pending,
         RevisionState::InForce => State::InForce,
+        RevisionState::Shadow => State::Shadow,
         RevisionState::Former => State::Former,
     }
 }

@@ -46,6 +46,8 @@ fn run() -> Run {
         goal: Some(payload(3)),
         create_time: time(0),
         overdue_time: None,
+        clock_start: None,
+        unexpected_results: 0,
         finish_time: Some(time(1)),
         revision: 2,
     }
@@ -97,7 +99,7 @@ fn escalation() -> Escalation {
         state: EscalationState::Resolved,
         question: Question::ApproveAction,
         run: RunId::new(id(1)),
-        action: ActionId::new(id(4)),
+        action: Some(ActionId::new(id(4))),
         tool: "refund".to_owned(),
         checkpoint: Some(CheckpointId::new(id(12))),
         wait: WaitId::new(id(13)),
@@ -250,6 +252,7 @@ fn policies() -> Vec<(String, String)> {
             digest: sha256(b"version: 1"),
             activation: Some(PolicyActivationId::new(id(20))),
             pending: Some(PolicyActivationId::new(id(21))),
+            shadow: None,
         }),
         bytes_of(&ProfilesRecord {
             version: 3,

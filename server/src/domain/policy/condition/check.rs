@@ -151,13 +151,14 @@ impl Walk<'_> {
             || path.strip_prefix("params.").is_some_and(|name| {
                 self.defined.parameters.get(name).is_some_and(serde_json::Value::is_array)
             });
-        match path.strip_prefix("args.") {
-            Some(argument) => {
-                self.found.ranges.insert(argument.to_owned());
+        let is_given = path.starts_with("args.") || path == "result" || path.starts_with("result.");
+        match is_given {
+            true => {
+                self.found.ranges.insert(path);
                 Ok(())
             }
-            None if is_list => Ok(()),
-            None => refuse(
+            false if is_list => Ok(()),
+            false => refuse(
                 "a comprehension wants a list: one written out, a list among the arguments or \
                  parameters, `origins` or `tool.effects`",
             ),
@@ -196,6 +197,9 @@ impl Walk<'_> {
     fn defined_by_document(&self, root: &str, rest: &str) -> Result<(), ConditionError> {
         let name = rest.split('.').next().unwrap_or_default();
         let is_defined = match root {
+            "result" if !self.defined.has_result => {
+                return refuse("there is no result yet; `result` is for a tool's `expects`");
+            }
             "params" => self.defined.parameters.contains_key(name),
             "vars" => self.defined.variables.contains(name),
             _ => true,

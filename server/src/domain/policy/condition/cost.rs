@@ -40,9 +40,17 @@ pub(in super::super) struct Cost {
 }
 
 impl Size {
-    /// The size of arguments, and of a goal that conditions may read as well.
-    pub(in super::super) fn of(arguments: &Map<String, Value>, goal: &str) -> Self {
+    /// The size of arguments, and of a goal and a result that conditions may read as
+    /// well.
+    pub(in super::super) fn of(
+        arguments: &Map<String, Value>,
+        goal: &str,
+        result: Option<&Value>,
+    ) -> Self {
         let (mut items, mut bytes) = (0, goal.len());
+        if let Some(result) = result {
+            measure(result, &mut items, &mut bytes);
+        }
         arguments.iter().for_each(|(name, value)| {
             bytes += name.len();
             measure(value, &mut items, &mut bytes);

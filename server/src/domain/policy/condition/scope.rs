@@ -29,10 +29,13 @@ pub(in super::super) struct Scope<'f> {
     policy: &'f Policy,
     facts: &'f Facts<'f>,
     tool: &'f Tool,
+    /// What the tool answered, once it has.
+    answer: Option<&'f Value>,
     signals: Signals<'f>,
     /// One for each of [`GROUPS`].
     groups: [Made; GROUPS.len()],
     arguments: Made,
+    result: Made,
     effects: Made,
     origins: Made,
     /// One for each of the document's variables and functions.
@@ -65,9 +68,11 @@ impl<'f> Scope<'f> {
             policy,
             facts,
             tool,
+            answer: None,
             signals: Signals::new(policy, facts, tool),
             groups: Default::default(),
             arguments: Made::new(),
+            result: Made::new(),
             effects: Made::new(),
             origins: Made::new(),
             defined: policy.defined_names().iter().map(|_| Made::new()).collect(),
@@ -77,9 +82,15 @@ impl<'f> Scope<'f> {
         }
     }
 
+    /// The same, with what the tool answered.
+    pub(in super::super) fn with_answer(self, answer: &'f Value) -> Self {
+        Self { answer: Some(answer), ..self }
+    }
+
     /// Counts what a condition may take, and refuses what is too much.
     pub(super) fn spend(&self, cost: Cost) -> Result<(), ConditionError> {
-        let size = *self.size.get_or_init(|| Size::of(self.facts.arguments, self.facts.goal));
+        let size =
+            *self.size.get_or_init(|| Size::of(self.facts.arguments, self.facts.goal, self.answer));
         let steps = cost.at(size);
         let before = self.steps.fetch_add(steps, Ordering::Relaxed);
         match before.saturating_add(steps) <= MAX_STEPS {
@@ -92,9 +103,14 @@ impl<'f> Scope<'f> {
 
     /// Refuses to iterate over anything but a list.
     pub(super) fn require_list(&self, path: &str) -> Result<(), ConditionError> {
-        match find(self.facts.arguments, path) {
+        let value = match path.split_once('.') {
+            Some(("args", rest)) => find(self.facts.arguments, rest),
+            Some((_, rest)) => self.part_of_answer(rest),
+            None => self.answer,
+        };
+        match value {
             None | Some(Value::Array(_)) => Ok(()),
-            Some(_) => Err(ConditionError(format!("`args.{path}` is not a list"))),
+            Some(_) => Err(ConditionError(format!("`{path}` is not a list"))),
         }
     }
 
@@ -119,6 +135,10 @@ impl<'f> Scope<'f> {
     fn fail<T>(&self, problem: String) -> Option<T> {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
         None
+    }
+
+    fn part_of_answer(&self, path: &str) -> Option<&'f Value> {
+        find(self.answer?.as_object()?, path)
     }
 
     fn field(&self, group: &str, name: &str) -> Field<'_> {
@@ -180,6 +200,7 @@ impl<'f> Scope<'f> {
             "on_behalf_of" => Field::Text(self.facts.on_behalf_of.unwrap_or_default()),
             "hop_count" => Field::Int(i64::from(self.facts.hop_count)),
             "goal" => Field::Text(self.facts.goal),
+            "unexpected_results" => Field::Int(i64::from(self.facts.inputs.unexpected_results)),
             "elapsed_seconds" => Field::Int(self.facts.inputs.elapsed.as_micros() / 1_000_000),
             _ => Field::Absent,
         }
@@ -265,6 +286,7 @@ impl<'f> Scope<'f> {
     fn word<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         match name {
             "args" => made(&self.arguments, || Some(values::object(self.facts.arguments))),
+            "result" => made(&self.result, || self.answer.map(values::convert)),
             "origins" => made(&self.origins, || {
                 Some(values::names(self.signals.origins().iter().map(|origin| origin.as_str())))
             }),
@@ -310,6 +332,7 @@ impl VariableResolver for Scope<'_> {
         };
         match root {
             "args" => find(self.facts.arguments, rest).and_then(json),
+            "result" => self.part_of_answer(rest).and_then(json),
             "params" => find(self.policy.parameters(), rest).and_then(json),
             "vars" => self.defined(name),
             "tool" if rest == "effects" => made(&self.effects, || Some(self.effect_names())),

@@ -50,6 +50,12 @@ pub(in crate::domain::policy) struct CaseSource {
     /// Whether the agent has a profile that says anything.
     #[serde(default)]
     pub(in crate::domain::policy) profiled: bool,
+    /// How many unexpected results no person has let the run rely on.
+    #[serde(default)]
+    pub(in crate::domain::policy) unexpected_results: u32,
+    /// What the tool answered. With it the case is about the result: `allow` says that
+    /// it is as expected, `escalate` that a person is asked about it.
+    pub(in crate::domain::policy) result: Option<Value>,
     /// What the policy must say.
     pub(in crate::domain::policy) expect: Expected,
     /// The rule that must decide; unset: any.

@@ -53,6 +53,12 @@ pub(in crate::domain::policy) struct ToolSource {
     pub(in crate::domain::policy) identifiers: Option<Vec<Path>>,
     /// A JSON Schema of its arguments; no references to other documents.
     pub(in crate::domain::policy) arguments: Option<Value>,
+    /// A JSON Schema of its result. A result that is no JSON is a text. One that does
+    /// not fit is asked about, and holds up what the run wants to change.
+    pub(in crate::domain::policy) result: Option<Value>,
+    /// What must hold of its result, in CEL: `result`, beside all that conditions know
+    /// of the call.
+    pub(in crate::domain::policy) expects: Option<String>,
 }
 
 /// What a mistake of the tool touches.

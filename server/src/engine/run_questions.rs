@@ -1,0 +1,169 @@
+//! Questions about a run rather than an action of it: it has used up its time, or
+//! a tool answered what nobody expects. The run is not stopped by one. Until a person
+//! says yes, the policy's triggers ask about each thing that it wants to change.
+
+use super::operation::Tx;
+use super::{briefing, closing, limits};
+use crate::domain::action::{Action, ActionContent};
+use crate::domain::digest::{Digest, FieldHasher};
+use crate::domain::error::{Error, Resource};
+use crate::domain::escalation::{
+    Briefing, Escalation, EscalationState, Question, ResolutionKind, ResumeMode,
+};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{ActionId, EscalationId, RunId, WaitId};
+use crate::domain::policy::{OnExpiry, Policy, RESULTS_RULE, TIME_BUDGET_RULE};
+use crate::domain::run::{Run, RunState};
+use crate::domain::time::Span;
+use crate::store::keys;
+
+const QUESTION_TAG: &str = "pointsman.run_question.v1";
+
+/// A question about a run.
+struct About<'a> {
+    run: &'a Run,
+    question: Question,
+    /// The action that raised it.
+    action: Option<&'a Action>,
+    /// What an answer is bound to.
+    digest: Digest,
+    /// The rule that asks about what the run does meanwhile.
+    rule: &'static str,
+    words: Briefing,
+}
+
+/// Asks whether an overdue run is stuck, or may have as much time again.
+pub(super) async fn is_it_stuck(tx: &mut Tx<'_>, run: &Run, budget: Span) -> Result<(), Error> {
+    let goal = tx.engine.goal_of(run).await?;
+    let mut hasher = FieldHasher::new(QUESTION_TAG);
+    hasher.field(run.id.as_bytes()).field(b"overdue").field(&run.revision.to_be_bytes());
+    let about = About {
+        run,
+        question: Question::RunOverdue,
+        action: None,
+        digest: hasher.finish(),
+        rule: TIME_BUDGET_RULE,
+        words: briefing::for_overdue_run(&run.agent, &goal, budget),
+    };
+    about.open(tx).await
+}
+
+/// Notes that a result is not as the policy expects, and asks whether the run may rely
+/// on it.
+pub(super) async fn may_it_rely(
+    tx: &mut Tx<'_>,
+    mut run: Run,
+    action: &Action,
+    content: &ActionContent,
+    problem: &str,
+) -> Result<(), Error> {
+    run.unexpected_results = run.unexpected_results.saturating_add(1);
+    run.revision += 1;
+    tx.put(keys::run(tx.tenant(), run.id), &run)?;
+    let subjects = closing::action_subjects(action, None);
+    tx.event_about(EventKind::ResultUnexpected, subjects, Some(action.digest), &[]);
+    if run.unexpected_results > limits::MAX_UNEXPECTED_ASKED {
+        return Ok(());
+    }
+    let mut hasher = FieldHasher::new(QUESTION_TAG);
+    hasher.field(run.id.as_bytes()).field(b"result").field(action.id.as_bytes());
+    hasher.field(action.digest.as_bytes());
+    let about = About {
+        run: &run,
+        question: Question::UnexpectedResult,
+        action: Some(action),
+        digest: hasher.finish(),
+        rule: RESULTS_RULE,
+        words: briefing::for_unexpected_result(&action.tool, content, problem),
+    };
+    about.open(tx).await
+}
+
+/// Takes a person's answer. A no leaves the run as it is: what it wants to change is
+/// asked about one by one.
+pub(super) async fn answer(
+    tx: &mut Tx<'_>,
+    escalation: &Escalation,
+    kind: ResolutionKind,
+) -> Result<(), Error> {
+    if kind != ResolutionKind::Approved {
+        return Ok(());
+    }
+    let key = keys::run(tx.tenant(), escalation.run);
+    let mut run = existing(tx, escalation.run).await?;
+    match escalation.question {
+        Question::RunOverdue => {
+            run.overdue_time = None;
+            run.clock_start = Some(tx.now);
+            if let Some(budget) = tx.policy().await?.policy.time_budget {
+                let next = super::runs::overdue_timer(tx.tenant(), run.id, tx.now.plus(budget));
+                tx.mark(next.key());
+            }
+        }
+        Question::UnexpectedResult => {
+            run.unexpected_results = run.unexpected_results.saturating_sub(1);
+        }
+        Question::ApproveAction | Question::ExecutionUnknown => return Ok(()),
+    }
+    run.revision += 1;
+    tx.put(key, &run)
+}
+
+async fn existing(tx: &mut Tx<'_>, id: RunId) -> Result<Run, Error> {
+    let found = tx.get::<Run>(keys::run(tx.tenant(), id)).await?;
+    found.ok_or_else(|| super::views::missing(Resource::Run, &id))
+}
+
+/// The run of an action whose result came, while it runs: afterwards there is nothing
+/// to ask.
+pub(super) async fn running(tx: &mut Tx<'_>, action: &Action) -> Result<Option<Run>, Error> {
+    let run = existing(tx, action.run).await?;
+    Ok(Some(run).filter(|run| run.state == RunState::Running))
+}
+
+impl About<'_> {
+    async fn open(self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let revision = tx.policy().await?;
+        let escalation = self.escalation(tx, revision.id, &revision.policy)?;
+        closing::open(tx, &escalation)
+    }
+
+    fn escalation(
+        &self,
+        tx: &mut Tx<'_>,
+        revision: crate::domain::ids::PolicyRevisionId,
+        policy: &Policy,
+    ) -> Result<Escalation, Error> {
+        let ask = policy.ask_of(self.rule);
+        let action: Option<ActionId> = self.action.map(|action| action.id);
+        Ok(Escalation {
+            id: EscalationId::new(tx.next_id()),
+            state: EscalationState::Open,
+            question: self.question,
+            run: self.run.id,
+            action,
+            tool: self.action.map(|action| action.tool.clone()).unwrap_or_default(),
+            checkpoint: None,
+            wait: WaitId::new(tx.next_id()),
+            resume_mode: ResumeMode::Detached,
+            agent: self.run.agent.clone(),
+            on_behalf_of: self.run.on_behalf_of.clone(),
+            lane: ask.lane,
+            severity: ask.severity,
+            rule: Some(self.rule.to_owned()),
+            policy_revision: revision,
+            briefing: tx.payload(&self.words, None)?,
+            action_digest: self.digest,
+            claim: None,
+            resolution: None,
+            due_time: tx.now.plus(ask.due),
+            expire_time: tx.now.plus(ask.expire),
+            on_expiry: OnExpiry::Cancel,
+            create_time: tx.now,
+            update_time: tx.now,
+            is_overdue: false,
+            close_time: None,
+            revision: 1,
+        })
+    }
+}
