@@ -2,6 +2,7 @@
 
 mod answers;
 mod binding;
+mod doubt;
 mod hearing;
 mod lists;
 mod novelty;

@@ -318,7 +318,7 @@ impl Triggers {
         });
         expand!(rules, &self.time_budget, |it: &TimeBudget| new(
             "time_budget",
-            format!("run.elapsed_seconds > {}", it.after.0.as_micros() / 1_000_000),
+            format!("run.elapsed_seconds >= {}", it.after.0.as_micros() / 1_000_000),
             "the agent has missed its time budget",
             SeverityTier::Medium,
         ));

@@ -108,8 +108,8 @@ fn time_budget() {
         inputs: Inputs { elapsed: Span::from_secs(seconds), ..Inputs::default() },
         ..call("act", json!({}))
     };
-    assert_eq!(decides(trigger, &aged(30)), None);
-    assert_eq!(decides(trigger, &aged(31)), Some("trigger.time_budget".to_owned()));
+    assert_eq!(decides(trigger, &aged(29)), None);
+    assert_eq!(decides(trigger, &aged(30)), Some("trigger.time_budget".to_owned()));
 }
 
 #[test]
