@@ -2,6 +2,7 @@
 
 mod answers;
 mod binding;
+mod bounds;
 mod doubt;
 mod hearing;
 mod lists;

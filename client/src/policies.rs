@@ -24,6 +24,15 @@ pub struct Policies {
     connection: Connection,
 }
 
+/// What came of a change of policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The activation: in force, or waiting for a second person.
+    pub activation: v1::PolicyActivation,
+    /// How the policy does on recorded actions, where its document has bounds.
+    pub figures: Option<v1::PolicyFigures>,
+}
+
 /// A revision that is there now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Put {
@@ -96,13 +105,14 @@ impl Policies {
     ///
     /// # Errors
     ///
-    /// As `PolicyService.ActivatePolicy`; POLICY_CHANGED says who was faster.
+    /// As `PolicyService.ActivatePolicy`; POLICY_CHANGED says who was faster,
+    /// POLICY_OUT_OF_BOUNDS which bound is missed and by how much.
     pub async fn activate(
         &self,
         revision_id: impl Into<String>,
         current_revision_id: impl Into<String>,
         reason: impl Into<String>,
-    ) -> Result<v1::PolicyActivation> {
+    ) -> Result<Changed> {
         let request = v1::ActivatePolicyRequest {
             request_id: self.connection.new_request_id(),
             revision_id: revision_id.into(),
@@ -114,7 +124,8 @@ impl Policies {
                 service.activate_policy(request).await
             })
             .await?;
-        promised(answer.activation, "activation")
+        let activation = promised(answer.activation, "activation")?;
+        Ok(Changed { activation, figures: answer.figures })
     }
 
     /// Puts in force what another admin asked for.
@@ -122,7 +133,7 @@ impl Policies {
     /// # Errors
     ///
     /// As `PolicyService.ConfirmPolicyActivation`.
-    pub async fn confirm(&self, activation_id: impl Into<String>) -> Result<v1::PolicyActivation> {
+    pub async fn confirm(&self, activation_id: impl Into<String>) -> Result<Changed> {
         let request = v1::ConfirmPolicyActivationRequest {
             request_id: self.connection.new_request_id(),
             activation_id: activation_id.into(),
@@ -132,7 +143,8 @@ impl Policies {
                 service.confirm_policy_activation(request).await
             })
             .await?;
-        promised(answer.activation, "activation")
+        let activation = promised(answer.activation, "activation")?;
+        Ok(Changed { activation, figures: answer.figures })
     }
 
     /// Takes back, or refuses, what waits for a second person.

@@ -53,6 +53,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{self, Record};
 use crate::store::{ReadError, Store};
 use clock::{Clock, Ids};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// The tenant of a server that serves one.
@@ -114,6 +115,8 @@ struct Inner {
     second_person: bool,
     policies: policies::Policies,
     profiles: policies::ProfilesAtHand,
+    /// Places for backtests.
+    backtests: Semaphore,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
     /// Goals of runs, by run.
@@ -135,6 +138,7 @@ impl Engine {
             second_person: parts.second_person,
             policies: policies::Policies::default(),
             profiles: policies::ProfilesAtHand::new(limits::PROFILES_AT_HAND),
+            backtests: Semaphore::new(limits::BACKTESTS_AT_ONCE),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),

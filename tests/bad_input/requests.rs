@@ -312,7 +312,7 @@ impl World {
             }
             "RollBackPolicy" => {
                 let asked = self.activation().await;
-                let done = self.fixture.policies().confirm(asked).await.unwrap();
+                let done = self.fixture.policies().confirm(asked).await.unwrap().activation;
                 let current_revision_id = done.revision_id;
                 let reason = "for a test".to_owned();
                 v1::RollBackPolicyRequest { request_id, current_revision_id, reason }
@@ -395,7 +395,7 @@ impl World {
     /// An activation that another admin asked for.
     async fn activation(&self) -> String {
         let (current, revision) = self.policies().await;
-        let asked = self.other_admin.activate(revision, current, "").await.unwrap();
+        let asked = self.other_admin.activate(revision, current, "").await.unwrap().activation;
         asked.activation_id
     }
 

@@ -30,7 +30,7 @@ async fn a_policy_that_is_put_decides_once_it_is_in_force() {
     let put = policies.put(ASKING, "after the incident").await.unwrap();
     allowed(&run, Proposal::new("allow_it", "{}")).await;
     let id = put.revision.revision_id.clone();
-    let done = policies.activate(&id, &former, "as agreed").await.unwrap();
+    let done = policies.activate(&id, &former, "as agreed").await.unwrap().activation;
     let wait = asked(&run, Proposal::new("allow_it", "{}")).await;
 
     assert!(put.is_new);
@@ -89,13 +89,13 @@ async fn where_two_are_needed_one_changes_nothing() {
     let former = in_force(&fixture).await;
     let put = ada.put(ASKING, "").await.unwrap().revision;
 
-    let asked = ada.activate(&put.revision_id, &former, "as agreed").await.unwrap();
+    let asked = ada.activate(&put.revision_id, &former, "as agreed").await.unwrap().activation;
     assert_eq!((asked.state(), &*asked.closer), (State::Pending, ""));
     assert!(asked.expire_time.is_some());
     assert_eq!(in_force(&fixture).await, former);
     let refusal = ada.confirm(&asked.activation_id).await.unwrap_err();
     assert_eq!(refusal.reason_name(), "SECOND_PERSON_REQUIRED");
-    let done = ben.confirm(&asked.activation_id).await.unwrap();
+    let done = ben.confirm(&asked.activation_id).await.unwrap().activation;
 
     assert_eq!((&*done.requester, &*done.closer), ("admin", "ben"));
     assert_eq!(done.state(), State::Effective);
@@ -117,7 +117,7 @@ async fn a_file_at_the_start_is_confirmed_by_a_person() {
     let page = fixture.policies().activations(Default::default()).await.unwrap();
     let waits = &page.activations[0];
     assert_eq!((waits.state(), &*waits.requester), (State::Pending, "system/policy"));
-    let done = fixture.policies().confirm(&waits.activation_id).await.unwrap();
+    let done = fixture.policies().confirm(&waits.activation_id).await.unwrap().activation;
     assert_eq!(in_force(&fixture).await, done.revision_id);
 }
 

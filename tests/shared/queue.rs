@@ -179,12 +179,15 @@ async fn of_two_activations_on_two_servers_one_decides_everywhere() {
     let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
     let (won, lost) = (won.unwrap(), lost.unwrap_err());
     assert_eq!(lost.reason_name(), "POLICY_CHANGED");
-    assert_eq!(lost.metadata("current_revision_id"), Some(&*won.revision_id));
+    assert_eq!(lost.metadata("current_revision_id"), Some(&*won.activation.revision_id));
     for at in [A, B, C] {
         let run = fleet.agent(at).run(run.run_id());
         match run.propose(Proposal::new("allow_it", "{}")).await.unwrap() {
             Proposed::Denied(denial) => {
-                assert_eq!(denial.decision.policy_revision_id, won.revision_id, "server {at}");
+                assert_eq!(
+                    denial.decision.policy_revision_id, won.activation.revision_id,
+                    "server {at}"
+                );
             }
             other => panic!("server {at}: {other:?}"),
         }

@@ -11,6 +11,7 @@ mod calls;
 mod judging;
 mod load;
 mod mailbox;
+mod novelty;
 mod numbers;
 mod report;
 mod restart;
@@ -41,7 +42,7 @@ Measured one after another against a new server with a durable store:
   propose   allowed, durable, redeemed by the same call; outcomes in batches of 100
   rounds    propose, watch, claim, resolve, resume, redeem, report, by unary calls
   moderate  the same, 100 rounds begun per second
-  policy    judging a call by 1 rule and by 100, alone and as part of a proposal
+  policy    judging a call by 1 rule and by 100, alone and as part of a proposal; novelty
   waits     many agents waiting at once: opened, listed, resolved and resumed
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
@@ -179,6 +180,7 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     }
     if arguments.begins(Part::Policy) {
         report.judging = Some(judging::measure(callers, span).await?);
+        report.novelty = Some(novelty::measure()?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

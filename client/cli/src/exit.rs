@@ -119,6 +119,7 @@ impl Exit {
             | R::PolicyInForce
             | R::NoFormerPolicy
             | R::PolicyTestsFailed
+            | R::PolicyOutOfBounds
             | R::PolicyActivationClosed => Self::Conflict,
             R::GrantExpired => Self::Expired,
             R::DataDamaged => Self::NotVerified,

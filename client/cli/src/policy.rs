@@ -11,6 +11,7 @@ mod backtest;
 mod change;
 mod evaluate;
 mod explain;
+mod figures;
 mod lint;
 mod profiles;
 mod read;

@@ -4,6 +4,7 @@
 //! the text here says what and why, lower case, without a full stop.
 
 use super::ids::InvalidId;
+use super::policy::{BoundKind, JudgedBound};
 use super::time::{Span, Timestamp};
 
 /// What a failed call has done.
@@ -257,6 +258,15 @@ pub enum Error {
         /// What was wrong with it.
         problem: String,
     },
+    /// A policy misses a bound of its own document on recorded actions.
+    #[error(
+        "the policy {}; see what it does with BacktestPolicy, and change its rules or its bound",
+        missed_bound(missed)
+    )]
+    PolicyOutOfBounds {
+        /// The first bound that it misses.
+        missed: JudgedBound,
+    },
     /// Another policy came into force since the caller looked.
     #[error("policy `{current}` is in force by now{}; nothing was changed", put_by(by.as_deref()))]
     PolicyChanged {
@@ -403,6 +413,17 @@ pub enum Error {
 
 fn put_by(name: Option<&str>) -> String {
     name.map(|name| format!(", put there by `{name}`")).unwrap_or_default()
+}
+
+fn missed_bound(missed: &JudgedBound) -> String {
+    let JudgedBound { kind, limit, gated, labels, .. } = missed;
+    let figure = missed.figure().unwrap_or_default();
+    let (what, side) = match kind {
+        BoundKind::Recall => ("actions that people rejected or changed", "below"),
+        BoundKind::RoutineRate => ("routine actions", "above"),
+    };
+    let name = kind.name();
+    format!("gates {gated} of {labels} {what}: {figure:.3}, {side} its bound `{name}` of {limit}")
 }
 
 fn by_whom(name: Option<&str>) -> String {

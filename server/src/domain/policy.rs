@@ -6,6 +6,7 @@
 //! What nothing matches takes the document's default, and a document without one
 //! escalates. Judging is deterministic, bounded and explained.
 
+mod bounds;
 mod cases;
 mod catalogue;
 mod compile;
@@ -38,6 +39,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+pub use bounds::{BoundKind, BoundState, Bounds, JudgedBound, Labels};
 pub use cases::CaseResult;
 pub use catalogue::{EffectClass, Impact, Level, Path, Steps, Tool};
 pub use condition::{Condition, ConditionError};
@@ -150,6 +152,8 @@ pub struct Policy {
     pub guidance: String,
     /// Who puts it in force.
     pub activation: Activation,
+    /// How it has to do on recorded actions before that.
+    pub bounds: Option<Bounds>,
     /// After how long a run is overdue.
     pub time_budget: Option<Span>,
     /// The windows, by name.

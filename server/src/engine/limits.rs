@@ -1,5 +1,7 @@
 //! The limits that operators may set, and those that are fixed.
 
+use crate::domain::time::Span;
+
 /// The longest text of a reviewer's note, in bytes.
 pub const MAX_NOTE_BYTES: usize = 8 * 1024;
 /// The longest answer in a tool's place, in bytes.
@@ -73,6 +75,10 @@ pub const MAX_BACKTEST_ACTIONS: usize = 10_000;
 pub const DEFAULT_BACKTEST_ACTIONS: usize = 1_000;
 /// The most examples of each kind of flip that a backtest shows.
 pub const MAX_BACKTEST_EXAMPLES: usize = 5;
+/// How many backtests a server does at once, those of bounds included.
+pub const BACKTESTS_AT_ONCE: usize = 2;
+/// When to ask for another once they are too many.
+pub const BACKTEST_RETRY: Span = Span::from_secs(5);
 /// The most recorded actions that novelty profiles are learnt from.
 pub const MAX_LEARNT_ACTIONS: usize = 10_000;
 /// The most recorded actions that are looked at for that, examples or not.

@@ -5,6 +5,7 @@ mod authorization;
 mod awaiting;
 mod backtests;
 mod binding;
+mod bounds;
 mod claims;
 mod counting;
 mod hearing;

@@ -6,6 +6,7 @@ pub(super) mod actions;
 pub(super) mod backtests;
 pub(super) mod escalations;
 pub(super) mod explanations;
+pub(super) mod figures;
 pub(super) mod policies;
 pub(super) mod profiles;
 pub(super) mod resumptions;

@@ -234,6 +234,6 @@ mod tests {
         });
         assert_eq!(large.count(), 10);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
-        assert_eq!(long, 7);
+        assert_eq!(long, 8);
     }
 }

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::caller::{Call, open};
 use super::convert::{
-    self, answer, backtests, explanations, header, page, policies, profiles, time,
+    self, answer, backtests, explanations, figures, header, page, policies, profiles, time,
 };
 use super::limits::fits;
 use crate::engine::policies::{
@@ -73,8 +73,9 @@ impl PolicyService for Policies {
             reason: message.reason,
         };
         let changed = self.0.activate_policy(&caller, command).await?;
+        let figures = changed.value.figures.as_ref().map(figures::figures);
         let (header, activation) = self.shown(changed);
-        answer(v1::ActivatePolicyResponse { header, activation })
+        answer(v1::ActivatePolicyResponse { header, activation, figures })
     }
 
     async fn confirm_policy_activation(
@@ -85,8 +86,9 @@ impl PolicyService for Policies {
         let id = convert::id("activation_id", &message.activation_id)?;
         let request_id = &message.request_id;
         let changed = self.0.confirm_policy_activation(&caller, request_id, id).await?;
+        let figures = changed.value.figures.as_ref().map(figures::figures);
         let (header, activation) = self.shown(changed);
-        answer(v1::ConfirmPolicyActivationResponse { header, activation })
+        answer(v1::ConfirmPolicyActivationResponse { header, activation, figures })
     }
 
     async fn withdraw_policy_activation(

@@ -216,6 +216,12 @@ fn shape(error: &Error) -> Shape {
             .subject("case", case)
             .with("failed", count)
             .with("problem", problem),
+        E::PolicyOutOfBounds { missed } => failed(Reason::PolicyOutOfBounds)
+            .subject("bound", missed.kind.name())
+            .with("limit", missed.limit)
+            .with("figure", missed.figure().unwrap_or_default())
+            .with("gated", missed.gated)
+            .with("labels", missed.labels),
         E::PolicyChanged { current, by, at } => {
             let changed =
                 new(Code::Aborted, Reason::PolicyChanged).with("current_revision_id", current);

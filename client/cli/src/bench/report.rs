@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::judging::Judging;
 use super::latency::Spread;
 use super::load::Rate;
+use super::novelty::Novelty;
 use super::restart::Restart;
 use super::rounds::{Paced, Rounds};
 use super::throughput::Proposing;
@@ -38,6 +39,9 @@ pub(super) struct Report {
     /// What a policy costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) judging: Option<Judging>,
+    /// What novelty costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) novelty: Option<Novelty>,
     /// A restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restart: Option<Restart>,
@@ -116,6 +120,9 @@ impl Report {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.judging {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.novelty {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.restart {

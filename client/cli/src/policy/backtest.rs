@@ -7,7 +7,7 @@ use clap::Args;
 use pointsman_api::v1;
 use pointsman_api::v1::backtest_policy_request::Policy;
 
-use super::{connect, is_revision, read_document};
+use super::{connect, figures, is_revision, read_document};
 use crate::context::Context;
 use crate::eval::{Recordings, compare};
 use crate::exit::{Exit, Failure};
@@ -66,6 +66,9 @@ pub(super) async fn backtest(
     let said = connect(context).await?.backtest(request).await?;
     context.output.one(&node_of("BacktestPolicyResponse", &said), || page(&context.output, &said));
     context.output.say(summary(&said));
+    for line in said.figures.iter().flat_map(figures::lines) {
+        context.output.say(line);
+    }
     Ok(Exit::Ok)
 }
 

@@ -6,7 +6,7 @@ use pointsman_api::v1::policy_activation::{Kind, State};
 use pointsman_client::Policies;
 
 use super::read::shown_diff;
-use super::{OneActivation, connect, read_document};
+use super::{OneActivation, connect, figures, read_document};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::escape::inline;
@@ -88,7 +88,8 @@ pub(super) async fn activate(
         confirm_change(context, &policies, &current, &activate.id, question).await?;
     }
     let done = policies.activate(activate.id, current, activate.reason).await?;
-    show_changed(context, &done);
+    show_changed(context, &done.activation);
+    say_figures(context, done.figures.as_ref());
     Ok(Exit::Ok)
 }
 
@@ -102,7 +103,8 @@ pub(super) async fn confirm(context: &Context, one: OneActivation) -> Result<Exi
         confirm_change(context, &policies, from, to, question).await?;
     }
     let done = policies.confirm(one.id).await?;
-    show_changed(context, &done);
+    show_changed(context, &done.activation);
+    say_figures(context, done.figures.as_ref());
     Ok(Exit::Ok)
 }
 
@@ -153,6 +155,13 @@ async fn find(policies: &Policies, id: &str) -> Result<v1::PolicyActivation, Fai
             return Err(Failure::new(Exit::NotFound, what));
         }
         request.page_token = page.next_page_token;
+    }
+}
+
+/// How the policy does by its bounds, for whoever watches.
+fn say_figures(context: &Context, figures: Option<&v1::PolicyFigures>) {
+    for line in figures.into_iter().flat_map(figures::lines) {
+        context.output.say(line);
     }
 }
 

@@ -107,6 +107,9 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
     if !calibration.windows(2).all(rises) {
         return Err(wrong("triggers.confidence.calibration", "the points must rise"));
     }
+    if let Some(problem) = document.bounds.and_then(|bounds| bounds.problem()) {
+        return Err(wrong("bounds", problem));
+    }
     let parameters: Map<String, Value> = document.parameters.clone().into_iter().collect();
     let mut policy = Policy {
         name: document.name,
@@ -118,6 +121,7 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         max_hops: document.max_delegation_hops,
         guidance: document.guidance,
         activation: document.activation,
+        bounds: document.bounds,
         constants: Constants::new(&parameters),
         parameters,
         variables: compiled_variables,

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::bounds::Bounds;
 use super::catalogue::{EffectClass, Path};
 use super::period::Period;
 use super::triggers::Triggers;
@@ -124,6 +125,9 @@ pub(super) struct Document {
     pub(super) rules: Vec<RuleSource>,
     /// Which allowed actions a person judges afterwards.
     pub(super) sampling: Option<SamplingSource>,
+    /// How it has to do, by what people said of recorded actions, before it is put
+    /// in force.
+    pub(super) bounds: Option<Bounds>,
     /// Cases that the policy must decide as they say, before it is put in force.
     #[serde(default)]
     pub(super) tests: Vec<CaseSource>,

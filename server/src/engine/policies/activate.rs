@@ -4,6 +4,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::check::require_tests;
+use super::figures::Figures;
 use super::learn::Learnt;
 use super::no_policy;
 use super::prepare::Preparation;
@@ -55,6 +56,8 @@ pub struct ActivationView {
     pub activation: Activation,
     /// Why.
     pub reason: String,
+    /// How the policy does by its bounds, in the answer to whoever had it judged.
+    pub figures: Option<Figures>,
 }
 
 /// What a change of policy starts from.
@@ -243,6 +246,7 @@ impl Operation for Activating<'_> {
         let (policy, preparation) = (&compiled.policy, &self.preparation);
         let is_guarded = guarded(tx, from.record.id, policy).await?;
         let kind = ActivationKind::Activate;
+        preparation.require_bounds(tx, kind, policy).await?;
         let change = Change { kind, policy, preparation, revision, upon, reason, is_guarded };
         let activation = change.make(tx, Some(from), pending).await?;
         let results = result(&activation);
@@ -323,7 +327,9 @@ impl Engine {
         require_tests(&revision.policy)?;
         let preparation = Preparation::default();
         let activating = Activating { command: &command, preparation };
-        self.change(&by, &command.request_id, &activating).await
+        let answer = self.change(&by, &command.request_id, &activating).await?;
+        let figures = activating.preparation.into_figures();
+        Ok(answer.map(|view| ActivationView { figures, ..view }))
     }
 
     /// Puts the revision in force again that the one in force replaced.
@@ -358,6 +364,6 @@ impl Engine {
         activation: Activation,
     ) -> Result<ActivationView, Error> {
         let reason = self.text(activation.reason.as_ref()).await?;
-        Ok(ActivationView { activation, reason })
+        Ok(ActivationView { activation, reason, figures: None })
     }
 }

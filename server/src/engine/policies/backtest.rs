@@ -6,6 +6,7 @@
 
 use super::asked::Subject;
 use super::explain::Recalled;
+use super::figures::Figures;
 use super::tally::{Flip, Judged, Side, Tally};
 use crate::domain::action::Action;
 use crate::domain::error::Error;
@@ -13,6 +14,7 @@ use crate::domain::ids::PolicyRevisionId;
 use crate::domain::policy::Policy;
 use crate::domain::principal::Principal;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::limits::BACKTEST_RETRY;
 use crate::engine::list::Page;
 use crate::engine::{Engine, authorize, read_error, validate};
 use crate::store::records::decode;
@@ -53,6 +55,8 @@ pub struct Backtested {
     pub reviews: u32,
     /// The median time of that; none: there is none.
     pub median_review: Option<Span>,
+    /// How it does by what people had said, and by its bounds.
+    pub figures: Figures,
 }
 
 impl Backtested {
@@ -83,28 +87,55 @@ impl Engine {
         let most = validate::backtest_size(command.max_actions)?;
         let tenant = &caller.tenant;
         let asked = self.asked(tenant, &command.subject).await?;
+        let (mut tally, left_out) =
+            self.judge_recorded(tenant, asked.policy(), most, command.since).await?;
+        let (reviews, median_review) = tally.reviews();
+        let flips = tally.flips();
+        let Tally { recorded, said, times, labels, .. } = tally;
+        let figures = Figures::of(asked.policy(), labels);
+        let revision = asked.revision();
+        Ok(Backtested {
+            revision,
+            left_out,
+            times,
+            recorded,
+            said,
+            flips,
+            reviews,
+            median_review,
+            figures,
+        })
+    }
+
+    /// Judges the newest actions again, and says how many were left out: one of the
+    /// few that a server does at once.
+    pub(super) async fn judge_recorded(
+        &self,
+        tenant: &str,
+        policy: &Policy,
+        most: usize,
+        since: Option<Timestamp>,
+    ) -> Result<(Tally, u32), Error> {
+        let place = self.0.backtests.try_acquire();
+        let _place = place.map_err(|_| Error::Overloaded { retry_after: BACKTEST_RETRY })?;
         let range = keys::actions(tenant);
         let mut walk = self.walk(range, Direction::Descending, &Page::default(), "backtest")?;
         let (mut tally, mut left_out) = (Tally::default(), 0);
         for _ in 0..most {
             let Some((_, value)) = walk.next(self).await? else { break };
             let action: Action = decode(&value).map_err(read_error)?;
-            if command.since.is_some_and(|since| action.create_time < since) {
+            if since.is_some_and(|since| action.create_time < since) {
                 break;
             }
             if action.modified_from.is_some() {
                 left_out += 1;
             } else {
-                self.judge_again(tenant, action, asked.policy(), &mut tally).await?;
+                self.judge_again(tenant, action, policy, &mut tally).await?;
             }
             // What is in memory is read at once: others have their turn here.
             tokio::task::yield_now().await;
         }
-        let (reviews, median_review) = tally.reviews();
-        let flips = tally.flips();
-        let Tally { recorded, said, times, .. } = tally;
-        let revision = asked.revision();
-        Ok(Backtested { revision, left_out, times, recorded, said, flips, reviews, median_review })
+        Ok((tally, left_out))
     }
 
     async fn judge_again(

@@ -58,6 +58,7 @@ impl Operation for Confirming {
         if activation.kind == ActivationKind::Activate {
             require_tests(policy)?;
         }
+        self.preparation.require_bounds(tx, activation.kind, policy).await?;
         let learnt = self.preparation.learn(tx, activation.kind, policy).await?;
         enforce(tx, &mut activation, revision, in_force.shadow, learnt).await?;
         Ok((activation, Vec::new()))
@@ -103,7 +104,9 @@ impl Engine {
     ) -> Result<Answer<ActivationView>, Error> {
         let by = authorize::admin(caller)?;
         let confirming = Confirming { id, preparation: Preparation::default() };
-        self.change(&by, request_id, &confirming).await
+        let answer = self.change(&by, request_id, &confirming).await?;
+        let figures = confirming.preparation.into_figures();
+        Ok(answer.map(|view| ActivationView { figures, ..view }))
     }
 
     /// Takes back, or refuses, what waits for a second person.

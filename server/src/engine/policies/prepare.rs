@@ -2,6 +2,7 @@
 
 use tokio::sync::OnceCell;
 
+use super::figures::Figures;
 use super::learn::Learnt;
 use crate::domain::activation::ActivationKind;
 use crate::domain::error::Error;
@@ -11,10 +12,31 @@ use crate::engine::operation::Tx;
 /// What was made ready for one change of policy.
 #[derive(Default)]
 pub(super) struct Preparation {
+    figures: OnceCell<Option<Figures>>,
     learnt: OnceCell<Option<Learnt>>,
 }
 
 impl Preparation {
+    /// Refuses a policy that misses one of its bounds. A step back does not wait for
+    /// that.
+    pub(super) async fn require_bounds(
+        &self,
+        tx: &Tx<'_>,
+        kind: ActivationKind,
+        policy: &Policy,
+    ) -> Result<(), Error> {
+        if kind == ActivationKind::RollBack {
+            return Ok(());
+        }
+        let judge = || tx.engine.require_bounds(tx.tenant(), policy);
+        self.figures.get_or_try_init(judge).await.map(drop)
+    }
+
+    /// How the policy does, if that was judged.
+    pub(super) fn into_figures(self) -> Option<Figures> {
+        self.figures.into_inner().flatten()
+    }
+
     /// The profiles that come into force with a policy; none: it asks for none, and
     /// those in force stay.
     ///

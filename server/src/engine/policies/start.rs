@@ -67,6 +67,7 @@ impl Operation for Starting<'_> {
         let is_guarded = self.is_guarded(tx, from.as_ref()).await?;
         let (kind, reason) = (ActivationKind::Activate, None);
         let (policy, preparation) = (self.draft.policy, &self.preparation);
+        preparation.require_bounds(tx, kind, policy).await?;
         let change = Change { kind, policy, preparation, revision, upon, reason, is_guarded };
         let activation = change.make(tx, from, pending).await?;
         Ok((activation.is_pending(tx.now).then_some(activation.id), Vec::new()))

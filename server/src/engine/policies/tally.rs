@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::action::{Action, Decision, DecisionEffect};
+use crate::domain::action::{Action, ActionState, Decision, DecisionEffect};
 use crate::domain::escalation::{Escalation, EscalationState, Question, ResolutionKind};
 use crate::domain::ids::ActionId;
+use crate::domain::policy::Labels;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::limits::MAX_BACKTEST_EXAMPLES;
 
@@ -108,6 +109,7 @@ pub(super) struct Tally {
     pub(super) recorded: Side,
     pub(super) said: Side,
     pub(super) times: Option<(Timestamp, Timestamp)>,
+    pub(super) labels: Labels,
     /// By their place in [`ORDER`].
     flips: BTreeMap<usize, Flip>,
     reviews: Vec<Span>,
@@ -178,12 +180,13 @@ impl Tally {
         self.recorded.add(*recorded);
         self.said.add(effect);
         self.reviews.extend(escalation.and_then(review_time));
-        if *recorded == effect {
-            return;
-        }
         // An allowed action has a question only after it ran.
         let asked = escalation.filter(|_| *recorded == DecisionEffect::Escalate);
         let answer = asked.map(HumanAnswer::of);
+        self.label(action, answer, effect != DecisionEffect::Allow);
+        if *recorded == effect {
+            return;
+        }
         let flip = self.flip(*recorded, effect);
         flip.count += 1;
         if let Some(answer) = answer {
@@ -199,6 +202,25 @@ impl Tally {
                 create_time: time,
             });
         }
+    }
+
+    /// Counts what people said of an action: by an answer, or by letting it run well
+    /// without being asked.
+    fn label(&mut self, action: &Action, answer: Option<HumanAnswer>, is_gated: bool) {
+        let ran_unasked = action.decision.effect == DecisionEffect::Allow
+            && action.state == ActionState::Executed;
+        let (count, gated) = match answer {
+            Some(HumanAnswer::Said(ResolutionKind::Rejected | ResolutionKind::Modified)) => {
+                (&mut self.labels.wanted, &mut self.labels.wanted_gated)
+            }
+            Some(HumanAnswer::Said(ResolutionKind::Approved)) => {
+                (&mut self.labels.routine, &mut self.labels.routine_gated)
+            }
+            None if ran_unasked => (&mut self.labels.routine, &mut self.labels.routine_gated),
+            _ => return,
+        };
+        *count += 1;
+        *gated += u32::from(is_gated);
     }
 
     fn flip(&mut self, recorded: DecisionEffect, said: DecisionEffect) -> &mut Flip {

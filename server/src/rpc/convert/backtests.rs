@@ -6,7 +6,7 @@ use pointsman_api::v1::backtest_policy_request::Policy;
 
 use super::actions::effect;
 use super::policies::shadow;
-use super::{id, point, text_of, time};
+use super::{figures, id, point, text_of, time};
 use crate::domain::error::Error;
 use crate::domain::escalation::ResolutionKind;
 use crate::engine::policies::{
@@ -45,6 +45,7 @@ pub(in crate::rpc) fn backtested(backtested: Backtested) -> v1::BacktestPolicyRe
         flips: backtested.flips.into_iter().map(flip).collect(),
         median_review: backtested.median_review.and_then(|it| it.to_duration().try_into().ok()),
         review_count: backtested.reviews,
+        figures: Some(figures::figures(&backtested.figures)),
     }
 }
 

@@ -35,7 +35,7 @@ pub(in crate::rpc) fn revision(view: RevisionView) -> v1::PolicyRevision {
 
 /// An activation for the wire, as it is at `now`.
 pub(in crate::rpc) fn activation(view: ActivationView, now: Timestamp) -> v1::PolicyActivation {
-    let ActivationView { activation, reason } = view;
+    let ActivationView { activation, reason, figures: _ } = view;
     let state = match activation.state {
         ActivationState::Pending if activation.has_lapsed(now) => ActivationWireState::Expired,
         ActivationState::Pending => ActivationWireState::Pending,

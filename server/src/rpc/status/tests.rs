@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::*;
+use crate::domain::policy::{BoundKind, BoundState, JudgedBound};
+
+fn missed(kind: BoundKind) -> JudgedBound {
+    let state = BoundState::Missed;
+    JudgedBound { kind, limit: 0.5, min_labels: 20, gated: 3, labels: 24, state }
+}
 
 /// One value of every kind, `Resource` and optional part included.
 fn every_error() -> Vec<Error> {
@@ -40,6 +46,8 @@ fn every_error() -> Vec<Error> {
         Error::OutcomeAlreadyReported { action: text() },
         Error::PolicyInvalid { place: text(), problem: text() },
         Error::PolicyTestsFailed { failed: 2, case: text(), problem: text() },
+        Error::PolicyOutOfBounds { missed: missed(BoundKind::Recall) },
+        Error::PolicyOutOfBounds { missed: missed(BoundKind::RoutineRate) },
         Error::PolicyChanged { current: text(), by: Some(text()), at: Some(at) },
         Error::PolicyChanged { current: text(), by: None, at: None },
         Error::ProfilesChanged { current: 2 },
@@ -117,11 +125,11 @@ fn every_reason_of_the_api_is_in_the_table_or_is_the_transports_own() {
         every_error().iter().map(|error| shape(error).reason as i32).collect();
     let of_transport = [Reason::MessageTooLarge, Reason::Unimplemented, Reason::DeadlineExceeded]
         .map(|r| r as i32);
-    let missing: Vec<_> = (1..=56)
+    let missing: Vec<_> = (1..=57)
         .filter(|value| !from_engine.contains(value) && !of_transport.contains(value))
         .collect();
     assert_eq!(missing, Vec::<i32>::new());
-    assert!(Reason::try_from(57).is_err(), "a new reason: extend the table and this test");
+    assert!(Reason::try_from(58).is_err(), "a new reason: extend the table and this test");
 }
 
 #[test]
