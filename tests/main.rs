@@ -27,6 +27,7 @@ mod postgres;
 mod races;
 mod restore;
 mod road;
+mod scenarios;
 mod shared;
 mod tidy;
 mod toctou;

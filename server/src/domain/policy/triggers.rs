@@ -214,7 +214,11 @@ struct Expansion<'a> {
     reads: bool,
 }
 
-impl Expansion<'_> {
+impl<'a> Expansion<'a> {
+    fn new(name: &'a str, when: String, reason: &'a str, severity: SeverityTier) -> Self {
+        Self { name, when, reason, severity, reads: false }
+    }
+
     fn rule(
         self,
         tools: Option<&Vec<String>>,
@@ -276,8 +280,7 @@ impl Triggers {
     /// expects something of results.
     pub(super) fn expand(&self, checks_results: bool) -> Vec<RuleSource> {
         let mut rules = Vec::new();
-        let new =
-            |name, when, reason, severity| Expansion { name, when, reason, severity, reads: false };
+        let new = Expansion::new;
         expand!(rules, &self.confidence, |it: &Confidence| new(
             "confidence",
             format!("confidence < {:?}", it.below),
@@ -322,6 +325,13 @@ impl Triggers {
             "the agent has missed its time budget",
             SeverityTier::Medium,
         ));
+        self.expand_signals(checks_results, &mut rules);
+        rules
+    }
+
+    /// The rules about what the server finds in the call and in what the run has heard.
+    fn expand_signals(&self, checks_results: bool, rules: &mut Vec<RuleSource>) {
+        let new = Expansion::new;
         expand!(rules, &self.provenance, |it: &Provenance| new(
             "provenance",
             format!("origins.exists(origin, origin in {:?})", names(&it.origins)),
@@ -347,7 +357,6 @@ impl Triggers {
             "a tool answered what nobody expects, and no person has let the run rely on it",
             SeverityTier::High,
         ));
-        rules
     }
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::digest::FieldHasher;
 
 const POLICY: &str = r#"
 default: allow
@@ -91,5 +92,59 @@ proptest! {
         let ask = |verdict: &Verdict| verdict.ask.as_ref().map(|ask| ask.severity);
         prop_assert_eq!(ask(&straight), ask(&shuffled));
         prop_assert_eq!(straight.is_sampled, shuffled.is_sampled);
+    }
+}
+
+/// Tells a process of the test below to print what it decides and nothing else.
+const CHILD: &str = "POINTSMAN_DECIDES_AS_CHILD";
+const CASES: u64 = 10_000;
+
+/// A number that looks random, the same in every process.
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number ^ (number >> 27)
+}
+
+/// The digest of many decisions with their traces.
+fn decisions() -> String {
+    let policy = policy(&document(&RULES));
+    let mut hasher = FieldHasher::new("decisions");
+    for case in 0..CASES {
+        let pick = |salt: u64, of: u64| mixed(case * 16 + salt) % of;
+        let fields: Vec<_> = (0..pick(0, 6))
+            .map(|it| (["a", "b", "c", "d", "e"][pick(it + 1, 5) as usize].to_owned(), 1))
+            .collect();
+        let text = ["a", "b", "c"][pick(7, 3) as usize];
+        let call = Call {
+            tool: ["act", "look", "other"][pick(8, 3) as usize],
+            arguments: arguments(pick(9, 120) as i64 - 10, text, &fields),
+            confidence: (pick(10, 3) > 0).then(|| pick(11, 100) as f64 / 100.0),
+            goal: "send 5 to a",
+            ..Call::default()
+        };
+        let explanation = call.with_facts(|facts| policy.explain(facts));
+        hasher.field(format!("{explanation:?}").as_bytes());
+    }
+    hasher.finish().to_string()
+}
+
+/// Maps hash by another seed in every process.
+#[test]
+fn processes_agree_on_every_decision_and_trace() {
+    let own = decisions();
+    if std::env::var_os(CHILD).is_some() {
+        println!("decided {own}");
+        return;
+    }
+    let name = "domain::policy::tests::properties::processes_agree_on_every_decision_and_trace";
+    for _ in 0..2 {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(said.contains(&format!("decided {own}")), "{own}: {said}");
     }
 }
