@@ -315,6 +315,36 @@ async fn servers_of_one_store_agree_and_a_start_learns() {
     assert_eq!(world.compared(&there).await, (0.0, 2, 51));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_names_the_version_that_is_in_force_when_it_is_committed() {
+    let world = World::new().await;
+    let run = world.ward().await;
+    world.visits(run, 1).await;
+    world.change_to(NOVEL).await;
+    let proposals = async {
+        for _ in 0..60 {
+            world.propose(run, "visit", usual()).await;
+        }
+    };
+    let looks = async {
+        for version in 1..=8 {
+            world.learn_anew(version).await.unwrap();
+        }
+    };
+    tokio::join!(proposals, looks);
+    let mut version = 0;
+    for commit in world.store.tail(TailFrom::Commit(0), 10_000).await.unwrap() {
+        for event in commit.events {
+            version += u64::from(event.kind.name() == "policy.profiles_learnt");
+            let is_proposal = ["action.allowed", "action.escalated"].contains(&event.kind.name());
+            if let Some(action) = event.subjects.action.filter(|_| is_proposal) {
+                assert_eq!(world.inputs(action).await.profiles, version);
+            }
+        }
+    }
+    assert_eq!(version, 9);
+}
+
 #[tokio::test]
 async fn the_same_records_teach_the_same_after_a_restart_and_the_oldest_first() {
     let world = World::new().await;
