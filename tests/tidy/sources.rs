@@ -96,10 +96,11 @@ fn tests_neither_sleep_nor_skip() {
     none(&findings, "tests wait for conditions, and none is left out");
 }
 
-/// Whether cargo makes a binary of every file in the folder.
+/// Whether cargo makes a binary of every file in the folder; `targets` are those of a
+/// fuzzer.
 fn is_built_alone(folder: &str) -> bool {
     let Some((package, name)) = folder.rsplit_once('/') else { return false };
-    ["tests", "examples", "benches"].contains(&name)
+    ["tests", "examples", "benches", "targets"].contains(&name)
         && super::root().join(package).join("Cargo.toml").exists()
 }
 
