@@ -23,6 +23,9 @@ pub mod v1 {
 /// The compiled descriptors of the API, for reflection and tests.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
+/// The services that users implement and Pointsman's server calls; it serves all others.
+pub const CALLED_SERVICES: [&str; 1] = ["pointsman.v1.FactProviderService"];
+
 /// The domain of every `google.rpc.ErrorInfo` that Pointsman sends.
 pub const ERROR_DOMAIN: &str = "pointsman";
 

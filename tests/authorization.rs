@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use pointsman_api::FILE_DESCRIPTOR_SET;
 use pointsman_api::v1::Role;
+use pointsman_api::{CALLED_SERVICES, FILE_DESCRIPTOR_SET};
 use pointsman_client::{Error, ErrorKind};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
@@ -66,12 +66,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("AdminService/CreateBackup", &[ADMIN]),
 ];
 
-/// Every method of the API as `Service/Method`.
+/// Whether the server serves it, rather than calling it.
+fn is_served(service: &str) -> bool {
+    !CALLED_SERVICES.contains(&format!("pointsman.v1.{service}").as_str())
+}
+
+/// Every method that the server serves, as `Service/Method`.
 fn methods() -> Vec<String> {
     let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let mut methods = Vec::new();
     for file in files.file.iter().filter(|file| file.package() == "pointsman.v1") {
-        for service in &file.service {
+        for service in file.service.iter().filter(|it| is_served(it.name())) {
             let name = |method: &prost_types::MethodDescriptorProto| {
                 format!("{}/{}", service.name(), method.name())
             };

@@ -4,6 +4,7 @@ mod answers;
 mod binding;
 mod bounds;
 mod doubt;
+mod facts;
 mod hearing;
 mod lists;
 mod novelty;

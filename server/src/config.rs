@@ -6,6 +6,8 @@
 //! `docs/configuration.md`, and a test compares the two.
 
 mod database;
+mod error;
+mod facts;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use database::{DatabaseConfig, StoreUrl};
+pub use error::ConfigError;
+pub use facts::{
+    FactProtocol, FactProviderConfig, FactProviderUrl, FactsConfig, MAX_FACT_PROVIDERS,
+};
 
 /// The port for everything.
 pub const DEFAULT_PORT: u16 = 7420;
@@ -58,6 +64,8 @@ pub struct Config {
     pub disk: DiskConfig,
     /// How the `store` is used.
     pub database: DatabaseConfig,
+    /// Who may be asked for facts.
+    pub facts: FactsConfig,
 }
 
 /// How policies come into force.
@@ -159,48 +167,6 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
 }
 
-/// Why the configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A value or the file cannot be read.
-    #[error("the configuration cannot be read: {0}")]
-    Unreadable(#[from] ::config::ConfigError),
-    /// The address of a store is none of a database.
-    #[error("`store` must begin with `postgres://`; for a folder, set `data_dir` alone")]
-    StoreUrl,
-    /// A command that needs a database was given none.
-    #[error("no database is named: set `store` to `postgres://…`")]
-    NoDatabase,
-    /// Listening there would not be safe.
-    #[error("`listen` = `{0}` is reachable from outside: set `tls.cert_file` and `tls.key_file`")]
-    NotEncrypted(SocketAddr),
-    /// Well-known secrets would be reachable from outside.
-    #[error("`dev` has well-known tokens and listens on loopback only, not on `{0}`")]
-    DevBeyondLoopback(SocketAddr),
-    /// Two keys go together.
-    #[error("`{present}` needs `{absent}` as well")]
-    Incomplete {
-        /// The key that is set.
-        present: &'static str,
-        /// The key that is not.
-        absent: &'static str,
-    },
-    /// A place that would be lost with the data.
-    #[error("`{key}` lies inside `data_dir`: what it guards would be lost with it")]
-    InsideData {
-        /// The key.
-        key: &'static str,
-    },
-    /// A number that makes no sense.
-    #[error("`{key}` must be {want}")]
-    Number {
-        /// The key.
-        key: &'static str,
-        /// What it must be.
-        want: &'static str,
-    },
-}
-
 // === impl Config ===
 
 impl Config {
@@ -220,6 +186,11 @@ impl Config {
         }
         for (key, _) in Self::keys() {
             builder = builder.set_override_option(&key, env(&Self::env_name(&key)))?;
+        }
+        let in_file = builder.build_cloned()?.get_table("facts.providers").unwrap_or_default();
+        let in_file = in_file.into_keys().collect();
+        for (key, value) in FactsConfig::from_environment(&in_file, &env)? {
+            builder = builder.set_override(key, value)?;
         }
         for (key, value) in flags {
             builder = builder.set_override(key, value.as_str())?;
@@ -244,6 +215,7 @@ impl Config {
     /// Refuses what is not safe or makes no sense.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_reach()?;
+        self.facts.validate()?;
         if self.store.as_ref().is_some_and(|store| !store.is_database()) {
             return Err(ConfigError::StoreUrl);
         }
@@ -339,6 +311,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             disk: DiskConfig::default(),
             database: DatabaseConfig::default(),
+            facts: FactsConfig::default(),
         }
     }
 }

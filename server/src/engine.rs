@@ -16,6 +16,7 @@ mod closing;
 pub mod cursor;
 mod elapsed;
 pub mod escalations;
+pub mod facts;
 pub mod feed;
 mod heard;
 pub mod limits;
@@ -100,6 +101,8 @@ pub struct Parts {
     pub backup_dir: PathBuf,
     /// Whether a policy comes into force only when a second person confirms it.
     pub second_person: bool,
+    /// Who is asked for facts.
+    pub facts: facts::Providers,
 }
 
 /// The engine; clones share everything.
@@ -113,6 +116,7 @@ struct Inner {
     limits: limits::Limits,
     backup_dir: PathBuf,
     second_person: bool,
+    facts: facts::Providers,
     policies: policies::Policies,
     profiles: policies::ProfilesAtHand,
     /// Places for backtests.
@@ -136,6 +140,7 @@ impl Engine {
             limits: parts.limits,
             backup_dir: parts.backup_dir,
             second_person: parts.second_person,
+            facts: parts.facts,
             policies: policies::Policies::default(),
             profiles: policies::ProfilesAtHand::new(limits::PROFILES_AT_HAND),
             backtests: Semaphore::new(limits::BACKTESTS_AT_ONCE),

@@ -6,6 +6,7 @@ compile_error!("a mutant is a fault for tests: it is never part of a release");
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod facts;
 pub mod http;
 pub mod rpc;
 pub mod run;

@@ -89,8 +89,8 @@ pub async fn start(config: Config) -> Result<RunningServer, RunError> {
 }
 
 async fn start_on(settings: Settings, store: Arc<dyn Store>) -> Result<RunningServer, RunError> {
-    let Settings { config, tls, policy } = settings;
-    let engine = prepare::build_engine(&config, &store);
+    let Settings { config, tls, policy, facts } = settings;
+    let engine = prepare::build_engine(&config, &store, facts);
     let background = engine.start().await?;
     prepare::put_in_force(&engine, policy).await?;
     let first_token = prepare::first_tokens(&engine, config.dev).await?;

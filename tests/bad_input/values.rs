@@ -1,5 +1,6 @@
 //! Bad values for every kind of field, from the descriptors.
 
+use pointsman_api::CALLED_SERVICES;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
@@ -38,8 +39,12 @@ impl Schema {
         let mut methods = Vec::new();
         for file in self.0.file.iter().filter(|file| file.package() == "pointsman.v1") {
             for service in &file.service {
+                let name = format!("{}.{}", file.package(), service.name());
+                if CALLED_SERVICES.contains(&name.as_str()) {
+                    continue;
+                }
                 methods.extend(service.method.iter().map(|method| {
-                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    let path = format!("/{name}/{}", method.name());
                     (path, method.input_type().to_owned())
                 }));
             }

@@ -14,7 +14,7 @@ struct Layer {
 
 const WIRE: [&str; 5] = ["pointsman_api::", "tonic::", "tonic_types::", "prost::", "prost_types::"];
 
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 7] = [
     Layer {
         name: "domain",
         modules: &["domain"],
@@ -63,6 +63,12 @@ const LAYERS: [Layer; 6] = [
             "prost_types::",
             "axum::",
         ],
+    },
+    // The wire to those whom the engine asks: a driver, as `store` is one.
+    Layer {
+        name: "facts",
+        modules: &["facts", "engine", "domain", "config"],
+        never: &["sled::", "axum::"],
     },
     Layer { name: "rpc", modules: &["rpc", "engine", "domain", "telemetry"], never: &["sled::"] },
     Layer { name: "telemetry", modules: &["telemetry", "config"], never: &["sled::", "axum::"] },

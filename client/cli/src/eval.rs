@@ -28,7 +28,7 @@ const AFTER_HELP: &str = "\
 A denial counts as gated, like an escalation. Calls whose label is `unknown` are left out of
 precision and recall and stay in the escalation rate. Earlier results and what the user said
 stand in the run's message log, as a server would have it; windows are counted per run; what
-a provider would have to say is missing. Nobody answers: a call is judged as if nothing had
+providers say is what a line records in `facts`, and missing where it records nothing. Nobody answers: a call is judged as if nothing had
 been decided before it.
 
 Example:

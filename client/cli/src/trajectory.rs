@@ -3,7 +3,7 @@
 //! The label of a call is kept apart from what is sent: the simulated reviewers
 //! and the reports see it, the agents and the policy never do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -44,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) reasoning: String,
     /// What the tool answered.
     pub(crate) observation: String,
+    /// What systems of record said of it, by the policy's name for the fact.
+    pub(crate) facts: BTreeMap<String, Value>,
     /// What should have become of it. Never sent.
     pub(crate) expected: Expected,
 }
@@ -87,6 +89,8 @@ struct Line {
     last_user_message: Option<String>,
     #[serde(default)]
     observation: Option<String>,
+    #[serde(default)]
+    facts: BTreeMap<String, Value>,
     label: Label,
 }
 
@@ -152,6 +156,7 @@ impl Line {
             said: self.last_user_message.filter(|said| !said.is_empty()),
             reasoning: self.reasoning.unwrap_or_default(),
             observation: self.observation.unwrap_or_default(),
+            facts: self.facts,
             expected: self.label.expected,
         })
     }

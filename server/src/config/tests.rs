@@ -92,8 +92,12 @@ fn the_page_lists_every_key_with_its_variable_and_default() {
             (cells.next().unwrap(), cells.next().unwrap(), cells.next().unwrap())
         })
         .collect();
+    let of_providers = FactsConfig::keys().into_iter();
+    let of_providers =
+        of_providers.map(|(key, default)| (format!("facts.providers.NAME.{key}"), default));
     let known: Vec<_> = Config::keys()
         .into_iter()
+        .chain(of_providers)
         .map(|(key, default)| (key.clone(), Config::env_name(&key), default))
         .collect();
     assert_eq!(documented, known);

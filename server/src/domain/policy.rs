@@ -15,6 +15,7 @@ mod document;
 mod evaluate;
 mod expansion;
 mod explain;
+mod facts;
 pub mod grounding;
 mod guidance;
 mod inputs;
@@ -48,6 +49,7 @@ pub use document::{
 };
 pub use evaluate::{Ask, Outcome, Verdict};
 pub use explain::{Explanation, RuleTrace, Seen};
+pub use facts::{Fact, Reply, is_provider_name};
 pub use grounding::{Grounding, NamedCall};
 pub use guidance::Guidance;
 pub use inputs::{FactAnswer, Facts, Inputs};
@@ -105,21 +107,6 @@ pub struct Window {
     pub per: WindowScope,
     /// How far back.
     pub over: Span,
-}
-
-/// A fact that a system of record knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
-    /// The registered provider that is asked.
-    pub provider: String,
-    /// What type the answer has.
-    pub kind: FactType,
-    /// The tools for which it is asked.
-    pub tools: Vec<String>,
-    /// The arguments that the provider is told.
-    pub send: Vec<Path>,
-    /// How old an answer may be.
-    pub max_age: Span,
 }
 
 /// What must be gathered before the policy can judge.
@@ -199,11 +186,6 @@ impl Policy {
     /// The windows that count a call of this tool.
     pub fn windows_of(&self, tool: &str) -> impl Iterator<Item = (&String, &Window)> {
         self.windows.iter().filter(move |(_, it)| it.tools.iter().any(|name| glob(name, tool)))
-    }
-
-    /// The facts that are asked for a call of this tool.
-    pub fn facts_of(&self, tool: &str) -> impl Iterator<Item = (&String, &Fact)> {
-        self.facts.iter().filter(move |(_, it)| it.tools.iter().any(|name| glob(name, tool)))
     }
 
     /// Whether any condition reads a name: `novelty`, `provenance:to`, or whatever

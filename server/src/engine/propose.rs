@@ -5,6 +5,7 @@ mod check;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::runs::own_running;
 use super::{Engine, authorize, briefing, checkpoints, closing};
@@ -73,6 +74,7 @@ struct Proposal<'a> {
     /// What is kept of the call; the rule's words are still missing.
     content: &'a ActionContent,
     call: ToolCall<'a>,
+    asked: Asked,
 }
 
 impl Operation for Proposal<'_> {
@@ -104,13 +106,17 @@ impl Operation for Proposal<'_> {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own_running(tx, self.run).await?;
         let revision = tx.policy().await?;
+        let (shadow, about) = (tx.engine.shadow(), About::new(&self.call, &run));
+        let tried = shadow.as_deref().map(|shadow| &shadow.policy);
+        let known = self.asked.beside(tx.engine, &revision.policy, tried, about).await;
         let gathered = tx.gather(&run, &revision.policy, &self.call, None).await?;
+        let gathered = gathered.with_facts(known);
         let facts = gathered.facts(&self.call, &run, self.command.confidence);
         let verdict = revision.policy.evaluate(&facts);
         let digest = self.call.digest(tx.tenant(), &run, revision.id);
         let mut content = self.content.clone();
         content.decided(&verdict, gathered.inputs().clone());
-        let shadow = tx.ask_shadow(&run, &self.call, self.command.confidence).await;
+        let shadow = tx.ask_shadow(shadow, &self.asked, about, self.command.confidence).await;
         let (shadow, gathered) = match shadow {
             Some((said, beside)) => (Some(said), gathered.and_counted_by(beside)),
             None => (None, gathered),
@@ -293,7 +299,8 @@ impl Engine {
         let call = ToolCall::read("arguments", CallFields::of(&command.tool, &content))?;
         check::secrets(&command)?;
         let run = command.run.ok_or_else(|| Error::field("run_id", "required"))?;
-        let proposal = Proposal { command: &command, run, content: &content, call };
+        let asked = Asked::default();
+        let proposal = Proposal { command: &command, run, content: &content, call, asked };
         self.transact(&by, &command.request_id, &proposal).await
     }
 

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx};
 use super::policies::Revision;
 use super::runs::own_running;
@@ -58,6 +59,7 @@ pub struct Redeemed {
 struct Redemption<'a> {
     command: &'a Redeem,
     call: ToolCall<'a>,
+    asked: Asked,
 }
 
 impl Operation for Redemption<'_> {
@@ -177,7 +179,9 @@ impl Redemption<'_> {
         if current.id == action.decision.policy_revision {
             return Ok(());
         }
+        let known = self.asked.of(tx.engine, &current.policy, About::new(&self.call, run)).await;
         let gathered = tx.gather(run, &current.policy, &self.call, Some(action.id)).await?;
+        let gathered = gathered.with_facts(known);
         let facts = gathered.facts(&self.call, run, action.confidence);
         let blocked = current.policy.blocks(&facts, action.escalation.is_some());
         blocked.map_or(Ok(()), |verdict| {
@@ -223,7 +227,7 @@ impl Engine {
         // Bytes that do not parse were never permitted: that is a mismatch, and
         // an attacker learns nothing else.
         let call = ToolCall::read("arguments", command.fields()).map_err(|_| command.mismatch())?;
-        let redemption = Redemption { command: &command, call };
+        let redemption = Redemption { command: &command, call, asked: Asked::default() };
         self.transact(&by, &command.request_id, &redemption).await
     }
 }

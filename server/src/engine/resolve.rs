@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx};
 use super::situation::Gathered;
 use super::views::{Depth, EscalationView};
@@ -69,14 +70,17 @@ pub struct Resolve {
     pub verb: Verb,
 }
 
-struct Resolving<'a>(&'a Resolve);
+struct Resolving<'a> {
+    command: &'a Resolve,
+    asked: Asked,
+}
 
 impl Operation for Resolving<'_> {
     type Output = Escalation;
     const METHOD: &'static str = "ResolveEscalation";
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
-        let it = self.0;
+        let it = self.command;
         hasher
             .field(it.escalation.as_bytes())
             .field(it.etag.as_bytes())
@@ -94,7 +98,7 @@ impl Operation for Resolving<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
-        let mut escalation = escalations::get(tx, self.0.escalation).await?;
+        let mut escalation = escalations::get(tx, self.command.escalation).await?;
         self.require_resolvable(&escalation, tx)?;
         let waiting = escalation.action.filter(|_| escalation.question.is_about_an_action());
         let Some(id) = waiting else {
@@ -106,7 +110,7 @@ impl Operation for Resolving<'_> {
         let key = keys::action(tx.tenant(), id);
         let found = tx.get::<Action>(key.clone()).await?;
         let mut action = found.ok_or_else(|| super::views::missing(Resource::Action, &id))?;
-        let (kind, may_run) = match &self.0.verb {
+        let (kind, may_run) = match &self.command.verb {
             Verb::Approve => {
                 let grant = closing::approve_grant(tx, escalation.resume_mode);
                 action.replace_grant(Some(grant));
@@ -134,7 +138,7 @@ impl Operation for Resolving<'_> {
     }
 
     async fn replay(&self, engine: &Engine, tenant: &str, _: &[Uuid]) -> Result<Escalation, Error> {
-        engine.existing_escalation(tenant, self.0.escalation).await
+        engine.existing_escalation(tenant, self.command.escalation).await
     }
 }
 
@@ -151,7 +155,7 @@ impl Resolving<'_> {
     fn yes_or_no(&self) -> Result<ResolutionKind, Error> {
         let refused =
             |verb: &str| Err(Error::field(verb, "a question about a run is approved or rejected"));
-        match self.0.verb {
+        match self.command.verb {
             Verb::Approve => Ok(ResolutionKind::Approved),
             Verb::Reject { .. } => Ok(ResolutionKind::Rejected),
             Verb::Modify { .. } => refused("modify"),
@@ -173,14 +177,14 @@ impl Resolving<'_> {
             });
         }
         match escalation.live_claim(tx.now) {
-            None if self.0.claim_epoch == 0 => {}
-            _ => escalation.require_claim(caller, self.0.claim_epoch, tx.now)?,
+            None if self.command.claim_epoch == 0 => {}
+            _ => escalation.require_claim(caller, self.command.claim_epoch, tx.now)?,
         }
-        if escalation.etag() != self.0.etag {
+        if escalation.etag() != self.command.etag {
             let (escalation, etag) = (escalation.id.to_string(), escalation.etag());
             return Err(Error::EtagMismatch { escalation, etag });
         }
-        if escalation.action_digest != self.0.action_digest {
+        if escalation.action_digest != self.command.action_digest {
             return Err(Error::DigestMismatch {
                 action: escalation.action.map(|id| id.to_string()).unwrap_or_default(),
                 escalation: Some(escalation.id.to_string()),
@@ -212,7 +216,7 @@ impl Resolving<'_> {
             target.clone_into(&mut content.target);
         }
         let call = ToolCall::read("modify.arguments", CallFields::of(&proposed.tool, &content))?;
-        let (verdict, gathered) = judge(tx, &run, proposed, &call).await?;
+        let (verdict, gathered) = self.judge(tx, &run, proposed, &call).await?;
         let digest = call.digest(tx.tenant(), &run, proposed.decision.policy_revision);
         content.decided(&verdict, gathered.inputs().clone());
         let mut edited = proposed.clone();
@@ -235,6 +239,27 @@ impl Resolving<'_> {
         Ok(edited.id)
     }
 
+    /// Judges an edited call under the revision that judged the proposal, by the
+    /// facts of now.
+    async fn judge(
+        &self,
+        tx: &mut Tx<'_>,
+        run: &Run,
+        proposed: &Action,
+        call: &ToolCall<'_>,
+    ) -> Result<(Verdict, Gathered), Error> {
+        let revision = tx.engine.policy_of(tx.tenant(), proposed.decision.policy_revision).await?;
+        let known = self.asked.of(tx.engine, &revision.policy, About::new(call, run)).await;
+        let gathered = tx.gather(run, &revision.policy, call, Some(proposed.id)).await?;
+        let gathered = gathered.with_facts(known);
+        let verdict = revision.policy.evaluate(&gathered.facts(call, run, proposed.confidence));
+        if verdict.effect == DecisionEffect::Deny {
+            let rule = verdict.rule.unwrap_or_default();
+            return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });
+        }
+        Ok((verdict, gathered))
+    }
+
     fn finish(
         &self,
         tx: &mut Tx<'_>,
@@ -242,21 +267,21 @@ impl Resolving<'_> {
         kind: ResolutionKind,
         may_run: Option<ActionId>,
     ) -> Result<(), Error> {
-        let response = match &self.0.verb {
+        let response = match &self.command.verb {
             Verb::Respond { response } => response.to_vec(),
             _ => Vec::new(),
         };
-        let content = match self.0.note.is_empty() && response.is_empty() {
+        let content = match self.command.note.is_empty() && response.is_empty() {
             true => None,
             false => {
-                let words = ResolutionContent { note: self.0.note.clone(), response };
+                let words = ResolutionContent { note: self.command.note.clone(), response };
                 Some(tx.payload(&words, None)?)
             }
         };
-        if let (Verb::Respond { .. }, Some(content)) = (&self.0.verb, content) {
+        if let (Verb::Respond { .. }, Some(content)) = (&self.command.verb, content) {
             tx.heard_person(escalation.run, MessageForm::Response, content)?;
         }
-        let reason_code = match &self.0.verb {
+        let reason_code = match &self.command.verb {
             Verb::Reject { reason_code } if !reason_code.is_empty() => Some(reason_code.clone()),
             _ => None,
         };
@@ -280,23 +305,6 @@ impl Resolving<'_> {
         tx.event_about(event, subjects, digest, content.as_slice());
         closing::offer(tx, escalation, may_run)
     }
-}
-
-/// Judges an edited call under the revision that judged the proposal.
-async fn judge(
-    tx: &mut Tx<'_>,
-    run: &Run,
-    proposed: &Action,
-    call: &ToolCall<'_>,
-) -> Result<(Verdict, Gathered), Error> {
-    let revision = tx.engine.policy_of(tx.tenant(), proposed.decision.policy_revision).await?;
-    let gathered = tx.gather(run, &revision.policy, call, Some(proposed.id)).await?;
-    let verdict = revision.policy.evaluate(&gathered.facts(call, run, proposed.confidence));
-    if verdict.effect == DecisionEffect::Deny {
-        let rule = verdict.rule.unwrap_or_default();
-        return Err(Error::DeniedByPolicy { rule, reason: verdict.reason });
-    }
-    Ok((verdict, gathered))
 }
 
 impl Resolve {
@@ -337,7 +345,8 @@ impl Engine {
     ) -> Result<Answer<EscalationView>, Error> {
         let by = authorize::reviewer(caller)?;
         command.check()?;
-        let answer = self.transact(&by, &command.request_id, &Resolving(&command)).await?;
+        let resolving = Resolving { command: &command, asked: Asked::default() };
+        let answer = self.transact(&by, &command.request_id, &resolving).await?;
         let escalation = answer.value.clone();
         let view = self.escalation_view(&caller.tenant, escalation, Depth::Full).await?;
         Ok(answer.map(|_| view))

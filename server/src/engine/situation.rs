@@ -1,5 +1,6 @@
 //! What is known of a run when one of its calls is judged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::operation::Tx;
@@ -11,7 +12,7 @@ use crate::domain::call::{Situation, ToolCall};
 use crate::domain::error::Error;
 use crate::domain::ids::ActionId;
 use crate::domain::message::Speaker;
-use crate::domain::policy::{Facts, Inputs, Newness, Policy, Sources};
+use crate::domain::policy::{FactAnswer, Facts, Inputs, Newness, Policy, Sources};
 use crate::domain::run::Run;
 use crate::domain::time::Span;
 use crate::store::records::AgentActionsRecord;
@@ -67,6 +68,12 @@ impl Gathered {
     /// What only the server knew.
     pub(super) fn inputs(&self) -> &Inputs {
         &self.inputs
+    }
+
+    /// The same, with what systems of record answered.
+    pub(super) fn with_facts(mut self, facts: BTreeMap<String, FactAnswer>) -> Self {
+        self.inputs.facts = facts;
+        self
     }
 
     /// The same, with what was known at an earlier decision in place of what is now.

@@ -8,6 +8,7 @@ mod binding;
 mod bounds;
 mod claims;
 mod counting;
+mod facts;
 mod hearing;
 mod main_road;
 mod model;

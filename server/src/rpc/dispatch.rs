@@ -127,12 +127,23 @@ fn service_of(path: &str) -> &str {
     path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or_default()
 }
 
-/// Both versions of the reflection service, for old and new tools.
+/// Both versions of the reflection service, for old and new tools. They name the
+/// services that are served: the descriptors have one more, which users serve.
 fn reflection() -> Result<Routes, tonic_reflection::server::Error> {
+    let served = [
+        RunServiceServer::<Runs>::NAME,
+        ActionServiceServer::<Actions>::NAME,
+        EscalationServiceServer::<Escalations>::NAME,
+        CheckpointServiceServer::<Checkpoints>::NAME,
+        PolicyServiceServer::<Policies>::NAME,
+        AdminServiceServer::<Admin>::NAME,
+        HealthServer::<HealthService>::NAME,
+    ];
     let builder = || {
-        tonic_reflection::server::Builder::configure()
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(pointsman_api::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        served.iter().fold(builder, |builder, name| builder.with_service_name(*name))
     };
     Ok(Routes::new(builder().build_v1()?).add_service(builder().build_v1alpha()?))
 }

@@ -70,8 +70,13 @@ impl Methods {
         let mut all = Vec::new();
         for file in &files.file {
             for service in &file.service {
+                let name = format!("{}.{}", file.package(), service.name());
+                // What the server calls it does not serve.
+                if pointsman_api::CALLED_SERVICES.contains(&name.as_str()) {
+                    continue;
+                }
                 for method in &service.method {
-                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    let path = format!("/{name}/{}", method.name());
                     let Some(need) = need_of(&path) else {
                         return Err(CatalogueError::NoAccess { path });
                     };
@@ -214,6 +219,7 @@ mod tests {
         open.sort_unstable();
         assert_eq!(open, ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]);
         assert!(methods.find("/pointsman.v1.ActionService/ProposeAction").is_some());
+        assert!(methods.find("/pointsman.v1.FactProviderService/GetFacts").is_none());
         assert!(
             methods.find("/pointsman.v1.EscalationService/WatchEscalations").unwrap().is_stream
         );

@@ -8,6 +8,7 @@ use super::tls::TlsError;
 use crate::config::ConfigError;
 use crate::domain::error::Error;
 use crate::engine::policies::ActivateError;
+use crate::facts::FactsError;
 use crate::store::StoreFailure;
 use crate::store::damage::OpenError;
 use crate::telemetry::trace::TelemetryError;
@@ -30,6 +31,9 @@ pub enum RunError {
     /// Encryption cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A provider of facts cannot be set up.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
     /// Logs or traces cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -81,6 +85,7 @@ impl RunError {
         match self {
             Self::Config(_)
             | Self::Tls(_)
+            | Self::Facts(_)
             | Self::Telemetry(_)
             | Self::PolicyFile { .. }
             | Self::Policy(ActivateError::Document(_))

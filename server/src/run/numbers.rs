@@ -51,6 +51,7 @@ impl Collector for Numbers {
         self.queue(&mut page)?;
         self.events(&mut page)?;
         self.latencies(&mut page)?;
+        self.providers(&mut page)?;
         store(&mut page, &self.store.stats())
     }
 }
@@ -90,6 +91,25 @@ impl Numbers {
             page.latency(name, help, &latency.snapshot())?;
         }
         Ok(())
+    }
+
+    /// What the registered providers of facts answered.
+    fn providers(&self, page: &mut Page<'_>) -> fmt::Result {
+        let stats: Vec<_> = self.engine.provider_stats().collect();
+        let rows: Vec<_> = stats
+            .iter()
+            .flat_map(|(name, it)| {
+                let row = |outcome, count| ([("provider", *name), ("outcome", outcome)], count);
+                [row("answered", it.answered()), row("missing", it.missing())]
+            })
+            .collect();
+        page.counters("facts", "Facts asked for, by provider and what came of it", &rows)?;
+        let taken: Vec<_> = stats
+            .iter()
+            .map(|(name, it)| ([("provider", *name)], it.duration.snapshot()))
+            .collect();
+        let help = "From a question to a provider until its answer, or until giving up";
+        page.latencies("fact_question_duration", help, &taken)
     }
 }
 
@@ -179,21 +199,36 @@ impl Page<'_> {
         encode_counter(&mut metric, &[], &(micros as f64 / MICROS_PER_SECOND))
     }
 
-    fn counters(
+    fn counters<const N: usize>(
         &mut self,
         name: &'static str,
         help: &str,
-        rows: &[([(&str, &str); 1], u64)],
+        rows: &[([(&str, &str); N], u64)],
     ) -> fmt::Result {
         let mut metric = self.begin(name, help, None, MetricType::Counter)?;
         rows.iter().try_for_each(|(labels, value)| encode_counter(&mut metric, labels, value))
     }
 
     fn latency(&mut self, name: &'static str, help: &str, taken: &LatencySnapshot) -> fmt::Result {
-        let bounds = LATENCY_BUCKETS.iter().map(|bound| *bound as f64 / MICROS_PER_SECOND);
-        let buckets: Vec<_> = bounds.chain([f64::MAX]).zip(taken.buckets.iter().copied()).collect();
-        let sum = taken.sum_micros as f64 / MICROS_PER_SECOND;
+        let (sum, buckets) = in_seconds(taken);
         self.histogram(name, help, Some(&Unit::Seconds), sum, &buckets)
+    }
+
+    /// The same for each of several, told apart by a label.
+    fn latencies(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        rows: &[([(&str, &str); 1], LatencySnapshot)],
+    ) -> fmt::Result {
+        let mut metric = self.begin(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for (labels, taken) in rows {
+            let (sum, buckets) = in_seconds(taken);
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            let mut row = metric.encode_family(labels)?;
+            row.encode_histogram::<NoLabels>(sum, count, &buckets, None)?;
+        }
+        Ok(())
     }
 
     fn histogram(
@@ -208,6 +243,13 @@ impl Page<'_> {
         let mut metric = self.begin(name, help, unit, MetricType::Histogram)?;
         metric.encode_histogram::<NoLabels>(sum, count, buckets, None)
     }
+}
+
+/// Sum and buckets in seconds.
+fn in_seconds(taken: &LatencySnapshot) -> (f64, Vec<(f64, u64)>) {
+    let bounds = LATENCY_BUCKETS.iter().map(|bound| *bound as f64 / MICROS_PER_SECOND);
+    let buckets = bounds.chain([f64::MAX]).zip(taken.buckets.iter().copied()).collect();
+    (taken.sum_micros as f64 / MICROS_PER_SECOND, buckets)
 }
 
 fn encode_gauge(

@@ -8,9 +8,11 @@ use super::tls::Certificates;
 use super::{DEV_TOKENS, RunError};
 use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock, SystemIds};
+use crate::engine::facts::Providers;
 use crate::engine::limits::Limits;
 use crate::engine::policies::Started;
 use crate::engine::{Engine, Parts};
+use crate::facts;
 use crate::store::Store;
 
 /// The policy of a store that has none: whatever is proposed, a person is asked.
@@ -21,6 +23,7 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) policy: Option<String>,
+    pub(super) facts: Providers,
 }
 
 /// Reads everything that can be wrong before anything is opened.
@@ -34,10 +37,11 @@ pub(super) async fn settings(config: Config) -> Result<Settings, RunError> {
             Some(tokio::fs::read_to_string(path).await.map_err(unreadable)?)
         }
     };
-    Ok(Settings { config, tls, policy })
+    let facts = facts::register(&config.facts)?;
+    Ok(Settings { config, tls, policy, facts })
 }
 
-pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>) -> Engine {
+pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, facts: Providers) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Engine::new(Parts {
         store: Arc::clone(store),
@@ -49,6 +53,7 @@ pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>) -> Engine {
         },
         backup_dir: config.backup_dir(),
         second_person: config.policy.second_person,
+        facts,
     })
 }
 

@@ -88,6 +88,7 @@ impl<'p> Bench<'p> {
         let newness = self.profiles.newness(agent, &call.tool, &arguments, &run.goal);
         let inputs = Inputs {
             windows: run.windows.clone(),
+            facts: self.policy.answered(&call.facts),
             novelty: Some(newness.novelty),
             profile_calls: newness.calls,
             ordinal: self.ordinal,

@@ -180,3 +180,35 @@ fn two_policies_are_compared_and_the_labels_say_who_is_right() {
     let denying = asking.replace("effect: escalate", "effect: deny");
     assert_eq!(compare(asking, &denying)["flips"][0]["undecided"], 3);
 }
+
+#[test]
+fn what_providers_answered_is_what_a_line_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |run: &str, facts: Value, expected: &str| {
+        json!({
+            "trajectory_id": run, "step": 0, "tool": "pay", "arguments": {},
+            "facts": facts, "label": {"expected": expected},
+        })
+        .to_string()
+    };
+    let lines = [
+        line("verified", json!({"verified": true}), "allow"),
+        line("not", json!({"verified": false}), "escalate"),
+        line("of another type", json!({"verified": "true"}), "escalate"),
+        line("missing", json!({}), "escalate"),
+    ];
+    let calls = folder.path().join("calls.jsonl");
+    std::fs::write(&calls, lines.join("\n")).unwrap();
+    let arguments = RunArguments {
+        trajectories: vec![calls],
+        policy: "facts.yaml".to_owned(),
+        tools: None,
+        domain: Vec::new(),
+        profile_from: Vec::new(),
+        html: None,
+    };
+    let document = "version: 1\ndefault: allow\nfacts: { verified: { provider: crm, type: bool, \
+                    tools: [pay], expect: true } }\n";
+    let report = numbers(&evaluate(&arguments, document).unwrap());
+    assert_eq!((&report["recall"], &report["gated_allow_rate"]), (&json!(1.0), &json!(0.0)));
+}

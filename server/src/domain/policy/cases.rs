@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::document::{CaseSource, Expected};
 use super::provenance::Sources;
-use super::{FactAnswer, Facts, Inputs, PROFILED_CALLS, Policy};
+use super::{Facts, Inputs, PROFILED_CALLS, Policy};
 use crate::domain::action::DecisionEffect;
 use crate::domain::message::Speaker;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Span;
 
 /// What became of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +79,10 @@ impl Policy {
         let mut sources = Sources::default();
         sources.add(Speaker::User, &case.goal);
         case.results.iter().for_each(|result| sources.add(Speaker::Tool, result));
-        let known =
-            |value: &Value| FactAnswer::Known { value: value.clone(), time: Timestamp::default() };
         let inputs = Inputs {
             elapsed: case.elapsed.map_or(Span::ZERO, |it| it.0),
             windows: case.windows.clone(),
-            facts: case.facts.iter().map(|(name, value)| (name.clone(), known(value))).collect(),
+            facts: self.answered(&case.facts),
             novelty: case.novelty,
             profile_calls: if case.profiled { PROFILED_CALLS } else { 0 },
             unexpected_results: case.unexpected_results,

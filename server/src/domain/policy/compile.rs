@@ -33,8 +33,6 @@ const MAX_QUORUM: u32 = 10;
 const FORMAT_VERSION: u32 = 1;
 /// How long a person should take unless a rule says otherwise.
 const DUE_DEFAULT: Span = Span::from_secs(30 * 60);
-/// How old a fact may be unless the document says otherwise.
-const FACT_AGE_DEFAULT: Span = Span::from_secs(60);
 
 fn wrong(place: impl Into<String>, problem: impl Into<String>) -> PolicyError {
     PolicyError { place: place.into(), problem: problem.into() }
@@ -130,7 +128,7 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         tools: tools(document.tools)?,
         unknown: Tool::default(),
         windows: document.windows.into_iter().map(|(id, it)| (id, window(it))).collect(),
-        facts: document.facts.into_iter().map(|(id, it)| (id, fact(it))).collect(),
+        facts: compiled_facts(document.facts)?,
         expectations,
         constraint_sets: document.constraint_sets.into_keys().collect(),
         calibration,
@@ -222,14 +220,14 @@ fn window(source: WindowSource) -> Window {
     Window { tools: source.tools, per: source.per, over: source.over.0 }
 }
 
-fn fact(source: FactSource) -> Fact {
-    Fact {
-        provider: source.provider,
-        kind: source.kind,
-        tools: source.tools,
-        send: source.send,
-        max_age: source.max_age.map_or(FACT_AGE_DEFAULT, |it| it.0),
-    }
+fn compiled_facts(
+    sources: BTreeMap<String, FactSource>,
+) -> Result<BTreeMap<String, Fact>, PolicyError> {
+    let compiled = sources.into_iter().map(|(name, source)| {
+        let fact = Fact::compile(&name, source)?;
+        Ok((name, fact))
+    });
+    compiled.collect()
 }
 
 fn sampling(place: &str, source: &SamplingSource) -> Result<Sampling, PolicyError> {

@@ -182,7 +182,7 @@ pub(super) struct WindowSource {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Fact")]
 pub(super) struct FactSource {
-    /// The registered provider that is asked.
+    /// The provider that is asked, as the server's configuration calls it.
     pub(super) provider: String,
     /// What type the answer has.
     #[serde(rename = "type")]

@@ -5,6 +5,7 @@ use super::catalogue::EffectClass;
 use super::compile::{condition, gate_ask};
 use super::condition::Defined;
 use super::document::{ConstraintSetSource, Document, FactSource, RuleSource, WindowSource};
+use super::facts::typed;
 use super::rule::{AskTemplate, Rule, RuleKind, When};
 use super::triggers::asking;
 use super::{Effect, PolicyError};
@@ -31,8 +32,11 @@ fn of_window(name: &str, window: &WindowSource) -> Option<RuleSource> {
 }
 
 fn of_fact(name: &str, fact: &FactSource) -> Option<RuleSource> {
-    // JSON's literals are CEL's.
-    let when = format!("fact({name:?}) != {}", fact.expect.as_ref()?);
+    let expected = fact.expect.clone()?;
+    // What is of another type is refused where facts are compiled. JSON's literals
+    // are CEL's.
+    let expected = typed(fact.kind, expected.clone()).unwrap_or(expected);
+    let when = format!("fact({name:?}) != {expected}");
     let reason = format!("fact `{name}` is not as expected");
     Some(asking(format!("fact.{name}"), &fact.tools, when, reason))
 }

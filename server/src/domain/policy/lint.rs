@@ -52,9 +52,36 @@ fn warning(place: String, problem: String) -> Finding {
 }
 
 impl Policy {
-    /// Looks the policy over. A document that cannot be read at all does not come
-    /// this far.
+    /// Looks the policy over, whichever server will judge by it. A document that
+    /// cannot be read at all does not come this far.
     pub fn lint(&self) -> Vec<Finding> {
+        let mut findings = self.lint_document();
+        for (name, fact) in &self.facts {
+            let problem = format!(
+                "it is missing, and asks a person, unless the server has `facts.providers.{}`",
+                fact.provider
+            );
+            findings.push(notice(format!("fact `{name}`"), problem));
+        }
+        findings
+    }
+
+    /// Looks the policy over for a server that can ask the providers that
+    /// `is_registered` knows.
+    pub fn lint_for(&self, is_registered: impl Fn(&str) -> bool) -> Vec<Finding> {
+        let mut findings = self.lint_document();
+        for (name, fact) in self.facts.iter().filter(|(_, it)| !is_registered(&it.provider)) {
+            let problem = format!(
+                "this server has no provider `{}`: the fact is missing every time, and its \
+                 conditions ask a person; register it as `facts.providers.{0}`",
+                fact.provider
+            );
+            findings.push(warning(format!("fact `{name}`"), problem));
+        }
+        findings
+    }
+
+    fn lint_document(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let written = self.rules.iter().filter(|rule| {
             matches!(rule.kind, RuleKind::Constraint | RuleKind::Rule | RuleKind::Trigger)
@@ -172,11 +199,6 @@ impl Policy {
 
     /// What conditions ask for and nobody may be able to answer.
     fn lint_unanswered(&self, findings: &mut Vec<Finding>) {
-        for name in self.facts.keys() {
-            let problem = "this server asks no providers: the fact is missing every time, and \
-                           every call of its tools goes to a person";
-            findings.push(warning(format!("fact `{name}`"), problem.to_owned()));
-        }
         if self.reads_exactly("novelty") && !self.reads_exactly("profiled") {
             let problem = "every call of an agent whose profile was not learnt yet is new, and \
                            scores 1; `profiled` tells whether there is one";

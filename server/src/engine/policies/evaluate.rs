@@ -15,6 +15,7 @@ use crate::domain::ids::{PolicyRevisionId, RunId};
 use crate::domain::policy::{Explanation, RuleTrace, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
+use crate::engine::facts::{About, Asked};
 use crate::engine::situation::Gathered;
 use crate::engine::{Engine, authorize, limits, validate};
 
@@ -132,17 +133,21 @@ impl Engine {
         };
         let call = ToolCall::read("arguments", fields)?;
         let asked = self.asked(&caller.tenant, &command.subject).await?;
+        let facts = Asked::default();
         let (run, gathered) = match &command.context {
             Some(Context::Run(id)) => {
                 let run = self.run_record(caller, *id).await?;
+                let known = facts.of(self, asked.policy(), About::new(&call, &run)).await;
                 let gathered =
                     self.gather(&caller.tenant, &run, asked.policy(), &call, None).await?;
-                (run, gathered)
+                (run, gathered.with_facts(known))
             }
             Some(Context::Hypothesis(hypothesis)) => {
                 authorize::overseer(caller)?;
                 let (run, goal) = hypothesis.run(self)?;
-                let mut gathered = Gathered::of_goal(goal, asked.policy());
+                let about = About::hypothetical(&call, &run);
+                let known = facts.of(self, asked.policy(), about).await;
+                let mut gathered = Gathered::of_goal(goal, asked.policy()).with_facts(known);
                 if asked.policy().reads_novelty() {
                     let tenant = &caller.tenant;
                     let goal = gathered.goal();

@@ -145,6 +145,6 @@ impl Engine {
         let answer = self.transact(&by, &command.request_id, &Put(draft)).await?;
         let (record, is_new) = answer.value.clone();
         let view = self.revision_view(by.tenant(), record).await?;
-        Ok(answer.map(|_| PutRevision { view, is_new, findings: policy.lint() }))
+        Ok(answer.map(|_| PutRevision { view, is_new, findings: self.look_over(&policy) }))
     }
 }

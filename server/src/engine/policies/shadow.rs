@@ -10,14 +10,13 @@ use super::compiled::Revision;
 use super::tally::{Flip, Judged, Side, Tally};
 use super::{no_policy, not_found};
 use crate::domain::action::{Action, ActionContent};
-use crate::domain::call::ToolCall;
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::Error;
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::PolicyRevisionId;
 use crate::domain::principal::Principal;
-use crate::domain::run::Run;
 use crate::domain::shadow::{Shadow, ShadowDecision};
+use crate::engine::facts::{About, Asked};
 use crate::engine::list::Page;
 use crate::engine::operation::{Answer, Operation, Tx};
 use crate::engine::situation::Gathered;
@@ -103,13 +102,17 @@ impl Tx<'_> {
     /// there is no shadow. It never fails: no proposal may depend on it.
     pub(in crate::engine) async fn ask_shadow(
         &mut self,
-        run: &Run,
-        call: &ToolCall<'_>,
+        shadow: Option<Arc<Revision>>,
+        asked: &Asked,
+        about: About<'_>,
         confidence: Option<f64>,
     ) -> Option<(ShadowDecision, Gathered)> {
-        let shadow: Arc<Revision> = self.engine.0.policies.shadow()?;
+        let shadow = shadow?;
+        let About { call, run, .. } = about;
+        let known = asked.of(self.engine, &shadow.policy, about).await;
         match self.gather(run, &shadow.policy, call, None).await {
             Ok(gathered) => {
+                let gathered = gathered.with_facts(known);
                 let verdict = shadow.policy.evaluate(&gathered.facts(call, run, confidence));
                 Some((ShadowDecision::of(verdict, shadow.id), gathered))
             }
@@ -122,6 +125,11 @@ impl Tx<'_> {
 }
 
 impl Engine {
+    /// The revision that is only tried, if there is one.
+    pub(in crate::engine) fn shadow(&self) -> Option<Arc<Revision>> {
+        self.0.policies.shadow()
+    }
+
     /// Puts a revision beside the one in force, or takes away what is there.
     pub async fn set_policy_shadow(
         &self,

@@ -17,6 +17,7 @@ use crate::domain::principal::{Principal, Role};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::{Clock, ManualClock, SystemIds};
 use crate::engine::escalations::Filter;
+use crate::engine::facts::Providers;
 use crate::engine::limits::Limits;
 use crate::engine::list::Page;
 use crate::engine::outcomes::{Report, ReportOutcomes};
@@ -56,6 +57,8 @@ rules:
     reason: Nobody refunds that much.
 "#;
 
+/// When every world begins.
+pub(super) const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 /// Connections of one world to its database; many worlds run at once.
 const CONNECTIONS: usize = 4;
 
@@ -122,6 +125,17 @@ pub(super) async fn start_under(
     policy: &str,
     second_person: bool,
 ) -> (Engine, Background) {
+    start_asking(store, clock, policy, second_person, Providers::default()).await
+}
+
+/// The same, with providers of facts.
+async fn start_asking(
+    store: &Arc<dyn Store>,
+    clock: &ManualClock,
+    policy: &str,
+    second_person: bool,
+    facts: Providers,
+) -> (Engine, Background) {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let engine = Engine::new(Parts {
         store: Arc::clone(store),
@@ -130,6 +144,7 @@ pub(super) async fn start_under(
         limits: Limits { open_per_agent: 1_000, open_per_tenant: 2_000 },
         backup_dir: std::env::temp_dir(),
         second_person,
+        facts,
     });
     engine.start_with_policy(policy).await.unwrap();
     let background = engine.start().await.unwrap();
@@ -155,9 +170,18 @@ impl World {
         Self { engine, clock: self.clock, store: self.store, background, place: self.place }
     }
 
+    /// A world under a policy, with providers of facts.
+    pub(super) async fn asking(policy: &str, facts: Providers) -> Self {
+        let place = Place::new();
+        let clock = ManualClock::new(START);
+        let store = place.open(&clock).await;
+        let (engine, background) = start_asking(&store, &clock, policy, false, facts).await;
+        Self { engine, clock, store, background: Some(background), place }
+    }
+
     pub(super) async fn new() -> Self {
         let place = Place::new();
-        let clock = ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000));
+        let clock = ManualClock::new(START);
         let store = place.open(&clock).await;
         let (engine, background) = start(&store, &clock, POLICY).await;
         Self { engine, clock, store, background: Some(background), place }

@@ -255,7 +255,16 @@ async fn reflection_is_for_development() {
             ..ServerReflectionRequest::default()
         };
         let listed = reflection.server_reflection_info(futures::stream::iter([request])).await;
-        assert_eq!(listed.map_or_else(|status| status.code(), |_| Code::Ok), expected);
+        let Ok(listed) = listed else {
+            assert_eq!(listed.unwrap_err().code(), expected);
+            continue;
+        };
+        assert_eq!(Code::Ok, expected);
+        let listed = soon(listed.into_inner().message()).await.unwrap().unwrap();
+        let listed = format!("{listed:?}");
+        assert!(listed.contains("pointsman.v1.ActionService"), "{listed}");
+        // What the server calls it does not serve.
+        assert!(!listed.contains("FactProviderService"), "{listed}");
     }
 }
 
