@@ -75,7 +75,8 @@ pub const MAX_BACKTEST_ACTIONS: usize = 10_000;
 pub const DEFAULT_BACKTEST_ACTIONS: usize = 1_000;
 /// The most examples of each kind of flip that a backtest shows.
 pub const MAX_BACKTEST_EXAMPLES: usize = 5;
-/// How many backtests a server does at once, those of bounds included.
+/// How many backtests a server does at once, those of bounds included, and calls that
+/// learn profiles anew.
 pub const BACKTESTS_AT_ONCE: usize = 2;
 /// When to ask for another once they are too many.
 pub const BACKTEST_RETRY: Span = Span::from_secs(5);

@@ -19,6 +19,7 @@ mod prepare;
 mod profiles;
 mod put;
 mod read;
+mod recorded;
 mod shadow;
 mod start;
 mod tally;

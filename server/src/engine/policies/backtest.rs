@@ -14,11 +14,7 @@ use crate::domain::ids::PolicyRevisionId;
 use crate::domain::policy::Policy;
 use crate::domain::principal::Principal;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::limits::BACKTEST_RETRY;
-use crate::engine::list::Page;
-use crate::engine::{Engine, authorize, read_error, validate};
-use crate::store::records::decode;
-use crate::store::{Direction, keys};
+use crate::engine::{Engine, authorize, validate};
 
 /// Below this span of time nothing is said of a day.
 const SHORTEST_SPAN: Span = Span::from_secs(60 * 60);
@@ -116,14 +112,11 @@ impl Engine {
         most: usize,
         since: Option<Timestamp>,
     ) -> Result<(Tally, u32), Error> {
-        let place = self.0.backtests.try_acquire();
-        let _place = place.map_err(|_| Error::Overloaded { retry_after: BACKTEST_RETRY })?;
-        let range = keys::actions(tenant);
-        let mut walk = self.walk(range, Direction::Descending, &Page::default(), "backtest")?;
+        let _place = self.place_for_records()?;
+        let mut actions = self.recorded(tenant)?;
         let (mut tally, mut left_out) = (Tally::default(), 0);
         for _ in 0..most {
-            let Some((_, value)) = walk.next(self).await? else { break };
-            let action: Action = decode(&value).map_err(read_error)?;
+            let Some(action) = actions.next(self).await? else { break };
             if since.is_some_and(|since| action.create_time < since) {
                 break;
             }
@@ -132,8 +125,6 @@ impl Engine {
             } else {
                 self.judge_again(tenant, action, policy, &mut tally).await?;
             }
-            // What is in memory is read at once: others have their turn here.
-            tokio::task::yield_now().await;
         }
         Ok((tally, left_out))
     }

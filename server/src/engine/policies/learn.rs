@@ -14,11 +14,8 @@ use crate::domain::error::Error;
 use crate::domain::ids::RunId;
 use crate::domain::payload::PayloadRef;
 use crate::domain::policy::Profiles;
+use crate::engine::Engine;
 use crate::engine::limits::{MAX_LEARNT_ACTIONS, MAX_LOOKED_AT, MAX_PROFILED_AGENTS};
-use crate::engine::list::Page;
-use crate::engine::{Engine, read_error};
-use crate::store::records::decode;
-use crate::store::{Direction, keys};
 
 /// Profiles that are not in force yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,16 +87,14 @@ impl Engine {
 
     /// The newest examples, the newest first.
     async fn examples(&self, tenant: &str) -> Result<Vec<Example>, Error> {
-        let range = keys::actions(tenant);
-        let mut walk = self.walk(range, Direction::Descending, &Page::default(), "examples")?;
+        let mut actions = self.recorded(tenant)?;
         let mut examples = Vec::new();
         for _ in 0..MAX_LOOKED_AT {
             if examples.len() >= MAX_LEARNT_ACTIONS {
                 break;
             }
-            let Some((_, value)) = walk.next(self).await? else { break };
-            examples.extend(Example::of(decode(&value).map_err(read_error)?));
-            tokio::task::yield_now().await;
+            let Some(action) = actions.next(self).await? else { break };
+            examples.extend(Example::of(action));
         }
         Ok(examples)
     }

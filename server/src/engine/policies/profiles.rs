@@ -147,6 +147,7 @@ impl Engine {
         command: LearnProfiles,
     ) -> Result<Answer<ProfilesView>, Error> {
         let by = authorize::admin(caller)?;
+        let _place = self.place_for_records()?;
         let learnt = self.learn(by.tenant()).await?;
         let learning = Learning { command: &command, learnt };
         let answer = self.transact(&by, &command.request_id, &learning).await?;

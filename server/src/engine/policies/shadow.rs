@@ -17,12 +17,11 @@ use crate::domain::ids::PolicyRevisionId;
 use crate::domain::principal::Principal;
 use crate::domain::shadow::{Shadow, ShadowDecision};
 use crate::engine::facts::{About, Asked};
-use crate::engine::list::Page;
 use crate::engine::operation::{Answer, Operation, Tx};
 use crate::engine::situation::Gathered;
-use crate::engine::{Engine, authorize, read_error, validate};
-use crate::store::records::{PolicyInForceRecord, PolicyRecord, decode};
-use crate::store::{Direction, keys};
+use crate::engine::{Engine, authorize, validate};
+use crate::store::keys;
+use crate::store::records::{PolicyInForceRecord, PolicyRecord};
 
 /// Puts a revision beside the one in force, or takes away what is there.
 #[derive(Clone, Debug)]
@@ -154,17 +153,14 @@ impl Engine {
         let tenant = &caller.tenant;
         let record = self.in_force(tenant).await?.ok_or_else(no_policy)?;
         let Some(shadow) = record.shadow else { return Ok(ShadowReport::default()) };
-        let range = keys::actions(tenant);
-        let mut walk = self.walk(range, Direction::Descending, &Page::default(), "shadow")?;
+        let mut actions = self.recorded(tenant)?;
         let (mut tally, mut failed) = (Tally::default(), 0);
         for _ in 0..most {
-            let Some((_, value)) = walk.next(self).await? else { break };
-            let action: Action = decode(&value).map_err(read_error)?;
+            let Some(action) = actions.next(self).await? else { break };
             if action.create_time < shadow.start_time {
                 break;
             }
             failed += self.recount(tenant, &action, &shadow, &mut tally).await?;
-            tokio::task::yield_now().await;
         }
         let flips = tally.flips();
         let Tally { recorded, said, .. } = tally;

@@ -177,6 +177,10 @@ async fn nothing_is_learnt_until_an_admin_looks_and_a_look_is_of_one_version() {
         let refused = world.learn_anew(wrong).await.err();
         assert_eq!(refused, Some(Error::ProfilesChanged { current: 1 }));
     }
+    let Engine(inner) = &world.engine;
+    let places = inner.backtests.try_acquire_many(2).unwrap();
+    assert!(matches!(world.learn_anew(1).await, Err(Error::Overloaded { .. })));
+    drop(places);
     let request = LearnProfiles { request_id: request_id(1), current: 1 };
     let learnt = world.engine.learn_profiles(&admin(), request.clone()).await.unwrap();
     assert_eq!((learnt.value.record.version, learnt.value.record.actions), (2, 51));
