@@ -9,7 +9,6 @@ mod curve;
 mod html;
 mod judge;
 mod report;
-mod tools;
 
 use std::path::PathBuf;
 
@@ -22,7 +21,7 @@ use self::report::Report;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::node::Node;
-use crate::trajectory;
+use crate::{catalogue, trajectory};
 
 const AFTER_HELP: &str = "\
 A denial counts as gated, like an escalation. Calls whose label is `unknown` are left out of
@@ -72,7 +71,7 @@ pub(crate) struct RunArguments {
 pub(crate) fn dispatch(context: &Context, verb: &EvalVerb) -> Result<Exit, Failure> {
     let EvalVerb::Run(arguments) = verb;
     let failed = |error: anyhow::Error| Failure::new(Exit::Failure, format!("{error:#}"));
-    let document = document(&arguments.policy)?;
+    let document = catalogue::document(&arguments.policy)?;
     let report = evaluate(arguments, &document).map_err(failed)?;
     if let Some(file) = &arguments.html {
         std::fs::write(file, html::page(&report))
@@ -84,19 +83,9 @@ pub(crate) fn dispatch(context: &Context, verb: &EvalVerb) -> Result<Exit, Failu
     Ok(Exit::Ok)
 }
 
-/// The document: a file if there is one of this name, else a starter policy.
-fn document(policy: &str) -> Result<String, Failure> {
-    let is_name = !policy.contains(['/', '.']) && !std::path::Path::new(policy).exists();
-    if is_name {
-        return Ok(crate::policy::find_starter(policy)?.document.to_owned());
-    }
-    std::fs::read_to_string(policy)
-        .map_err(|error| Failure::usage(format!("cannot read the policy {policy}: {error}")))
-}
-
 fn evaluate(arguments: &RunArguments, document: &str) -> anyhow::Result<Report> {
     let document = match &arguments.tools {
-        Some(file) => tools::merge(document, file, &arguments.domain)?,
+        Some(file) => catalogue::merge(document, file, &arguments.domain)?,
         None => document.to_owned(),
     };
     let policy = Policy::parse(&document)?;

@@ -9,6 +9,7 @@ mod args;
 mod backup;
 mod bench;
 mod briefing;
+mod catalogue;
 mod completion;
 mod context;
 mod demo;

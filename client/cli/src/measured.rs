@@ -8,7 +8,8 @@ use crate::replay::{self, ReplayArguments};
 
 /// Replays trajectories; fails if anything ran twice or got lost.
 pub(crate) async fn replay(context: &Context, verb: ReplayArguments) -> Result<Exit, Failure> {
-    let done = replay::replay(&verb, context.given_address()).await.map_err(failed)?;
+    let document = verb.document()?;
+    let done = replay::replay(&verb, &document, context.given_address()).await.map_err(failed)?;
     print(context, done.to_text(), done.to_json())?;
     if done.is_clean() {
         return Ok(Exit::Ok);

@@ -3,7 +3,6 @@
 
 mod agents;
 mod ledger;
-mod policy;
 mod report;
 mod reviewers;
 mod stage;
@@ -25,6 +24,8 @@ use self::report::Report;
 use self::reviewers::Seat;
 use self::stage::Stage;
 use crate::bench::local::LocalServer;
+use crate::catalogue;
+use crate::exit::Failure;
 
 /// Actions read per page when the server's books are compared.
 const PAGE: i32 = 500;
@@ -45,7 +46,8 @@ Precision and recall count a denial like an escalation and leave out calls whose
 what the user said first; it sees no label. Ends with 1 if anything ran twice or got lost.
 
 Example:
-  pointsman replay --trajectories calls.jsonl --policy policies/assistant.yaml -o json";
+  pointsman replay --trajectories calls.jsonl --policy general --tools tools.json \\
+    --domain agentdojo/banking -o json";
 
 /// What to replay, and how.
 #[derive(Clone, Debug, Args)]
@@ -54,10 +56,11 @@ pub(crate) struct ReplayArguments {
     /// Recorded calls, one JSON object a line; may be given again
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) trajectories: Vec<PathBuf>,
-    /// The policy under test; a server given by --address keeps its own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
-    /// Tool catalogues; what they call read-only is allowed by a rule of its own
+    /// The policy under test: a file, or the name of a starter policy; a server given by
+    /// --address keeps its own
+    #[arg(long, value_name = "FILE", default_value = "strict")]
+    pub(crate) policy: String,
+    /// Tool catalogues; they fill in what the policy leaves open about its tools
     #[arg(long, value_name = "FILE", requires = "domain")]
     pub(crate) tools: Option<PathBuf>,
     /// Which catalogue of the file; may be given again
@@ -71,20 +74,30 @@ pub(crate) struct ReplayArguments {
     pub(crate) reviewers: usize,
 }
 
+impl ReplayArguments {
+    /// The policy's document, with what the catalogues know.
+    pub(crate) fn document(&self) -> Result<String, Failure> {
+        let document = catalogue::document(&self.policy)?;
+        let Some(file) = &self.tools else { return Ok(document) };
+        catalogue::merge(&document, file, &self.domain)
+            .map_err(|error| Failure::usage(format!("{error:#}")))
+    }
+}
+
 /// Replays and gives back the report.
 ///
-/// `address` is a running dev server; none: one is started in this process, in a
-/// temporary folder on a port of its own.
+/// `address` is a running dev server; none: one with the policy `document` is started in
+/// this process, in a temporary folder on a port of its own.
 pub(crate) async fn replay(
     arguments: &ReplayArguments,
+    document: &str,
     address: Option<String>,
 ) -> anyhow::Result<Replayed> {
     let trajectories = crate::trajectory::read(&arguments.trajectories)?;
     let (server, address) = match address {
         Some(address) => (None, address),
         None => {
-            let document = policy::document(arguments)?;
-            let server = LocalServer::start(&document, None, None).await?;
+            let server = LocalServer::start(document, None, None).await?;
             let address = server.address();
             (Some(server), address)
         }

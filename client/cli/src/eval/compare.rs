@@ -9,7 +9,8 @@ use pointsman_server::domain::policy::{Policy, Profiles};
 use serde::Serialize;
 
 use super::judge::{Bench, Judged};
-use super::{document, keep_domains, tools};
+use super::keep_domains;
+use crate::catalogue;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -84,7 +85,7 @@ pub(crate) fn compare(
     policy: &str,
 ) -> Result<Exit, Failure> {
     let failed = |error: anyhow::Error| Failure::new(Exit::Failure, format!("{error:#}"));
-    let documents = [document(against)?, document(policy)?];
+    let documents = [catalogue::document(against)?, catalogue::document(policy)?];
     let flips = compared(recordings, [against, policy], documents).map_err(failed)?;
     let json = serde_json::to_string_pretty(&flips).map_err(|error| failed(error.into()))?;
     context.output.one(&Node::Raw(json), || flips.to_text(&context.output));
@@ -130,7 +131,7 @@ fn judge(
     trajectories: &[Trajectory],
 ) -> anyhow::Result<Vec<Judged>> {
     let document = match &recordings.tools {
-        Some(file) => tools::merge(document, file, &recordings.domains)?,
+        Some(file) => catalogue::merge(document, file, &recordings.domains)?,
         None => document.to_owned(),
     };
     let policy = Policy::parse(&document)?;

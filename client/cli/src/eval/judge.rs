@@ -7,8 +7,7 @@ use pointsman_server::domain::action::DecisionEffect;
 use pointsman_server::domain::escalation::SeverityTier;
 use pointsman_server::domain::message::Message;
 use pointsman_server::domain::policy::{
-    Facts, Grounding, Inputs, Lexicon, NamedCall, Policy, Profiles, Sources, Support, Verdict,
-    WindowCount,
+    Facts, Grounding, Inputs, NamedCall, Policy, Profiles, Sources, Support, Verdict, WindowCount,
 };
 use serde_json::{Map, Value};
 
@@ -144,7 +143,7 @@ impl<'p> Bench<'p> {
         if !tool.writes {
             return 0.0;
         }
-        let lexicon = Lexicon::standard();
+        let lexicon = self.policy.lexicon();
         let request = lexicon.requested(&run.sources);
         let (name, description) = (call.tool.as_str(), tool.description.as_str());
         let identifiers = tool.identifiers.as_ref();

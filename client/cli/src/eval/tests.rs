@@ -50,7 +50,7 @@ fn report_with(
         profile_from,
         html: None,
     };
-    let document = document(policy).unwrap_or_else(|_| policy.to_owned());
+    let document = catalogue::document(policy).unwrap_or_else(|_| policy.to_owned());
     evaluate(&arguments, &document)
 }
 
