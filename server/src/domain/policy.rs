@@ -53,7 +53,7 @@ pub use facts::{Fact, Reply, is_provider_name};
 pub use grounding::{Grounding, NamedCall};
 pub use guidance::Guidance;
 pub use inputs::{FactAnswer, Facts, Inputs};
-pub use lexicon::{Lexicon, Request};
+pub use lexicon::{Lexicon, LexiconDoc, Request};
 pub use lint::{Finding, Gravity};
 pub use names::{FUNCTIONS, Name, OPEN_GROUPS, VALUES};
 pub use novelty::{PROFILED_CALLS, Profile};
@@ -165,6 +165,8 @@ pub struct Policy {
     low_confidence: f64,
     sampling: Option<Sampling>,
     cases: Vec<CaseSource>,
+    /// The lexicon with the document's words; none: the standard one.
+    lexicon: Option<Lexicon>,
 }
 
 impl Policy {
@@ -238,6 +240,11 @@ impl Policy {
                 || self.default == Effect::Sample
                 || self.rules.iter().any(|rule| rule.effect == Effect::Sample),
         };
+    }
+
+    /// The words by which it reads requests.
+    pub fn lexicon(&self) -> &Lexicon {
+        self.lexicon.as_ref().unwrap_or_else(|| Lexicon::standard())
     }
 
     fn defined_names(&self) -> &[String] {

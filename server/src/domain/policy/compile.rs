@@ -13,7 +13,7 @@ use super::sampling::Sampling;
 use super::schema::ArgumentSchema;
 use super::template;
 use super::variables;
-use super::{Effect, Fact, Policy, PolicyError, Window};
+use super::{Effect, Fact, Lexicon, LexiconDoc, Policy, PolicyError, Window};
 use crate::domain::escalation::SeverityTier;
 use crate::domain::time::Span;
 
@@ -50,6 +50,10 @@ impl Policy {
         require_known_form(&document)?;
         compile(document)
     }
+}
+
+fn lexicon(added: &LexiconDoc) -> Result<Lexicon, PolicyError> {
+    Lexicon::standard().extended(added).map_err(|error| wrong("lexicon", error.to_string()))
 }
 
 fn require_known_form(document: &Document) -> Result<(), PolicyError> {
@@ -139,6 +143,7 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         time_budget: triggers.time_budget.as_ref().map(|it| it.after.0),
         sampling: document.sampling.as_ref().map(|it| sampling("sampling", it)).transpose()?,
         cases: document.tests,
+        lexicon: document.lexicon.as_ref().map(lexicon).transpose()?,
         rules,
     };
     policy.note_what_is_read();

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::bounds::Bounds;
 use super::catalogue::{EffectClass, Path};
+use super::lexicon::LexiconDoc;
 use super::period::Period;
 use super::triggers::Triggers;
 use crate::domain::escalation::SeverityTier;
@@ -104,6 +105,9 @@ pub(super) struct Document {
     /// What is known of each tool.
     #[serde(default)]
     pub(super) tools: BTreeMap<String, ToolSource>,
+    /// Words by which your people ask for effects, and by which your tools are named
+    /// after them, beside those the server knows.
+    pub(super) lexicon: Option<LexiconDoc>,
     /// Windows over which calls and amounts are counted.
     #[serde(default)]
     pub(super) windows: BTreeMap<String, WindowSource>,

@@ -7,6 +7,18 @@ use super::evaluate::Outcome;
 use super::rule::{Rule, RuleKind};
 use super::{Effect, Facts, Policy, Verdict};
 
+/// How the names begin whose values depend on the words of the lexicon.
+const OF_WORDS: [&str; 8] = [
+    "intended",
+    "intent:",
+    "is_delegated",
+    "is_confirmed",
+    "is_grounded",
+    "names_grounded",
+    "origins",
+    "support",
+];
+
 /// Why a policy says what it says of one action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
@@ -86,7 +98,11 @@ impl Policy {
             waiting.extend(inner.into_iter().flat_map(|it| it.reads()));
         }
         names.sort_unstable();
-        names.into_iter().map(|name| (written(&name), scope.show(&name))).collect()
+        let reads_words = names.iter().any(|name| OF_WORDS.iter().any(|it| name.starts_with(it)));
+        let version = reads_words.then(|| Value::from(self.lexicon().version()));
+        let lexicon = version.map(|it| ("lexicon".to_owned(), Seen::Value(it)));
+        let seen = names.into_iter().map(|name| (written(&name), scope.show(&name)));
+        seen.chain(lexicon).collect()
     }
 }
 

@@ -4,13 +4,15 @@
 //! for people. Something is grounded if people's words hold it, if it is made of a
 //! name they gave, or if a record of a tool result holds it as a field. What stands
 //! only in running text of a tool result, or nowhere, is what planted instructions
-//! look like. So is a field's value if a sentence of a tool result asks for this very
-//! act with it.
+//! look like. So is a field's value, or a sum, if a sentence of a tool result asks for
+//! this very act with it.
+
+use std::cell::OnceCell;
 
 use serde_json::{Map, Value};
 
-use super::lexicon::{Lexicon, Request, addresses_in};
-use super::provenance::{Evidence, Sources, Support};
+use super::lexicon::{Lexicon, Request, Shape, addresses_in};
+use super::provenance::{Evidence, Origin, Sources, Support};
 
 /// The most texts of one call that are searched for addresses.
 const MAX_TEXTS: usize = 64;
@@ -43,7 +45,7 @@ pub struct Ground {
 /// What a call's names rest on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grounding {
-    /// The arguments that say who or where.
+    /// The arguments that say who or where, and sums that a tool result orders.
     pub identifiers: Vec<Ground>,
     /// The addresses in texts for people.
     pub addresses: Vec<Ground>,
@@ -60,13 +62,15 @@ impl Grounding {
         request: &Request,
     ) -> Self {
         let NamedCall { tool, arguments, .. } = *call;
+        let shape = OnceCell::new();
         let guessed = call.identifiers.is_none().then(|| lexicon.identifier_paths(arguments));
         let paths = call.identifiers.or(guessed.as_deref()).unwrap_or_default();
         let mut grounding = Self { is_too_much: paths.len() > MAX_PLACES, ..Self::default() };
         for path in paths.iter().take(MAX_PLACES) {
             let value = value_at(arguments, path);
             let mut evidence = sources.evidence_of(value, tool);
-            let is_told = || !request.is_delegated() && is_told(lexicon, call, value, sources);
+            let is_told =
+                || !request.is_delegated() && is_told(lexicon, &shape, call, value, sources);
             evidence.support = match evidence.support {
                 Support::Linked | Support::Field if is_told() => Support::Prose,
                 Support::None if sources.is_cut() && lexicon.is_record_id(path) => Support::Field,
@@ -74,8 +78,31 @@ impl Grounding {
             };
             grounding.identifiers.push(Ground { path: path.clone(), evidence });
         }
+        grounding.add_amounts(lexicon, &shape, call, sources, request);
         grounding.add_addresses(lexicon, call, paths, sources);
         grounding
+    }
+
+    /// Looks at the sums. One that nobody named is worked out or stands in a record,
+    /// which is no fault; one that a tool result orders to be taken is.
+    fn add_amounts(
+        &mut self,
+        lexicon: &Lexicon,
+        shape: &OnceCell<Shape>,
+        call: &NamedCall<'_>,
+        sources: &Sources,
+        request: &Request,
+    ) {
+        for path in lexicon.amount_paths(call.arguments).into_iter().take(MAX_TEXTS) {
+            let value = value_at(call.arguments, &path);
+            let evidence = sources.evidence_of(value, call.tool);
+            let is_told =
+                || !request.is_delegated() && is_told(lexicon, shape, call, value, sources);
+            if evidence.origin == Origin::Tool && is_told() {
+                let evidence = Evidence { support: Support::Prose, ..evidence };
+                self.identifiers.push(Ground { path, evidence });
+            }
+        }
     }
 
     /// Looks at the addresses in texts for people.
@@ -126,6 +153,7 @@ impl Grounding {
 /// Whether a sentence of a tool result asks for an act of the tool with a value.
 fn is_told(
     lexicon: &Lexicon,
+    shape: &OnceCell<Shape>,
     call: &NamedCall<'_>,
     value: Option<&Value>,
     sources: &Sources,
@@ -141,9 +169,10 @@ fn is_told(
             Value::Null | Value::Bool(_) => {}
         }
     }
+    let shape = shape.get_or_init(|| lexicon.shape_of(call.tool, call.description));
     texts.iter().take(MAX_PLACES).any(|text| {
         let sentences = sources.tool_sentences(text);
-        sentences.iter().any(|words| lexicon.is_told(call.tool, call.description, words))
+        sentences.iter().any(|words| lexicon.is_told(shape, words))
     })
 }
 

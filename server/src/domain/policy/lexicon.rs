@@ -6,25 +6,26 @@
 //! to miss one, since what nobody asked for is put to a person.
 
 mod arguments;
+mod clauses;
+mod entries;
 mod request;
 mod tool;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::arguments::{MAX_ADDRESSES, MAX_IDENTIFIERS, addresses_in};
+use self::entries::{Act, Entries};
+pub use self::entries::{
+    ClassWords, LexiconDoc, LexiconError, MAX_ACTS, MAX_WORD_CHARS, MAX_WORDS,
+};
 pub use self::request::Request;
+pub use self::tool::Shape;
 
 const STANDARD: &str = include_str!("lexicon.yaml");
-/// The most acts a lexicon holds.
-pub const MAX_ACTS: usize = 64;
-/// The most words a lexicon holds.
-pub const MAX_WORDS: usize = 20_000;
-/// The longest word.
-pub const MAX_WORD_CHARS: usize = 64;
 
 /// A class of effects that is gated unless a rule relaxes it.
 #[derive(
@@ -62,6 +63,17 @@ impl EffectClass {
             Self::Delete => "delete",
             Self::Permissions => "permissions",
             Self::Regulated => "regulated",
+        }
+    }
+
+    /// The act that is mostly meant by it.
+    const fn act(self) -> &'static str {
+        match self {
+            Self::ExternalCommunication => "message",
+            Self::Money => "pay",
+            Self::Delete => "delete",
+            Self::Permissions => "grant",
+            Self::Regulated => "regulate",
         }
     }
 
@@ -104,149 +116,74 @@ impl FromIterator<EffectClass> for EffectClasses {
     }
 }
 
-/// Words of a lexicon, as its file and a policy document write them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entries {
-    #[serde(default)]
-    version: u32,
-    #[serde(default)]
-    acts: BTreeMap<String, Act>,
-    #[serde(default)]
-    doing: BTreeSet<String>,
-    #[serde(default)]
-    reading: BTreeSet<String>,
-    #[serde(default)]
-    ambiguous: BTreeSet<String>,
-    #[serde(default)]
-    before_verbs: BTreeSet<String>,
-    #[serde(default)]
-    negations: BTreeSet<String>,
-    #[serde(default)]
-    reports: BTreeSet<String>,
-    #[serde(default)]
-    agreements: BTreeSet<String>,
-    #[serde(default)]
-    wishes: BTreeSet<String>,
-    #[serde(default)]
-    delegation: Pairs,
-    #[serde(default)]
-    irregular: BTreeMap<String, String>,
-    #[serde(default)]
-    arguments: ArgumentWords,
-}
-
-/// One kind of act.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Act {
-    #[serde(default)]
-    classes: Vec<EffectClass>,
-    #[serde(default)]
-    particular: bool,
-    #[serde(default)]
-    lasting: bool,
-    #[serde(default)]
-    verbs: BTreeSet<String>,
-    #[serde(default)]
-    objects: BTreeSet<String>,
-    /// Words of tool names; none: verbs and objects.
-    #[serde(default)]
-    tools: BTreeSet<String>,
-    /// Words of tool names that count only where no other word says what it does.
-    #[serde(default)]
-    vague_tools: BTreeSet<String>,
-    #[serde(default)]
-    tool_pairs: Pairs,
-}
-
-/// Verbs that mean something together with one of the objects.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pairs {
-    #[serde(default)]
-    verbs: BTreeSet<String>,
-    #[serde(default)]
-    objects: BTreeSet<String>,
-}
-
-/// Words in the names of arguments.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArgumentWords {
-    #[serde(default)]
-    identifiers: BTreeSet<String>,
-    #[serde(default)]
-    texts: BTreeSet<String>,
-    #[serde(default)]
-    plain: BTreeSet<String>,
-}
-
-/// Why entries make no lexicon.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LexiconError {
-    /// Too many acts.
-    #[error("the lexicon has {0} acts, more than {MAX_ACTS}; leave some out")]
-    Acts(usize),
-    /// Too many words.
-    #[error("the lexicon has {0} words, more than {MAX_WORDS}; leave some out")]
-    Words(usize),
-    /// A word that no text can hold.
-    #[error(
-        "`{0}` in the lexicon is no word: want 1 to {MAX_WORD_CHARS} small letters, digits, hyphens \
-         or apostrophes"
-    )]
-    Word(String),
-}
-
 /// Acts and the words for them.
 #[derive(Clone, Debug)]
 pub struct Lexicon {
     entries: Entries,
+    /// The acts that a verb asks for alone; verbs that ask for none are in it as well.
+    verbs: HashMap<String, Acts>,
+    /// The acts that a verb asks for together with another word behind it.
+    phrases: HashMap<String, HashMap<String, Acts>>,
+    /// The acts that a noun asks for behind a verb.
+    objects: HashMap<String, Acts>,
+    /// What a document added.
+    added: Option<LexiconDoc>,
 }
 
 impl Lexicon {
     /// The one in the binary.
     pub fn standard() -> &'static Self {
         static LEXICON: OnceLock<Lexicon> = OnceLock::new();
-        LEXICON.get_or_init(|| Self {
-            // A test reads the embedded file; an unreadable one would know no words,
-            // and nothing would count as asked for.
-            entries: serde_norway::from_str(STANDARD).unwrap_or_default(),
-        })
+        // A test reads the embedded file; an unreadable one would know no words,
+        // and nothing would count as asked for.
+        LEXICON.get_or_init(|| Self::of(serde_norway::from_str(STANDARD).unwrap_or_default(), None))
     }
 
-    /// The version of its words.
-    pub fn version(&self) -> u32 {
-        self.entries.version
+    fn of(entries: Entries, added: Option<LexiconDoc>) -> Self {
+        let mut verbs: HashMap<String, Acts> = HashMap::new();
+        let mut phrases: HashMap<String, HashMap<String, Acts>> = HashMap::new();
+        for verb in entries.doing.iter().chain(&entries.delegation.verbs) {
+            verbs.entry(verb.clone()).or_default();
+        }
+        let mut objects: HashMap<String, Acts> = HashMap::new();
+        for (index, act) in entries.acts.values().enumerate() {
+            for object in &act.objects {
+                objects.entry(object.clone()).or_default().add(index);
+            }
+            for verb in &act.verbs {
+                verbs.entry(verb.clone()).or_default().add(index);
+            }
+            for (verb, behind) in act.phrases.iter().filter_map(|it| it.rsplit_once('-')) {
+                verbs.entry(verb.to_owned()).or_default();
+                let of_verb = phrases.entry(verb.to_owned()).or_default();
+                of_verb.entry(behind.to_owned()).or_default().add(index);
+            }
+        }
+        Self { entries, verbs, phrases, objects, added }
     }
 
-    /// This lexicon with more words.
+    /// The version of its words, and behind a plus sign that of a document's.
+    pub fn version(&self) -> String {
+        let standard = self.entries.version;
+        let added = self.added.as_ref();
+        added.map_or_else(|| standard.to_string(), |it| format!("{standard}+{}", it.version))
+    }
+
+    /// What a document added.
+    pub fn added(&self) -> Option<&LexiconDoc> {
+        self.added.as_ref()
+    }
+
+    /// This lexicon with a document's words.
     ///
     /// # Errors
     ///
-    /// If there are too many acts or words, or one that no text can hold.
-    pub fn extended(&self, more: &Entries) -> Result<Self, LexiconError> {
+    /// If there are too many words, or one that no text can hold.
+    pub fn extended(&self, more: &LexiconDoc) -> Result<Self, LexiconError> {
         let mut entries = self.entries.clone();
-        entries.version = entries.version.max(more.version);
-        for (name, act) in &more.acts {
-            let own = entries.acts.entry(name.clone()).or_default();
-            own.classes.extend(&act.classes);
-            own.particular |= act.particular;
-            own.lasting |= act.lasting;
-            own.verbs.extend(act.verbs.iter().cloned());
-            own.objects.extend(act.objects.iter().cloned());
-            own.tools.extend(act.tools.iter().cloned());
-            own.vague_tools.extend(act.vague_tools.iter().cloned());
-            own.tool_pairs.extend(&act.tool_pairs);
-        }
-        for (own, more) in entries.lists_mut().into_iter().zip(more.lists()) {
-            own.extend(more.iter().cloned());
-        }
-        entries.delegation.extend(&more.delegation);
-        entries.irregular.extend(more.irregular.clone());
+        entries.extend(more);
         entries.check()?;
-        Ok(Self { entries })
+        Ok(Self::of(entries, Some(more.clone())))
     }
 
     /// The classes of effects of a set of acts.
@@ -254,83 +191,38 @@ impl Lexicon {
         let acts = self.entries.acts.values().enumerate().filter(|(index, _)| acts.has(*index));
         acts.flat_map(|(_, act)| act.classes.iter().copied()).collect()
     }
-}
 
-impl Pairs {
-    fn words(&self) -> impl Iterator<Item = &String> {
-        self.verbs.iter().chain(&self.objects)
+    /// The classes of effects that a verb asks for alone.
+    pub fn classes_of_verb(&self, verb: &str) -> EffectClasses {
+        self.classes_of(self.acts_of_verb(verb))
     }
 
-    fn extend(&mut self, more: &Self) {
-        self.verbs.extend(more.verbs.iter().cloned());
-        self.objects.extend(more.objects.iter().cloned());
-    }
-}
-
-impl Entries {
-    fn lists(&self) -> [&BTreeSet<String>; 11] {
-        let words = &self.arguments;
-        [
-            &self.doing,
-            &self.reading,
-            &self.ambiguous,
-            &self.before_verbs,
-            &self.negations,
-            &self.reports,
-            &self.agreements,
-            &self.wishes,
-            &words.identifiers,
-            &words.texts,
-            &words.plain,
-        ]
+    fn is_verb(&self, word: &str) -> bool {
+        self.verbs.contains_key(word)
     }
 
-    fn lists_mut(&mut self) -> [&mut BTreeSet<String>; 11] {
-        let words = &mut self.arguments;
-        [
-            &mut self.doing,
-            &mut self.reading,
-            &mut self.ambiguous,
-            &mut self.before_verbs,
-            &mut self.negations,
-            &mut self.reports,
-            &mut self.agreements,
-            &mut self.wishes,
-            &mut words.identifiers,
-            &mut words.texts,
-            &mut words.plain,
-        ]
+    fn acts_of_verb(&self, verb: &str) -> Acts {
+        self.verbs.get(verb).copied().unwrap_or_default()
     }
 
-    fn words(&self) -> impl Iterator<Item = &String> {
-        let of_acts = self.acts.values().flat_map(|act| {
-            let words = act.verbs.iter().chain(&act.objects).chain(&act.tools);
-            words.chain(&act.vague_tools).chain(act.tool_pairs.words())
-        });
-        let of_delegation = self.delegation.words();
-        let of_forms = self.irregular.iter().flat_map(|(form, base)| [form, base]);
-        self.lists().into_iter().flatten().chain(of_acts).chain(of_delegation).chain(of_forms)
-    }
-
-    fn check(&self) -> Result<(), LexiconError> {
-        if self.acts.len() > MAX_ACTS {
-            return Err(LexiconError::Acts(self.acts.len()));
+    /// The acts that a noun, or the noun of a plural, asks for behind a verb.
+    fn acts_of_object(&self, word: &str) -> Acts {
+        let mut acts = Acts::default();
+        let mut add = |word: &str| acts.join(self.objects.get(word).copied().unwrap_or_default());
+        add(word);
+        if let Some(singular) = word.strip_suffix('s') {
+            add(singular);
+            singular.strip_suffix('e').into_iter().for_each(&mut add);
         }
-        let count = self.words().count();
-        if count > MAX_WORDS {
-            return Err(LexiconError::Words(count));
+        if let Some(stem) = word.strip_suffix("ies") {
+            add(&format!("{stem}y"));
         }
-        let is_sign = |sign: char| {
-            (sign.is_alphanumeric() && !sign.is_uppercase()) || sign == '-' || sign == '\''
-        };
-        let is_word = |word: &&String| {
-            let is_long = word.chars().count() > MAX_WORD_CHARS;
-            word.is_empty() || is_long || !word.chars().all(is_sign)
-        };
-        match self.words().find(is_word) {
-            Some(word) => Err(LexiconError::Word(word.chars().take(MAX_WORD_CHARS).collect())),
-            None => Ok(()),
-        }
+        acts
+    }
+
+    fn acts_of_phrase(&self, verb: &str, behind: &str) -> Acts {
+        let of_verb = self.phrases.get(verb);
+        of_verb.and_then(|phrases| phrases.get(behind)).copied().unwrap_or_default()
     }
 }
 
@@ -356,6 +248,11 @@ impl Acts {
     /// Adds the acts of another set.
     const fn join(&mut self, other: Self) {
         self.0 |= other.0;
+    }
+
+    /// Those that are in another set as well.
+    const fn shared(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Whether one of them is in another set.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::rule::{Rule, RuleKind, glob};
-use super::{Effect, Policy, template};
+use super::{Effect, Lexicon, Policy, template};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,11 +94,32 @@ impl Policy {
         self.lint_catalogue(&mut findings);
         self.lint_unused(&mut findings);
         self.lint_unanswered(&mut findings);
+        self.lint_lexicon(&mut findings);
         if self.default <= Effect::Sample {
             let problem = "what no rule knows runs without anybody being asked".to_owned();
             findings.push(warning("default".to_owned(), problem));
         }
         findings
+    }
+
+    /// Words of the document that ask for something else as well: whoever uses them
+    /// seems to ask for both.
+    fn lint_lexicon(&self, findings: &mut Vec<Finding>) {
+        for (class, words) in self.lexicon().added().into_iter().flat_map(|it| &it.words) {
+            for verb in &words.verbs {
+                let known = Lexicon::standard().classes_of_verb(verb);
+                let others: Vec<_> = known.iter().filter(|it| it != class).collect();
+                let others: Vec<_> = others.iter().map(|it| it.name()).collect();
+                if !others.is_empty() {
+                    let (class, others) = (class.name(), others.join(" and "));
+                    let problem = format!(
+                        "`{verb}` asks for {others} already; whoever says it will count as asking for \
+                         `{class}` too. Name the tools in a rule, or use a narrower word"
+                    );
+                    findings.push(warning(format!("lexicon, words, {class}"), problem));
+                }
+            }
+        }
     }
 
     /// Every gate that a rule relaxes, and for which tools.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::catalogue::{EffectClass, Level, Tool, find};
 use super::grounding::{Grounding, NamedCall};
-use super::lexicon::{Lexicon, Request};
+use super::lexicon::Request;
 use super::provenance::Origin;
 use super::{CalibrationPoint, Facts, Policy};
 
@@ -98,7 +98,7 @@ impl<'f> Signals<'f> {
             let Facts { tool, arguments, sources, .. } = *self.facts;
             let description = self.tool.description.as_str();
             let call = NamedCall { tool, description, arguments, identifiers: paths.as_deref() };
-            Grounding::of(Lexicon::standard(), &call, sources, self.request())
+            Grounding::of(self.policy.lexicon(), &call, sources, self.request())
         })
     }
 
@@ -116,7 +116,7 @@ impl<'f> Signals<'f> {
     /// What the user's words ask for: the goal, and what was said since.
     pub(super) fn request(&self) -> &Request {
         self.request.get_or_init(|| {
-            let lexicon = Lexicon::standard();
+            let lexicon = self.policy.lexicon();
             let goal = lexicon.implied_by(self.facts.goal);
             lexicon.requested(self.facts.sources).and(&goal, lexicon)
         })
@@ -126,7 +126,7 @@ impl<'f> Signals<'f> {
     /// run answer nothing.
     pub(super) fn is_confirmed(&self) -> bool {
         let last = self.facts.sources.user_messages().skip(1).last();
-        last.is_some_and(|last| Lexicon::standard().agrees(last))
+        last.is_some_and(|last| self.policy.lexicon().agrees(last))
     }
 
     /// Whether the user's words ask for an effect of a class.
@@ -139,7 +139,7 @@ impl<'f> Signals<'f> {
     pub(super) fn is_intended(&self) -> bool {
         *self.is_intended.get_or_init(|| {
             let Tool { description, effects, .. } = self.tool;
-            let lexicon = Lexicon::standard();
+            let lexicon = self.policy.lexicon();
             lexicon.is_asked_for(self.facts.tool, description, effects, self.request())
         })
     }

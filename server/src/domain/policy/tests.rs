@@ -7,8 +7,10 @@ mod hostile;
 mod life;
 mod properties;
 mod reference;
+mod requests;
 mod results;
 mod triggers;
+mod words;
 
 use serde_json::json;
 

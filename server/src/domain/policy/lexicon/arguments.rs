@@ -22,7 +22,9 @@ enum Kind {
     Identifier,
     /// Words for people to read.
     Text,
-    /// How much, or when.
+    /// How much money.
+    Amount,
+    /// How many, or when.
     Plain,
 }
 
@@ -36,6 +38,11 @@ impl Lexicon {
     /// The paths of the arguments that are words for people to read.
     pub fn text_paths(&self, arguments: &Map<String, Value>) -> Vec<String> {
         self.paths(arguments, Kind::Text)
+    }
+
+    /// The paths of the arguments that say how much money.
+    pub fn amount_paths(&self, arguments: &Map<String, Value>) -> Vec<String> {
+        self.paths(arguments, Kind::Amount)
     }
 
     /// Whether the name of an argument says that it holds the id of a record, and
@@ -78,10 +85,14 @@ impl Lexicon {
         let known = &self.entries.arguments;
         let last = words.last().map_or("", String::as_str);
         if is_one_of(&known.identifiers, last) {
-            return Kind::Identifier;
+            let is_count = value.is_number() && is_one_of(&known.counted, last);
+            return if is_count { Kind::Plain } else { Kind::Identifier };
         }
         if words.iter().any(|word| is_one_of(&known.texts, word)) {
             return Kind::Text;
+        }
+        if value.is_number() && is_one_of(&known.amounts, last) {
+            return Kind::Amount;
         }
         if is_one_of(&known.plain, last) {
             return Kind::Plain;

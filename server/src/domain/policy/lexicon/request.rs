@@ -1,28 +1,55 @@
 //! What a person's words ask for.
 
 use super::super::provenance::Sources;
+use super::clauses::{clauses, is_number, starts_account, without_quotations};
 use super::{Acts, EffectClass, EffectClasses, Entries, Lexicon};
 
 /// How many words behind a verb its object may stand.
 const REACH: usize = 8;
+/// How many words behind a verb the rest of a phrase may stand: "call the trip off".
+const PHRASE_REACH: usize = 6;
 /// How many words before a verb a negation may stand.
 const NEGATION_REACH: usize = 4;
 /// How many words before a participle a wish may stand.
 const WISH_REACH: usize = 6;
-/// The fewest words of a quotation that is left out.
-const QUOTED_WORDS: usize = 2;
+/// The most acts of one request that are kept word by word.
+const MAX_ASKED: usize = 256;
+/// The most words kept beside a verb.
+const MAX_WORDS_BESIDE: usize = 24;
+/// Stands for a sum of money among the objects of a verb.
+const MONEY: &str = "money";
 /// Words that agree wherever they stand.
 const GO_AHEADS: [&str; 2] = ["proceed", "ahead"];
 /// Prepositions: what follows them is no object of the verb.
 const PREPOSITIONS: [&str; 12] =
     ["of", "about", "to", "for", "from", "with", "on", "in", "at", "by", "into", "that"];
+/// Words that stand for something said before.
+const PRONOUNS: [&str; 8] = ["it", "them", "that", "this", "these", "those", "one", "both"];
+/// To take access away is not to give it: behind a verb with one of these the object
+/// alone says nothing.
+const REVERSING: [&str; 5] = ["away", "off", "out", "back", "down"];
+/// What may stand behind the last object of a verb.
+const ENDS: [&str; 10] =
+    ["please", "now", "today", "tomorrow", "again", "and", "then", "if", "as", "too"];
 
 /// The acts that a person's words ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     pub(super) acts: Acts,
+    pub(super) asked: Vec<Asked>,
     classes: EffectClasses,
     is_delegated: bool,
+}
+
+/// One verb that asks for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Its base form.
+    pub(super) verb: String,
+    /// The acts it asks for.
+    pub(super) acts: Acts,
+    /// The words it may be about.
+    pub(super) words: Vec<String>,
 }
 
 impl Request {
@@ -41,12 +68,12 @@ impl Request {
     pub fn is_delegated(&self) -> bool {
         self.is_delegated
     }
-}
 
-impl Request {
     /// What either request asks for.
     pub fn and(mut self, other: &Self, lexicon: &Lexicon) -> Self {
         self.acts.join(other.acts);
+        let room = MAX_ASKED.saturating_sub(self.asked.len());
+        self.asked.extend(other.asked.iter().take(room).cloned());
         self.is_delegated |= other.is_delegated;
         self.classes = lexicon.classes_of(self.acts);
         self
@@ -77,9 +104,10 @@ impl Lexicon {
     /// What the words ask for. Linear in their length.
     pub fn implied_by(&self, words: &str) -> Request {
         let mut request = Request::default();
-        let plain = without_quotations(words);
-        for clause in clauses(&plain) {
-            self.read_clause(&clause, &mut request);
+        let clauses = clauses(&without_quotations(words));
+        for (at, clause) in clauses.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|before| clauses.get(before));
+            self.read_clause(clause, before.map_or(&[], Vec::as_slice), &mut request);
         }
         request.classes = self.classes_of(request.acts);
         request
@@ -95,75 +123,111 @@ impl Lexicon {
     pub fn implied_by_words(&self, words: &[&str]) -> Request {
         let mut request = Request::default();
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-        self.read_clause(&words, &mut request);
+        self.read_clause(&words, &[], &mut request);
         request.classes = self.classes_of(request.acts);
         request
     }
 
-    fn read_clause(&self, clause: &[String], request: &mut Request) {
+    fn read_clause(&self, clause: &[String], before: &[String], request: &mut Request) {
+        let is_question = self.entries.is_question(clause);
         for (at, word) in clause.iter().enumerate() {
-            let Some(verb) = self.entries.asked_verb(clause, at, word) else { continue };
-            let objects = objects_behind(clause, at);
-            for (index, act) in self.entries.acts.values().enumerate() {
-                let is_doing = self.entries.doing.contains(verb) || act.verbs.contains(verb);
-                let has_object = || objects.iter().any(|word| is_one_of(&act.objects, word));
-                if act.verbs.contains(verb) || (is_doing && has_object()) {
-                    request.acts.add(index);
-                }
+            if is_question && !follows_and(clause, at) {
+                continue;
             }
+            let Some((verb, is_form)) = self.asked_verb(clause, at, word) else { continue };
+            let mut objects = objects_behind(clause, at);
+            if stands_for(clause, at) {
+                objects.extend(before.iter().map(String::as_str));
+            }
+            if is_form {
+                let before = clause.get(at.saturating_sub(REACH)..at).unwrap_or_default();
+                objects.extend(before.iter().map(String::as_str));
+            }
+            let acts = self.acts_asked(clause, at, &verb, &objects);
+            request.acts.join(acts);
             let delegation = &self.entries.delegation;
-            request.is_delegated |= delegation.verbs.contains(verb)
+            request.is_delegated |= delegation.verbs.contains(&verb)
                 && objects.iter().any(|word| is_one_of(&delegation.objects, word))
                 && !objects.contains(&"following");
+            if request.asked.len() < MAX_ASKED {
+                let words = words_beside(clause, at, before, is_form);
+                request.asked.push(Asked { verb, acts, words });
+            }
         }
     }
-}
 
-impl Entries {
-    /// The base form of a verb that asks for something at this place.
-    fn asked_verb<'a>(&'a self, clause: &'a [String], at: usize, word: &'a str) -> Option<&'a str> {
+    /// The acts that a verb asks for with what stands behind it.
+    fn acts_asked(&self, clause: &[String], at: usize, verb: &str, objects: &[&str]) -> Acts {
+        let own = self.acts_of_verb(verb);
+        let mut acts = own;
+        let entries = &self.entries;
+        let mut is_doing = entries.doing.contains(verb) || entries.wanting.contains(verb);
+        is_doing &= !entries.reading.contains(verb) || is_indefinite(clause, at);
+        for particle in clause.iter().skip(at + 1).take(PHRASE_REACH) {
+            let of_phrase = self.acts_of_phrase(verb, particle);
+            is_doing &= of_phrase.is_empty() || !REVERSING.contains(&particle.as_str());
+            acts.join(of_phrase);
+        }
+        let sum = (is_doing && is_sum(clause, at, objects)).then_some(MONEY);
+        let named = objects.iter().copied().chain(sum).map(|object| self.acts_of_object(object));
+        named.for_each(|named| acts.join(if is_doing { named } else { named.shared(own) }));
+        acts
+    }
+
+    /// The base form of a verb that asks for something at this place, and whether it
+    /// stands there in another form. A word that no lexicon knows may be a verb where
+    /// only a verb can stand.
+    fn asked_verb(&self, clause: &[String], at: usize, word: &str) -> Option<(String, bool)> {
+        let entries = &self.entries;
         let before = |reach: usize| {
             clause.get(at.saturating_sub(reach)..at).unwrap_or_default().iter().map(String::as_str)
         };
-        let is_no_request = |word| self.negations.contains(word) || self.reports.contains(word);
-        if before(NEGATION_REACH).any(is_no_request) {
+        let is_no_request =
+            |word| entries.negations.contains(word) || entries.reports.contains(word);
+        let is_meant = before(NEGATION_REACH).any(|word| entries.reminders.contains(word));
+        if !is_meant && before(NEGATION_REACH).any(is_no_request) {
             return None;
         }
-        if !self.is_verb(word) {
-            let is_wished = before(WISH_REACH).any(|word| self.wishes.contains(word));
-            return self.base_of(word).filter(|_| is_wished);
+        let next = clause.get(at + 1).map(String::as_str);
+        if entries.answers.contains(word) && matches!(next, Some("me" | "us")) {
+            return None;
         }
-        if !self.ambiguous.contains(word) {
-            return Some(word);
+        if entries.wanting.contains(word) {
+            return (next != Some("to")).then(|| (word.to_owned(), false));
         }
-        let previous = before(1).next();
-        let starts = previous.is_none_or(|word| {
-            self.before_verbs.contains(word) || word.ends_with("ly") || is_numbering(word)
+        let starts = before(1).next().is_none_or(|word| {
+            entries.before_verbs.contains(word) || word.ends_with("ly") || is_number(word)
         });
-        starts.then_some(word)
-    }
-
-    fn is_verb(&self, word: &str) -> bool {
-        self.doing.contains(word)
-            || self.delegation.verbs.contains(word)
-            || self.acts.values().any(|act| act.verbs.contains(word))
+        if !self.is_verb(word) {
+            let is_wished = before(WISH_REACH).any(|word| entries.wishes.contains(word));
+            let base = self.base_of(word).filter(|_| is_wished).map(|base| (base, true));
+            return base.or_else(|| starts.then(|| (word.to_owned(), false)));
+        }
+        (starts || !entries.ambiguous.contains(word)).then(|| (word.to_owned(), false))
     }
 
     /// The base form of a participle or gerund.
-    fn base_of(&self, word: &str) -> Option<&str> {
-        if let Some(base) = self.irregular.get(word) {
-            return Some(base);
+    fn base_of(&self, word: &str) -> Option<String> {
+        if let Some(base) = self.entries.irregular.get(word) {
+            return Some(base.clone());
         }
         let stem = word.strip_suffix("ed").or_else(|| word.strip_suffix("ing"))?;
         let doubled = stem.char_indices().next_back().and_then(|(at, _)| stem.get(..at));
         let candidates =
             [Some(stem.to_owned()), Some(format!("{stem}e")), doubled.map(str::to_owned)];
-        candidates.into_iter().flatten().find_map(|base| self.verb(&base))
+        candidates.into_iter().flatten().find(|base| self.is_verb(base))
     }
+}
 
-    fn verb(&self, word: &str) -> Option<&str> {
-        let of_acts = self.acts.values().find_map(|act| act.verbs.get(word));
-        of_acts.or_else(|| self.doing.get(word)).map(String::as_str)
+impl Entries {
+    /// Whether a clause asks for knowledge and not for an act.
+    fn is_question(&self, clause: &[String]) -> bool {
+        let word = |at: usize| clause.get(at).map_or("", String::as_str);
+        let is_polite = clause.iter().any(|word| self.courtesies.contains(word));
+        let questions = &self.questions;
+        let asks = questions.verbs.contains(word(0))
+            || (questions.objects.contains(word(0)) && self.subjects.contains(word(1)));
+        asks && !is_polite
     }
 }
 
@@ -177,83 +241,58 @@ pub(super) fn is_one_of(words: &std::collections::BTreeSet<String>, word: &str) 
         || word.strip_suffix("ies").is_some_and(|stem| words.contains(&format!("{stem}y")))
 }
 
-fn is_numbering(word: &str) -> bool {
-    word.chars().all(|sign| sign.is_ascii_digit())
+/// Whether a word stands behind "and", "then" or "please".
+fn follows_and(clause: &[String], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| clause.get(before));
+    before.is_some_and(|word| matches!(word.as_str(), "and" | "then" | "please"))
 }
 
-/// The words behind a verb up to a preposition.
+/// Whether the object of a verb is a sum: a number alone, behind a pronoun or to go
+/// to an account.
+fn is_sum(clause: &[String], at: usize, objects: &[&str]) -> bool {
+    let is_alone = match objects {
+        [one] => is_number(one),
+        [who, sum, ..] => is_number(sum) && matches!(*who, "him" | "her" | "them" | "me" | "us"),
+        [] => false,
+    };
+    let behind = clause.iter().enumerate().skip(at + 1);
+    let mut behind = behind.map(|(at, word)| starts_account(word, clause.get(at + 1)));
+    is_alone || behind.any(|starts| starts)
+}
+
+/// The words that a verb may be about: those behind it, in another form those before
+/// it as well, and of a pronoun the clause before.
+fn words_beside(clause: &[String], at: usize, before: &[String], is_form: bool) -> Vec<String> {
+    let behind = || clause.iter().skip(at + 1);
+    let own = if is_form { clause } else { &[] };
+    let before = if stands_for(clause, at) { before } else { &[] };
+    behind().chain(own).chain(before).take(MAX_WORDS_BESIDE).cloned().collect()
+}
+
+/// Whether what a verb is about is yet to be: "get us a table", not "get the table".
+fn is_indefinite(clause: &[String], at: usize) -> bool {
+    let mut behind = clause.iter().skip(at + 1).take(2);
+    behind.any(|word| matches!(word.as_str(), "a" | "an" | "another" | "some") || is_number(word))
+}
+
+/// Whether the object of a verb is a word for something said before. "Them" and
+/// "this" in front of another noun are not.
+fn stands_for(clause: &[String], at: usize) -> bool {
+    let word = |at: usize| clause.get(at).map(String::as_str);
+    let is_last =
+        |at: usize| word(at).is_none_or(|it| PREPOSITIONS.contains(&it) || ENDS.contains(&it));
+    (at + 1..at + 4).any(|at| word(at).is_some_and(|it| PRONOUNS.contains(&it)) && is_last(at + 1))
+}
+
+/// The words behind a verb up to a preposition; "of" in front of a sum is none.
 fn objects_behind(clause: &[String], at: usize) -> Vec<&str> {
     let behind = clause.iter().skip(at + 1).take(REACH).map(String::as_str);
-    behind
+    let behind: Vec<_> = behind
         .skip_while(|word| matches!(*word, "up" | "out" | "to" | "through" | "on" | "all" | "of"))
-        .take_while(|word| !PREPOSITIONS.contains(word))
-        .collect()
-}
-
-/// The clauses of a text, each in small letters, word by word.
-fn clauses(text: &str) -> Vec<Vec<String>> {
-    let mut clauses = vec![Vec::new()];
-    for chunk in text.split_whitespace() {
-        let word = chunk.trim_matches(|sign: char| !sign.is_alphanumeric());
-        if let Some(clause) = clauses.last_mut().filter(|_| !word.is_empty()) {
-            clause.push(word.to_lowercase().replace('’', "'"));
-        }
-        if chunk.ends_with(['.', ',', ';', ':', '!', '?', ')', '–', '—']) {
-            clauses.push(Vec::new());
-        }
-    }
-    clauses
-}
-
-/// The text without what stands between quotes: words to be passed on ask nobody
-/// for anything.
-fn without_quotations(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((at, open)) = next_quote(rest) {
-        let (before, quoted) = rest.split_at(at);
-        plain.push_str(before);
-        let inner = quoted.get(open.len_utf8()..).unwrap_or("");
-        let Some(end) = closing(inner, open) else {
-            plain.push(' ');
-            rest = inner;
-            continue;
-        };
-        let (quotation, after) = inner.split_at(end);
-        if quotation.split_whitespace().count() < QUOTED_WORDS {
-            plain.push_str(quotation);
-        } else {
-            plain.push_str(" , ");
-        }
-        rest = after.chars().next().and_then(|sign| after.get(sign.len_utf8()..)).unwrap_or("");
-    }
-    plain.push_str(rest);
-    plain
-}
-
-/// The next sign that opens a quotation: at the start of a word.
-fn next_quote(text: &str) -> Option<(usize, char)> {
-    let mut before = ' ';
-    for (at, sign) in text.char_indices() {
-        let is_start = before.is_whitespace() || matches!(before, '(' | ':');
-        if matches!(sign, '"' | '“' | '‘' | '\'') && is_start {
-            return Some((at, sign));
-        }
-        before = sign;
-    }
-    None
-}
-
-/// Where the quotation ends: at the end of a word.
-fn closing(text: &str, open: char) -> Option<usize> {
-    let close = match open {
-        '“' => '”',
-        '‘' => '’',
-        other => other,
-    };
-    let mut places = text.match_indices(close).map(|(at, _)| at);
-    places.find(|at| {
-        let after = text.get(at + close.len_utf8()..).and_then(|after| after.chars().next());
-        after.is_none_or(|after| !after.is_alphanumeric())
-    })
+        .collect();
+    let is_sum = |at: usize| behind.get(at + 1).is_some_and(|next| is_number(next));
+    let ends =
+        |(at, word): (usize, &&str)| PREPOSITIONS.contains(word) && !(*word == "of" && is_sum(at));
+    let end = behind.iter().enumerate().position(ends).unwrap_or(behind.len());
+    behind.into_iter().take(end).collect()
 }

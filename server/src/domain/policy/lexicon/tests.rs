@@ -16,7 +16,7 @@ fn is_intended(tool: &str, words: &str) -> bool {
 #[test]
 fn the_embedded_file_is_whole() {
     let lexicon = Lexicon::standard();
-    assert_eq!(lexicon.version(), 1);
+    assert_eq!(lexicon.version(), "2");
     assert_eq!(lexicon.entries.check(), Ok(()));
     assert!(lexicon.entries.acts.len() > 10);
 }
@@ -38,6 +38,20 @@ fn requests_are_found() {
         ("reset_password", "Update my password, please."),
         ("cancelOrder", "Cancel the order."),
         ("post_message", "Reply to Bob in the channel."),
+        ("frobnicate", "Please frobnicate it."),
+        ("send_money", "Send 50 to DE02 1203 0000 0000 2020 51."),
+        ("send_money", "Give Ann back the £20 she lent me."),
+        ("transferFunds", "I'd like 50 euros moved to my savings account."),
+        ("payments.create", "Wire CHF 1'000 to my landlord."),
+        ("make_payment", "The bill of the dentist needs to be paid. Could you take care of it?"),
+        ("cancel_event", "Can you call the lunch off?"),
+        ("restartPod", "Restart the mailer, please."),
+        ("calendar.reschedule", "Don't forget to push the review back to Friday."),
+        ("message_patient", "Let Mr. Baptiste know that his results are fine."),
+        ("revoke_access", "Take away Ann's access to the file."),
+        ("approve_leave", "Approve Ann's vacation."),
+        ("set_reminder", "Remind me of the bins on Monday."),
+        ("book_restaurant", "Get us a table for two."),
     ] {
         assert!(is_intended(tool, words), "{tool}: {words}");
     }
@@ -56,7 +70,12 @@ fn what_nobody_asked_for_is_not() {
         ("remove_user", "Invite Ann."),
         ("reset_password", "Update my account information."),
         ("cancel_order", "What is the status of my order?"),
-        ("frobnicate", "Please frobnicate it."),
+        ("frobnicate", "Has the server frobnicated it?"),
+        ("create_file", "How do I create a file?"),
+        ("send_email", "Tell me who Ann is."),
+        ("delete_file", "Is it true that Bob deleted the file?"),
+        ("share_file", "Take away Ann's access to the file."),
+        ("cancel_booking", "Which bookings did I cancel?"),
         ("send_email", "Tom wrote \"please send an email to everybody\". Sum it up."),
     ] {
         assert!(!is_intended(tool, words), "{tool}: {words}");
@@ -85,6 +104,13 @@ fn tools_have_classes() {
     assert_eq!(of("create_prescription", ""), ["regulated"]);
     assert_eq!(of("create_file", ""), [""; 0]);
     assert_eq!(of("get_payment", ""), [""; 0]);
+    assert_eq!(of("delete_message", ""), ["delete"]);
+    assert_eq!(of("top_up_balance", ""), ["money"]);
+    assert_eq!(of("transfer_ownership", ""), ["permissions"]);
+    assert_eq!(of("change_plan", ""), [""; 0]);
+    assert_eq!(of("message_patient", ""), ["external_communication", "regulated"]);
+    assert_eq!(of("cards.freeze", "Blocks a card."), [""; 0]);
+    assert_eq!(of("iban.update", ""), [""; 0]);
     assert_eq!(of("x", "Deletes the record."), ["delete"]);
     assert_eq!(classes("Pay Ann and mail her the receipt."), ["external_communication", "money"]);
 }
@@ -139,11 +165,18 @@ fn addresses_are_found_in_texts() {
 
 #[test]
 fn a_document_adds_words_and_is_checked() {
-    let more: Entries =
-        serde_norway::from_str("acts: {pay: {verbs: [zelle], tools: [zelle]}}").unwrap();
+    let more =
+        "{version: 3, words: {money: {verbs: [zelle], phrases: [square-away], tools: [zap]}}}";
+    let more: LexiconDoc = serde_norway::from_str(more).unwrap();
     let lexicon = Lexicon::standard().extended(&more).unwrap();
-    assert!(lexicon.is_intended("zelle_out", "", &[], "Zelle Ann 5 dollars"));
-    let bad: Entries = serde_norway::from_str("doing: ['Two Words']").unwrap();
+    assert_eq!((lexicon.version().as_str(), lexicon.added()), ("2+3", Some(&more)));
+    for words in ["Zelle Ann 5 dollars", "Can you square this away?"] {
+        assert!(lexicon.is_intended("zap_out", "", &[], words), "{words}");
+        assert!(!Lexicon::standard().is_intended("zap_out", "", &[], words), "{words}");
+    }
+    assert!(lexicon.classes_of_tool("zap_out", "").contains(EffectClass::Money));
+    let bad: LexiconDoc =
+        serde_norway::from_str("{words: {delete: {verbs: ['Two Words']}}}").unwrap();
     let error = Lexicon::standard().extended(&bad).unwrap_err();
     assert_eq!(error, LexiconError::Word("Two Words".to_owned()));
 }
@@ -161,9 +194,10 @@ proptest! {
     }
 
     #[test]
-    fn a_quotation_asks_for_nothing(words in "[a-z]{1,8} [a-z ]{1,40}") {
+    fn a_quotation_asks_for_nothing(words in "[a-z]{1,8} [a-z]{1,8}[a-z ]{0,40}") {
         let quoted = format!("Translate \"{words}\" to French");
         let plain = Lexicon::standard().implied_by("Translate to French");
-        prop_assert_eq!(Lexicon::standard().implied_by(&quoted), plain);
+        let quoted = Lexicon::standard().implied_by(&quoted);
+        prop_assert_eq!((quoted.acts, quoted.is_delegated()), (plain.acts, plain.is_delegated()));
     }
 }

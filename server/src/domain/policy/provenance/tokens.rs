@@ -282,9 +282,9 @@ impl Reader<'_> {
         let tail = chunk.get(bare.len()..).unwrap_or("");
         let is_cut = chunk.contains('…');
         if !bare.is_empty() && !is_cut {
-            match glued_sentence(bare).filter(|_| is_address(bare)) {
-                Some((address, next)) => {
-                    self.push(address, false);
+            match glued_sentence(bare) {
+                Some((last, next)) => {
+                    self.push(last, false);
                     self.end_sentence();
                     self.push(next, false);
                 }
@@ -371,13 +371,18 @@ fn trim(chunk: &str) -> &str {
     chunk.trim_end_matches(['.', '!', '?', ':', '\'', '’', '*', '…', ',', '='])
 }
 
-/// An address and the sentence that follows its full stop without a space.
+/// A word or an address, and the first word of the sentence that follows its full stop
+/// without a space: a capital and small letters behind a small letter. Words with
+/// other signs in them, such as names of files and of hosts, stay whole unless they are
+/// marked as addresses.
 fn glued_sentence(bare: &str) -> Option<(&str, &str)> {
-    let (address, next) = bare.rsplit_once('.')?;
+    let (last, next) = bare.rsplit_once('.')?;
     let mut letters = next.chars();
-    let is_word = letters.next()?.is_ascii_uppercase() && letters.all(|it| it.is_ascii_lowercase());
-    let is_lower = address.bytes().last().is_some_and(|byte| byte.is_ascii_lowercase());
-    (is_word && is_lower && !next.is_empty()).then_some((address, next))
+    let is_next = letters.next()?.is_ascii_uppercase() && letters.all(|it| it.is_ascii_lowercase());
+    let is_lower = last.bytes().last().is_some_and(|byte| byte.is_ascii_lowercase());
+    let is_word = last.bytes().skip(1).all(|byte| byte.is_ascii_lowercase());
+    let is_whole = (is_word && last.len() > ABBREVIATION) || is_address(last) || last.contains('@');
+    (is_next && is_lower && is_whole).then_some((last, next))
 }
 
 /// Whether what follows a word ends a field's value or an item.
