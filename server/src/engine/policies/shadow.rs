@@ -150,6 +150,7 @@ impl Engine {
     ) -> Result<ShadowReport, Error> {
         authorize::overseer(caller)?;
         let most = validate::backtest_size(max_actions)?;
+        let _place = self.place_for_records()?;
         let tenant = &caller.tenant;
         let record = self.in_force(tenant).await?.ok_or_else(no_policy)?;
         let Some(shadow) = record.shadow else { return Ok(ShadowReport::default()) };
