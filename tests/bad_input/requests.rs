@@ -340,6 +340,12 @@ impl World {
                     on_behalf_of: "ada".to_owned(),
                     hop_count: 1,
                     goal: "reach it".to_owned(),
+                    constraint_sets: Vec::new(),
+                    messages: vec![v1::RunMessage {
+                        speaker: v1::run_message::Speaker::User.into(),
+                        tool: String::new(),
+                        text: "and quickly".to_owned(),
+                    }],
                 })),
                 tool: "ask_it".to_owned(),
                 tool_schema_version: "1".to_owned(),

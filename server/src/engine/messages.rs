@@ -46,6 +46,16 @@ pub struct AppendMessages {
     pub messages: Vec<Told>,
 }
 
+impl Told {
+    /// Who says it, which tool if it is one, and the words.
+    pub(super) fn parts(&self) -> (Speaker, Option<&str>, &str) {
+        match self {
+            Self::User { text } => (Speaker::User, None, text),
+            Self::Tool { tool, text } => (Speaker::Tool, Some(tool), text),
+        }
+    }
+}
+
 struct Appending<'a> {
     command: &'a AppendMessages,
     run: RunId,
@@ -73,10 +83,8 @@ impl Operation for Appending<'_> {
         self.make_room(tx).await?;
         let mut payloads = Vec::with_capacity(self.command.messages.len());
         for message in &self.command.messages {
-            let (speaker, tool, text) = match message {
-                Told::User { text } => (Speaker::User, None, text),
-                Told::Tool { tool, text } => (Speaker::Tool, Some(tool.clone()), text),
-            };
+            let (speaker, tool, text) = message.parts();
+            let tool = tool.map(str::to_owned);
             let payload = tx.bytes(Bytes::copy_from_slice(text.as_bytes()), None)?;
             let form = MessageForm::Text;
             tx.heard(run.id, MessageRecord { speaker, tool, form, payload, time: tx.now })?;
@@ -139,13 +147,14 @@ impl Tx<'_> {
     }
 }
 
-fn check(messages: &[Told]) -> Result<(), Error> {
-    if messages.is_empty() || messages.len() > limits::MAX_MESSAGES {
-        let problem = format!("want 1 to {} messages", limits::MAX_MESSAGES);
-        return Err(Error::field("messages", problem));
+/// Checks each of the messages that stand in the request's field `list`.
+pub(super) fn check(list: &str, messages: &[Told]) -> Result<(), Error> {
+    if messages.len() > limits::MAX_MESSAGES {
+        let problem = format!("want at most {} messages", limits::MAX_MESSAGES);
+        return Err(Error::field(list, problem));
     }
     for (place, message) in messages.iter().enumerate() {
-        let field = |name: &str| format!("messages[{place}].{name}");
+        let field = |name: &str| format!("{list}[{place}].{name}");
         let (text, limit) = match message {
             Told::User { text } => (text, limits::MAX_USER_MESSAGE_BYTES),
             Told::Tool { tool, text } => {
@@ -169,7 +178,10 @@ impl Engine {
         command: AppendMessages,
     ) -> Result<Answer<()>, Error> {
         let by = authorize::agent(caller)?;
-        check(&command.messages)?;
+        if command.messages.is_empty() {
+            return Err(Error::field("messages", "want at least one message"));
+        }
+        check("messages", &command.messages)?;
         let run = command.run.ok_or_else(|| Error::field("run_id", "required"))?;
         let appending = Appending { command: &command, run };
         self.transact(&by, &command.request_id, &appending).await

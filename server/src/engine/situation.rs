@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::messages::Told;
 use super::operation::Tx;
 use super::policies::Compared;
 use super::windows::{Counted, united};
@@ -30,11 +31,14 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// What is known of a run that has heard nothing but its goal.
-    pub(super) fn of_goal(goal: Arc<str>, policy: &Policy) -> Self {
+    /// What is known of a run that there need not be: its goal, and what it has heard.
+    pub(super) fn made_up(goal: Arc<str>, heard: &[Told], policy: &Policy) -> Self {
         let mut sources = Sources::default();
         if policy.reads_sources() {
             sources.add(Speaker::User, &goal);
+            for (speaker, _, text) in heard.iter().map(Told::parts) {
+                sources.add(speaker, text);
+            }
         }
         Self { goal, sources: Arc::new(sources), inputs: Inputs::default(), ..Self::default() }
     }

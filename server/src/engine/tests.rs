@@ -10,6 +10,7 @@ mod claims;
 mod counting;
 mod facts;
 mod hearing;
+mod made_up;
 mod main_road;
 mod model;
 mod novelty;

@@ -88,7 +88,8 @@ impl RunService for Runs {
         let run: RunId = convert::id("run_id", &message.run_id)?;
         trace::run(&run);
         let told = message.messages.into_iter().enumerate();
-        let messages = told.map(|(place, told)| convert::runs::read_message(place, told));
+        let messages =
+            told.map(|(place, told)| convert::runs::read_message("messages", place, told));
         let command = AppendMessages {
             request_id: message.request_id,
             run: Some(run),

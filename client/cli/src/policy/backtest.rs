@@ -2,6 +2,7 @@
 //! by a server or in a file.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use pointsman_api::v1;
@@ -15,7 +16,8 @@ use crate::output::Output;
 use crate::output::escape::inline;
 use crate::output::reflect::{node_of, short_name};
 use crate::output::table::{Field, Tone, table};
-use crate::output::time::{clock, span};
+use crate::output::time::{clock, local_now, span};
+use crate::span::parse_span;
 
 /// What to judge again, and by what.
 #[derive(Debug, Args)]
@@ -26,8 +28,11 @@ pub(crate) struct BacktestArguments {
     /// How many of the newest actions, at most 10000; left out: 1000
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=10_000))]
     actions: Option<i32>,
+    /// None that was proposed longer ago, such as 7d
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    since: Option<Duration>,
     /// Recorded calls, one JSON object a line, in place of a server's; may be given again
-    #[arg(long, value_name = "FILE", conflicts_with = "actions", requires = "against")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["actions", "since"], requires = "against")]
     trajectories: Vec<PathBuf>,
     /// Tool catalogues; they fill in what a policy leaves open about its tools
     #[arg(long, value_name = "FILE", requires_all = ["domain", "trajectories"])]
@@ -61,7 +66,7 @@ pub(super) async fn backtest(
     let request = v1::BacktestPolicyRequest {
         policy: Some(policy),
         max_actions: backtest.actions.unwrap_or_default(),
-        since_time: None,
+        since_time: backtest.since.map(ago),
     };
     let said = connect(context).await?.backtest(request).await?;
     context.output.one(&node_of("BacktestPolicyResponse", &said), || page(&context.output, &said));
@@ -70,6 +75,13 @@ pub(super) async fn backtest(
         context.output.say(line);
     }
     Ok(Exit::Ok)
+}
+
+/// The time so long ago; before all records if it cannot be said.
+fn ago(span: Duration) -> prost_types::Timestamp {
+    let now = local_now();
+    let seconds = i64::try_from(span.as_secs()).unwrap_or(now.seconds);
+    prost_types::Timestamp { seconds: now.seconds.saturating_sub(seconds), nanos: now.nanos }
 }
 
 /// What was judged, in one sentence.

@@ -3,6 +3,7 @@
 use clap::Args;
 use pointsman_api::v1;
 use pointsman_api::v1::evaluate_action_request::{Policy, Run};
+use pointsman_api::v1::run_message::Speaker;
 
 use super::explain::rules_table;
 use super::{connect, is_revision, read_document};
@@ -36,7 +37,7 @@ pub(crate) struct EvaluateArguments {
     #[arg(long, value_name = "NUMBER")]
     confidence: Option<f64>,
     /// As an action of this run; left out: of one that is made up
-    #[arg(long, value_name = "RUN_ID", conflicts_with_all = ["agent", "on_behalf_of", "hops", "goal"])]
+    #[arg(long, value_name = "RUN_ID", conflicts_with_all = ["agent", "on_behalf_of", "hops", "goal", "constraint_set", "user_said", "tool_said"])]
     run: Option<String>,
     /// The agent of the run that is made up
     #[arg(long, default_value = "agent")]
@@ -50,6 +51,15 @@ pub(crate) struct EvaluateArguments {
     /// What it would be to reach
     #[arg(long, default_value_t, hide_default_value = true)]
     goal: String,
+    /// A constraint set that would bind it; may be given again
+    #[arg(long, value_name = "NAME")]
+    constraint_set: Vec<String>,
+    /// What its user would have said beside the goal, or @FILE; may be given again
+    #[arg(long, value_name = "TEXT")]
+    user_said: Vec<String>,
+    /// What a tool would have answered, or @FILE; may be given again
+    #[arg(long, value_name = "TEXT")]
+    tool_said: Vec<String>,
     /// Also print every rule that is about the tool, with what it saw
     #[arg(long)]
     explain: bool,
@@ -72,6 +82,8 @@ pub(super) async fn evaluate(
             on_behalf_of: evaluate.on_behalf_of,
             hop_count: evaluate.hops,
             goal: evaluate.goal,
+            constraint_sets: evaluate.constraint_set,
+            messages: heard(&evaluate.user_said, &evaluate.tool_said)?,
         }),
     };
     let question = v1::EvaluateActionRequest {
@@ -89,6 +101,17 @@ pub(super) async fn evaluate(
         page(&said) + "\n\n" + &rules_table(&context.output, &said.rules)
     });
     Ok(Exit::Ok)
+}
+
+/// What the run that is made up would have heard: its user first.
+fn heard(user: &[String], tool: &[String]) -> Result<Vec<v1::RunMessage>, Failure> {
+    let message = |speaker: Speaker, name: &str, text: &String| {
+        let text = String::from_utf8(text_or_file(text)?)
+            .map_err(|_| Failure::usage("what was said is not text".to_owned()))?;
+        Ok(v1::RunMessage { speaker: speaker.into(), tool: name.to_owned(), text })
+    };
+    let said = user.iter().map(|text| message(Speaker::User, "", text));
+    said.chain(tool.iter().map(|text| message(Speaker::Tool, "tool", text))).collect()
 }
 
 fn page(said: &v1::EvaluateActionResponse) -> String {

@@ -16,6 +16,7 @@ use crate::domain::policy::{Explanation, RuleTrace, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
 use crate::engine::facts::{About, Asked};
+use crate::engine::messages::{self, Told};
 use crate::engine::situation::Gathered;
 use crate::engine::{Engine, authorize, limits, validate};
 
@@ -30,6 +31,10 @@ pub struct Hypothesis {
     pub hop_count: u32,
     /// What the run is to reach; may be empty.
     pub goal: String,
+    /// The constraint sets that bind the run.
+    pub constraint_sets: Vec<String>,
+    /// What it has heard beside its goal, oldest first.
+    pub messages: Vec<Told>,
 }
 
 /// Whose action it would be.
@@ -92,13 +97,18 @@ impl Hypothesis {
         let on_behalf_of = self.on_behalf_of.as_bytes();
         validate::length(&field("on_behalf_of"), on_behalf_of, limits::MAX_ON_BEHALF_OF_BYTES)?;
         validate::length(&field("goal"), self.goal.as_bytes(), limits::MAX_GOAL_BYTES)?;
+        if self.constraint_sets.len() > limits::MAX_CONSTRAINT_SETS {
+            let problem = format!("want at most {}", limits::MAX_CONSTRAINT_SETS);
+            return Err(Error::field(field("constraint_sets"), problem));
+        }
+        messages::check(&field("messages"), &self.messages)?;
         let run = Run {
             id: RunId::new(engine.0.ids.next()),
             agent: self.agent.clone(),
             on_behalf_of: Some(self.on_behalf_of.clone()).filter(|name| !name.is_empty()),
             parent: None,
             ancestors: Vec::new(),
-            constraint_sets: Vec::new(),
+            constraint_sets: self.constraint_sets.clone(),
             hop_count: self.hop_count,
             state: RunState::Running,
             goal: None,
@@ -147,7 +157,9 @@ impl Engine {
                 let (run, goal) = hypothesis.run(self)?;
                 let about = About::hypothetical(&call, &run);
                 let known = facts.of(self, asked.policy(), about).await;
-                let mut gathered = Gathered::of_goal(goal, asked.policy()).with_facts(known);
+                let heard = &hypothesis.messages;
+                let gathered = Gathered::made_up(goal, heard, asked.policy());
+                let mut gathered = gathered.with_facts(known);
                 if asked.policy().reads_novelty() {
                     let tenant = &caller.tenant;
                     let goal = gathered.goal();

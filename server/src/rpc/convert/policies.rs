@@ -8,6 +8,7 @@ use pointsman_api::v1::policy_revision::State;
 use pointsman_api::v1::test_policy_request::Policy as Tested;
 
 use super::actions::digest;
+use super::runs::read_message;
 use super::{id, text_of, time};
 use crate::domain::activation::{ActivationKind, ActivationState};
 use crate::domain::error::Error;
@@ -72,12 +73,7 @@ pub(in crate::rpc) fn read_evaluate(message: v1::EvaluateActionRequest) -> Resul
     let context = match message.run {
         None => None,
         Some(WireContext::RunId(text)) => Some(Context::Run(id("run_id", &text)?)),
-        Some(WireContext::Hypothesis(run)) => Some(Context::Hypothesis(Hypothesis {
-            agent: run.agent,
-            on_behalf_of: run.on_behalf_of,
-            hop_count: run.hop_count,
-            goal: run.goal,
-        })),
+        Some(WireContext::Hypothesis(run)) => Some(Context::Hypothesis(read_hypothesis(run)?)),
     };
     Ok(Evaluate {
         subject,
@@ -88,6 +84,19 @@ pub(in crate::rpc) fn read_evaluate(message: v1::EvaluateActionRequest) -> Resul
         arguments: message.arguments,
         confidence: message.confidence,
         explain: message.explain,
+    })
+}
+
+fn read_hypothesis(run: v1::HypotheticalRun) -> Result<Hypothesis, Error> {
+    let told = run.messages.into_iter().enumerate();
+    let messages = told.map(|(place, told)| read_message("hypothesis.messages", place, told));
+    Ok(Hypothesis {
+        agent: run.agent,
+        on_behalf_of: run.on_behalf_of,
+        hop_count: run.hop_count,
+        goal: run.goal,
+        constraint_sets: run.constraint_sets,
+        messages: messages.collect::<Result<_, _>>()?,
     })
 }
 

@@ -50,9 +50,13 @@ pub(in crate::rpc) const fn read_state(state: State) -> Option<RunState> {
     }
 }
 
-/// Reads one message that a run has heard, at its place in the list.
-pub(in crate::rpc) fn read_message(place: usize, message: v1::RunMessage) -> Result<Told, Error> {
-    let field = |name| at("messages", place, name);
+/// Reads one message that a run has heard, at its place in the request's field `list`.
+pub(in crate::rpc) fn read_message(
+    list: &str,
+    place: usize,
+    message: v1::RunMessage,
+) -> Result<Told, Error> {
+    let field = |name| at(list, place, name);
     let v1::RunMessage { speaker, tool, text } = message;
     match known(&field("speaker"), speaker)? {
         Speaker::Unspecified => Err(unspecified(&field("speaker"))),
