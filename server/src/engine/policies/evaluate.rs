@@ -12,7 +12,7 @@ use super::asked::Subject;
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::error::Error;
 use crate::domain::ids::{PolicyRevisionId, RunId};
-use crate::domain::policy::{Explanation, RuleTrace, Verdict};
+use crate::domain::policy::{Explanation, Policy, RuleTrace, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
 use crate::engine::facts::{About, Asked};
@@ -90,6 +90,16 @@ impl Evaluate {
 }
 
 impl Hypothesis {
+    /// Refuses constraint sets that the policy does not have, as the start of a run
+    /// does.
+    fn require_sets(&self, policy: &Policy) -> Result<(), Error> {
+        let unknown = self.constraint_sets.iter().position(|set| !policy.has_constraint_set(set));
+        unknown.map_or(Ok(()), |place| {
+            let field = format!("hypothesis.constraint_sets[{place}]");
+            Err(Error::field(field, "the policy has no such constraint set"))
+        })
+    }
+
     /// The run as a policy sees it, with what it is to reach.
     fn run(&self, engine: &Engine) -> Result<(Run, Arc<str>), Error> {
         let field = |name: &str| format!("hypothesis.{name}");
@@ -155,6 +165,7 @@ impl Engine {
             Some(Context::Hypothesis(hypothesis)) => {
                 authorize::overseer(caller)?;
                 let (run, goal) = hypothesis.run(self)?;
+                hypothesis.require_sets(asked.policy())?;
                 let about = About::hypothetical(&call, &run);
                 let known = facts.of(self, asked.policy(), about).await;
                 let heard = &hypothesis.messages;
