@@ -110,7 +110,7 @@ fn summary(said: &v1::BacktestPolicyResponse) -> String {
 
 fn page(output: &Output, said: &v1::BacktestPolicyResponse) -> String {
     let sides = [said.recorded.unwrap_or_default(), said.decided.unwrap_or_default()];
-    let mut page = sides_table(output, &sides);
+    let mut page = sides_table(output, &sides, true);
     if !said.flips.is_empty() {
         page = page + "\n\n" + &flips_tables(output, &said.flips);
     }
@@ -122,8 +122,8 @@ pub(super) fn flips_tables(output: &Output, flips: &[v1::BacktestFlip]) -> Strin
     flips_table(output, flips) + "\n\n" + &examples_table(output, flips)
 }
 
-/// What was decided beside what would be. A figure that neither side has is left out.
-pub(super) fn sides_table(output: &Output, sides: &[v1::BacktestSide; 2]) -> String {
+/// What was decided beside what would be, in all and, if wanted, by the day.
+pub(super) fn sides_table(output: &Output, sides: &[v1::BacktestSide; 2], by_day: bool) -> String {
     let row = |name: &str, of: &dyn Fn(&v1::BacktestSide) -> String| {
         let [recorded, decided] = sides.each_ref().map(of);
         [Field::new(name), Field::from(recorded), Field::from(decided)]
@@ -134,7 +134,7 @@ pub(super) fn sides_table(output: &Output, sides: &[v1::BacktestSide; 2]) -> Str
         row("deny", &|side| side.deny.to_string()),
         row("escalate", &|side| side.escalate.to_string()),
     ];
-    if sides.iter().any(|side| side.escalations_per_day.is_some()) {
+    if by_day {
         rows.push(row("escalations a day", &|side| rate(side.escalations_per_day)));
         rows.push(row("reviewer minutes a day", &|side| rate(side.reviewer_minutes_per_day)));
     }

@@ -3,23 +3,26 @@
 use pointsman_api::v1;
 use pointsman_api::v1::policy_bound::{Kind, State};
 
-/// The figures, and what they mean for the bounds.
+/// The figures where there is anything to count, and what they mean for the bounds.
 pub(super) fn lines(figures: &v1::PolicyFigures) -> Vec<String> {
     let share = |share: Option<f64>| share.map_or_else(String::new, |it| format!(", {it:.3}"));
-    let mut lines = vec![
-        format!(
+    let mut lines = Vec::new();
+    if figures.wanted_count > 0 {
+        lines.push(format!(
             "Gates {} of {} actions that people rejected or changed{}.",
             figures.wanted_gated_count,
             figures.wanted_count,
             share(figures.recall)
-        ),
-        format!(
+        ));
+    }
+    if figures.routine_count > 0 {
+        lines.push(format!(
             "Gates {} of {} routine actions{}.",
             figures.routine_gated_count,
             figures.routine_count,
             share(figures.routine_rate)
-        ),
-    ];
+        ));
+    }
     lines.extend(figures.bounds.iter().map(bound));
     lines
 }
@@ -67,7 +70,6 @@ mod tests {
         };
         let expected = [
             "Gates 2 of 3 actions that people rejected or changed, 0.667.",
-            "Gates 0 of 0 routine actions.",
             "Bound recall at least 0.97: not judged, there are 3 labels and it wants 20.",
             "Bound routine_rate at most 0.97: missed: it would not be put in force.",
         ];

@@ -80,7 +80,7 @@ async fn report(context: &Context, show: &ShowArguments) -> Result<Exit, Failure
     let said = connect(context).await?.shadow(show.actions.unwrap_or_default()).await?;
     let sides = [said.recorded.unwrap_or_default(), said.decided.unwrap_or_default()];
     context.output.one(&node_of("GetPolicyShadowResponse", &said), || {
-        let mut page = sides_table(&context.output, &sides);
+        let mut page = sides_table(&context.output, &sides, false);
         if !said.flips.is_empty() {
             page = page + "\n\n" + &flips_tables(&context.output, &said.flips);
         }
