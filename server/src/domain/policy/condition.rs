@@ -11,6 +11,7 @@
 mod check;
 mod cost;
 mod environment;
+mod failure;
 mod scope;
 mod values;
 
@@ -127,7 +128,7 @@ impl Condition {
         let mut context = Context::with_env(environment::shared());
         context.set_variable_resolver(scope);
         let value = self.program.execute(&context);
-        value.map_err(|error| scope.failure().unwrap_or_else(|| ConditionError(error.to_string())))
+        value.map_err(|error| scope.failure().unwrap_or_else(|| failure::of(&error)))
     }
 }
 

@@ -124,7 +124,10 @@ impl<'f> Scope<'f> {
     pub(in super::super) fn show(&self, name: &str) -> Seen {
         let shown = self.resolve(name).and_then(|value| {
             let value = CelValue::try_from(value.as_ref()).ok()?;
-            value.json().ok()
+            let mut value = value.json().ok()?;
+            // The library's maps have another order in every process.
+            value.sort_all_objects();
+            Some(value)
         });
         match shown {
             Some(value) => Seen::Value(value),
