@@ -1,5 +1,7 @@
 //! Reporting what happened when actions ran.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -13,9 +15,10 @@ use crate::domain::digest::FieldHasher;
 use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, EscalationState};
 use crate::domain::event::EventKind;
-use crate::domain::ids::ActionId;
+use crate::domain::ids::{ActionId, RunId};
 use crate::domain::message::Speaker;
 use crate::domain::principal::Principal;
+use crate::domain::run::Run;
 use crate::domain::secrets::refuse_secrets;
 use crate::store::keys;
 use crate::store::records::{MessageForm, MessageRecord};
@@ -56,8 +59,13 @@ impl Operation for Reporting<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<((), Vec<Uuid>), Error> {
+        let mut doubted = Doubted::new();
         for report in &self.0.outcomes {
-            record(tx, report).await?;
+            record(tx, report, &mut doubted).await?;
+        }
+        for (id, mut run) in doubted {
+            run.revision += 1;
+            tx.put(keys::run(tx.tenant(), id), &run)?;
         }
         Ok(((), Vec::new()))
     }
@@ -67,7 +75,10 @@ impl Operation for Reporting<'_> {
     }
 }
 
-async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
+/// The runs that a report leaves in doubt, as they will be.
+type Doubted = BTreeMap<RunId, Run>;
+
+async fn record(tx: &mut Tx<'_>, report: &Report, doubted: &mut Doubted) -> Result<(), Error> {
     let key = keys::action(tx.tenant(), report.action);
     let found = tx.get::<Action>(key.clone()).await?;
     let mut action = found
@@ -93,7 +104,7 @@ async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
         true => None,
         false => Some(tx.bytes(report.result.clone(), None)?),
     };
-    check_result(tx, &action, report).await?;
+    check_result(tx, &action, report, doubted).await?;
     if let Some(payload) = result {
         let (speaker, form, time) = (Speaker::Tool, MessageForm::Text, tx.now);
         let tool = Some(action.tool.clone());
@@ -109,7 +120,12 @@ async fn record(tx: &mut Tx<'_>, report: &Report) -> Result<(), Error> {
 }
 
 /// Asks a person about a result that is not as the policy expects.
-async fn check_result(tx: &mut Tx<'_>, action: &Action, report: &Report) -> Result<(), Error> {
+async fn check_result(
+    tx: &mut Tx<'_>,
+    action: &Action,
+    report: &Report,
+    doubted: &mut Doubted,
+) -> Result<(), Error> {
     let revision = tx.policy().await?;
     let is_checked = revision.policy.checks_results_of(&action.tool);
     if !is_checked || report.status == OutcomeStatus::Failed {
@@ -121,10 +137,10 @@ async fn check_result(tx: &mut Tx<'_>, action: &Action, report: &Report) -> Resu
     let gathered = tx.gather(&run, &revision.policy, &call, Some(action.id)).await?;
     let gathered = gathered.judged_by(&content.inputs);
     let facts = gathered.facts(&call, &run, action.confidence);
-    match revision.policy.problem_with_result(&facts, &report.result) {
-        None => Ok(()),
-        Some(problem) => run_questions::may_it_rely(tx, run, action, &content, &problem).await,
-    }
+    let problem = revision.policy.problem_with_result(&facts, &report.result);
+    let Some(problem) = problem else { return Ok(()) };
+    let run = doubted.entry(run.id).or_insert(run);
+    run_questions::may_it_rely(tx, run, action, &content, &problem).await
 }
 
 /// A late outcome answers the question whether the action ran.

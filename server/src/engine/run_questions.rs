@@ -49,17 +49,16 @@ pub(super) async fn is_it_stuck(tx: &mut Tx<'_>, run: &Run, budget: Span) -> Res
 }
 
 /// Notes that a result is not as the policy expects, and asks whether the run may rely
-/// on it.
+/// on it. The caller writes the run once all results of its call are noted: a
+/// transaction does not see what it has written.
 pub(super) async fn may_it_rely(
     tx: &mut Tx<'_>,
-    mut run: Run,
+    run: &mut Run,
     action: &Action,
     content: &ActionContent,
     problem: &str,
 ) -> Result<(), Error> {
     run.unexpected_results = run.unexpected_results.saturating_add(1);
-    run.revision += 1;
-    tx.put(keys::run(tx.tenant(), run.id), &run)?;
     let subjects = closing::action_subjects(action, None);
     tx.event_about(EventKind::ResultUnexpected, subjects, Some(action.digest), &[]);
     if run.unexpected_results > limits::MAX_UNEXPECTED_ASKED {
@@ -69,7 +68,7 @@ pub(super) async fn may_it_rely(
     hasher.field(run.id.as_bytes()).field(b"result").field(action.id.as_bytes());
     hasher.field(action.digest.as_bytes());
     let about = About {
-        run: &run,
+        run,
         question: Question::UnexpectedResult,
         action: Some(action),
         digest: hasher.finish(),

@@ -113,6 +113,27 @@ async fn a_no_keeps_the_run_in_doubt_and_the_decision_explains_itself() {
 }
 
 #[tokio::test]
+async fn each_unexpected_result_of_one_report_counts() {
+    let world = world().await;
+    let run = world.run().await;
+    let mut outcomes = Vec::new();
+    for result in ["odd", "odder"] {
+        let action = world.propose(run, "balance", json!({"currency": "EUR"})).await.action.id;
+        world.redeem(action).await.unwrap();
+        let (status, result) = (OutcomeStatus::Succeeded, Bytes::from(result));
+        outcomes.push(Report { action, status, result });
+    }
+    let command = ReportOutcomes { request_id: String::new(), outcomes };
+    world.engine.report_outcomes(&agent(), command).await.unwrap();
+    let questions = open(&world).await;
+    assert_eq!(questions.len(), 2);
+    world.approve(&questions[0]).await;
+    assert_eq!(pays(&world, run).await, DecisionEffect::Escalate, "the other is unanswered");
+    world.approve(&questions[1]).await;
+    assert_eq!(pays(&world, run).await, DecisionEffect::Allow);
+}
+
+#[tokio::test]
 async fn a_flood_of_unexpected_results_asks_a_bounded_number_of_questions() {
     let world = world().await;
     let run = world.run().await;
