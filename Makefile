@@ -86,6 +86,7 @@ soak-cuts:
 	$(LONG) cuts
 soak-races:
 	$(LONG) races --skip shared::
+	env POINTSMAN_SOAK=1 cargo test --locked -p pointsman-server --lib -- --nocapture never_both_win
 soak-shared:
 	$(LONG) shared:: --test-threads 1
 soak-model:

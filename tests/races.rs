@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::harness::api::{AGENT, Called, called, connect, request_id};
-use crate::harness::fixture::{Fixture, allowed, asked};
+use crate::harness::fixture::{Fixture, allowed, another, asked};
 use crate::harness::policy;
 use crate::harness::poll::{PATIENCE, eventually};
 use crate::harness::proxy::{Half, Proxy};
@@ -37,7 +37,7 @@ async fn one_of_approve_reject_and_expiry_wins() {
             let tool = if at % 5 == 0 { "ask_briefly" } else { "ask_it" };
             let (run, one, other) = (run.clone(), one.clone(), other.clone());
             races.spawn(async move {
-                let wait = asked(&run, Proposal::new(tool, "{}").detached()).await;
+                let wait = asked(&run, another(tool).detached()).await;
                 let id = wait.escalation_id().to_owned();
                 let seen = one.get(&*id).await.unwrap().escalation;
                 if tool == "ask_briefly" {

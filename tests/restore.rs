@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_api::v1::watch_escalations_response::Event;
-use pointsman_client::{Agent, Error, Proposal, QueueEvent, Reviewer, StartRun};
+use pointsman_client::{Agent, Error, QueueEvent, Reviewer, StartRun};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::api::{ADMIN, AGENT, REVIEWER, connect};
 use crate::harness::child::Place;
 use crate::harness::disk::{Tmpfs, or_failed_to_run};
-use crate::harness::fixture::asked;
+use crate::harness::fixture::{another, asked};
 use crate::harness::ledger::Ledger;
 use crate::harness::load::Load;
 use crate::harness::poll::{PATIENCE, at_moment, within};
@@ -201,8 +201,7 @@ async fn cursor(address: &str) -> String {
     let (mut watch, mut message) = watch(address, "").await.unwrap();
     let agent = Agent::new(connect(address, AGENT));
     let run = agent.start_run(StartRun::default()).await.unwrap();
-    let marked = Proposal::new("ask_it", r#"{"marker": 0}"#).detached();
-    let asked = asked(&run, marked).await.escalation_id().to_owned();
+    let asked = asked(&run, another("ask_it").detached()).await.escalation_id().to_owned();
     loop {
         if let Some(Event::Change(change)) = &message.event
             && change.escalations.iter().any(|one| one.escalation_id == asked)

@@ -181,6 +181,38 @@ async fn mail_a_draft_goes_unasked_and_the_sending_waits_and_is_corrected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mail_wrong_pricing_is_corrected_in_words() {
+    let mail = Scene::open(MAIL, "Mail anna@example.com the prices").await;
+    let letter = |price: &str| json!({"to": "anna@example.com", "body": format!("It is {price}")});
+    mail.passes("draft_mail", letter("5 EUR")).await;
+    let rule = "gate.external_communication";
+    let (mut wait, shown) = mail.waits("send_mail", letter("5 EUR"), rule).await;
+    let words = "the price is 6 EUR since May";
+    mail.fixture.reviewer().instruct(&shown, words).await.unwrap();
+    let answer = within("the agent is told", PATIENCE, wait.answer()).await.unwrap();
+    let Answer::Instructed(said) = answer else { panic!("not corrected: {answer:?}") };
+    assert_eq!((&*said.instruction, &*said.action_id), (words, ""));
+    let refused = mail.fixture.runs().action(&shown.action_id).await.unwrap();
+    assert_eq!(refused.state(), ActionState::Refused);
+
+    let anew =
+        Proposal::new("send_mail", letter("6 EUR").to_string()).follows(wait.escalation_id());
+    let mut wait = asked(&mail.run, anew).await;
+    let next = mail.fixture.shown(wait.escalation_id()).await;
+    assert_eq!(next.follows_escalation_id, shown.escalation_id);
+    let past = &next.briefing.as_ref().unwrap().history[0];
+    assert!(past.followed && past.words == words, "{past:?}");
+    let corrected = mail.fixture.shown(&shown.escalation_id).await;
+    assert_eq!(corrected.followed_by_action_ids, std::slice::from_ref(&next.action_id));
+    mail.fixture.reviewer().approve(&next, "").await.unwrap();
+    let answer = within("the agent is told", PATIENCE, wait.answer()).await.unwrap();
+    let Answer::Approved(permit) = answer else { panic!("not approved: {answer:?}") };
+    permit.redeem().await.unwrap().succeeded("sent").await.unwrap();
+    let action = mail.fixture.runs().action(next.action_id).await.unwrap();
+    assert_eq!(action.state(), ActionState::Executed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clinic_a_recommendation_waits_for_the_clinician() {
     let clinic = Scene::open(CLINIC, "Advise on the treatment of patient 7").await;
     clinic.passes("lookup_guideline", json!({"topic": "anticoagulation"})).await;

@@ -1,4 +1,6 @@
-//! Running the server: what it is, who may call it, its backup.
+//! Running the server: what it is, who may call it, its backup, its notices.
+
+mod people;
 
 use std::time::Duration;
 
@@ -129,6 +131,95 @@ impl Admin {
             .send_once(BACKUP_LIMIT, request, |request| {
                 let mut service = self.connection.admin_service();
                 async move { service.create_backup(request).await }
+            })
+            .await
+    }
+
+    /// Returns one notice.
+    ///
+    /// # Errors
+    ///
+    /// As `AdminService.GetNotice`.
+    pub async fn get_notice(&self, notice_id: impl Into<String>) -> Result<v1::Notice> {
+        let request = v1::GetNoticeRequest { notice_id: notice_id.into() };
+        let answer = self
+            .connection
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.get_notice(request).await }
+            })
+            .await?;
+        promised(answer.notice, "notice")
+    }
+
+    /// Returns a page of notices, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// As `AdminService.ListNotices`.
+    pub async fn list_notices(
+        &self,
+        request: v1::ListNoticesRequest,
+    ) -> Result<v1::ListNoticesResponse> {
+        self.connection
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.list_notices(request).await }
+            })
+            .await
+    }
+
+    /// Has a notice tried again at once.
+    ///
+    /// # Errors
+    ///
+    /// As `AdminService.RetryNotice`.
+    pub async fn retry_notice(&self, notice_id: impl Into<String>) -> Result<v1::Notice> {
+        let request = v1::RetryNoticeRequest {
+            request_id: self.connection.new_request_id(),
+            notice_id: notice_id.into(),
+        };
+        let answer = self
+            .connection
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.retry_notice(request).await }
+            })
+            .await?;
+        promised(answer.notice, "notice")
+    }
+
+    /// Sends a notice by one channel that says nothing but that the channel works.
+    /// [`Admin::get_notice`] shows what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// As `AdminService.SendTestNotice`.
+    pub async fn send_test_notice(&self, channel: impl Into<String>) -> Result<v1::Notice> {
+        let request = v1::SendTestNoticeRequest {
+            request_id: self.connection.new_request_id(),
+            channel: channel.into(),
+        };
+        let answer = self
+            .connection
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.send_test_notice(request).await }
+            })
+            .await?;
+        promised(answer.notice, "notice")
+    }
+
+    /// Says which channels the server has, and how it finds them.
+    ///
+    /// # Errors
+    ///
+    /// As `AdminService.ListNoticeChannels`.
+    pub async fn list_notice_channels(&self) -> Result<v1::ListNoticeChannelsResponse> {
+        self.connection
+            .send(v1::ListNoticeChannelsRequest {}, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.list_notice_channels(request).await }
             })
             .await
     }

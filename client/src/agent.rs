@@ -5,6 +5,8 @@ use pointsman_api::v1::DecisionEffect;
 
 use std::sync::Arc;
 
+use tokio::sync::broadcast;
+
 use crate::connect::{Connection, promised};
 use crate::error::{Error, Result};
 use crate::permit::Permit;
@@ -116,6 +118,59 @@ impl Agent {
     /// run come from the server, which compares them when they are redeemed.
     pub fn resume_wait(&self, wait: v1::Wait) -> Wait {
         self.dispatcher.resume(wait)
+    }
+}
+
+impl Agent {
+    /// What reviewers ask before they decide, as it comes. Questions come while this
+    /// agent waits for answers; a receiver that falls behind loses the oldest, which
+    /// [`list_questions`](Self::list_questions) has all the same.
+    pub fn questions(&self) -> broadcast::Receiver<v1::AgentQuestion> {
+        self.dispatcher.questions()
+    }
+
+    /// Returns a page of questions, as `EscalationService.ListQuestions`: without an
+    /// escalation, those that this agent has not answered.
+    ///
+    /// # Errors
+    ///
+    /// As that call.
+    pub async fn list_questions(
+        &self,
+        request: v1::ListQuestionsRequest,
+    ) -> Result<v1::ListQuestionsResponse> {
+        self.connection
+            .send(request, |request| {
+                let mut service = self.connection.escalation_service();
+                async move { service.list_questions(request).await }
+            })
+            .await
+    }
+
+    /// Answers a reviewer's question.
+    ///
+    /// # Errors
+    ///
+    /// As `EscalationService.AnswerQuestion`.
+    pub async fn answer_question(
+        &self,
+        question: &v1::AgentQuestion,
+        text: impl Into<String>,
+    ) -> Result<v1::AgentQuestion> {
+        let request = v1::AnswerQuestionRequest {
+            request_id: self.connection.new_request_id(),
+            escalation_id: question.escalation_id.clone(),
+            question_id: question.question_id.clone(),
+            text: text.into(),
+        };
+        let said = self
+            .connection
+            .send(request, |request| {
+                let mut service = self.connection.escalation_service();
+                async move { service.answer_question(request).await }
+            })
+            .await?;
+        promised(said.question, "question")
     }
 }
 

@@ -20,6 +20,9 @@ pub enum Answer {
     Rejected(v1::Resolution),
     /// Nothing runs; `response` stands in the place of the tool's answer.
     Responded(v1::Resolution),
+    /// Nothing runs; `instruction` says how to propose anew. Name the escalation with
+    /// [`Proposal::follows`](crate::Proposal::follows) then.
+    Instructed(v1::Resolution),
     /// Nobody answered in time. What the policy wants of the agent then: to go on
     /// without, to take its fallback, or to go back to its last checkpoint.
     Expired(v1::OnExpiry),
@@ -35,7 +38,10 @@ impl Answer {
     pub fn resolution(&self) -> Option<&v1::Resolution> {
         match self {
             Self::Approved(permit) | Self::Modified(permit) => permit.resolution(),
-            Self::Rejected(said) | Self::Responded(said) | Self::Lapsed(said) => Some(said),
+            Self::Rejected(said)
+            | Self::Responded(said)
+            | Self::Instructed(said)
+            | Self::Lapsed(said) => Some(said),
             Self::Expired(_) | Self::Cancelled => None,
         }
     }
@@ -66,6 +72,7 @@ pub(crate) fn answer_of(
     match kind {
         Kind::Rejected => return Ok(Answer::Rejected(said)),
         Kind::Responded => return Ok(Answer::Responded(said)),
+        Kind::Instructed => return Ok(Answer::Instructed(said)),
         Kind::Approved | Kind::Modified => {}
         Kind::Unspecified => {
             return Err(Error::protocol("the answer is not one that this client knows"));

@@ -13,8 +13,11 @@ use std::time::Duration;
 use pointsman_api::v1::action_service_client::ActionServiceClient;
 use pointsman_api::v1::admin_service_client::AdminServiceClient;
 use pointsman_api::v1::checkpoint_service_client::CheckpointServiceClient;
+use pointsman_api::v1::drill_service_client::DrillServiceClient;
 use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
+use pointsman_api::v1::insight_service_client::InsightServiceClient;
 use pointsman_api::v1::policy_service_client::PolicyServiceClient;
+use pointsman_api::v1::review_service_client::ReviewServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -132,6 +135,27 @@ impl Connection {
     /// The generated client of `PolicyService`.
     pub fn policy_service(&self) -> PolicyServiceClient<AuthorizedChannel> {
         PolicyServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `InsightService`.
+    pub fn insight_service(&self) -> InsightServiceClient<AuthorizedChannel> {
+        InsightServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `DrillService`.
+    pub fn drill_service(&self) -> DrillServiceClient<AuthorizedChannel> {
+        DrillServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `ReviewService`.
+    pub fn review_service(&self) -> ReviewServiceClient<AuthorizedChannel> {
+        ReviewServiceClient::with_interceptor(self.channel(), self.0.token.clone())
             .max_decoding_message_size(LARGEST_ANSWER)
             .max_encoding_message_size(LARGEST_REQUEST)
     }

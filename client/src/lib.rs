@@ -4,7 +4,11 @@
 //! - [`Agent`]: starts runs, proposes tool calls, runs what is permitted.
 //! - [`Worker`]: takes up answers for agents that did not wait.
 //! - [`Reviewer`]: reads the queue and answers; [`QueueWatch`] follows it.
-//! - [`Runs`], [`Policies`], [`Admin`]: reading, policies, tokens, backup.
+//! - [`Reviews`]: judges afterwards what was decided without a person.
+//! - [`Drills`]: past cases on which people practise.
+//! - [`Insight`]: labelled examples, of where people said something else.
+//! - [`Runs`], [`Policies`], [`Queue`], [`Admin`]: reading, policies, the queue's
+//!   settings, tokens, backup.
 //!
 //! Every mutation carries a request_id and is repeated by itself where that is
 //! safe. Every try of a call tells the server how long it is waited for
@@ -54,13 +58,17 @@ mod admin;
 mod agent;
 mod answer;
 mod connect;
+mod drills;
 mod entropy;
 mod error;
+mod insight;
 mod permit;
 mod policies;
 mod proposal;
+mod queue;
 mod retry;
 mod reviewer;
+mod reviews;
 mod runs;
 #[cfg(test)]
 mod testing;
@@ -77,13 +85,17 @@ pub use crate::connect::{
     ADDRESS_VARIABLE, AuthorizedChannel, BearerToken, Connection, ConnectionBuilder,
     DEFAULT_ADDRESS, TOKEN_VARIABLE,
 };
+pub use crate::drills::{Drills, Planted};
 pub use crate::entropy::{CountingEntropy, Entropy, SystemEntropy};
 pub use crate::error::{Effect, Error, ErrorKind, FieldViolation, Result};
+pub use crate::insight::{FeedbackPages, Insight};
 pub use crate::permit::{Executed, LONGEST_RESULT, Permit, Redeemed, report_outcomes};
 pub use crate::policies::{Policies, Put};
 pub use crate::proposal::Proposal;
+pub use crate::queue::Queue;
 pub use crate::retry::RetryLimits;
-pub use crate::reviewer::{Reviewer, Seen, Shown, Verdict};
+pub use crate::reviewer::{Given, Next, Reviewer, Seen, Shown, Verdict};
+pub use crate::reviews::{Reviews, Said};
 pub use crate::runs::Runs;
 pub use crate::wait::Wait;
 pub use crate::watch::{QueueEvent, QueueWatch};

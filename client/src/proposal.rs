@@ -23,6 +23,7 @@ pub struct Proposal {
     checkpoint: Option<v1::CheckpointDraft>,
     redeem_if_allowed: bool,
     resume_mode: v1::ResumeMode,
+    follows: String,
 }
 
 impl Proposal {
@@ -40,6 +41,7 @@ impl Proposal {
             checkpoint: None,
             redeem_if_allowed: false,
             resume_mode: v1::ResumeMode::Attached,
+            follows: String::new(),
         }
     }
 
@@ -119,6 +121,13 @@ impl Proposal {
         self
     }
 
+    /// Names the escalation whose correction in words this proposal follows.
+    #[must_use]
+    pub fn follows(mut self, escalation_id: impl Into<String>) -> Self {
+        self.follows = escalation_id.into();
+        self
+    }
+
     /// The exact argument bytes.
     pub fn arguments(&self) -> &Bytes {
         &self.arguments
@@ -139,6 +148,7 @@ impl Proposal {
             checkpoint: self.checkpoint.clone(),
             redeem_if_allowed: self.redeem_if_allowed,
             resume_mode: self.resume_mode.into(),
+            follows_escalation_id: self.follows.clone(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The reviewer's side: read the queue, claim, answer.
 
+mod bulk;
+
 use std::future::Future;
-use std::time::Duration;
 
 use bytes::Bytes;
 use pointsman_api::v1;
@@ -9,9 +10,13 @@ use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
 use pointsman_api::v1::resolve_escalation_request::Resolution;
 use tonic::{Request, Response, Status};
 
-use crate::connect::{AuthorizedChannel, Connection, promised, span};
+use crate::connect::{AuthorizedChannel, Connection, promised};
 use crate::error::Result;
 use crate::watch::QueueWatch;
+
+mod hands;
+
+pub use hands::Next;
 
 type Service = EscalationServiceClient<AuthorizedChannel>;
 
@@ -59,6 +64,39 @@ pub enum Verdict {
     },
     /// An answer in the tool's place.
     Respond(Bytes),
+    /// A correction in words: nothing runs, and the agent is to propose anew.
+    Instruct(String),
+}
+
+/// What a reviewer gives beside the answer. A text alone is a note.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// Why, in the reviewer's words; the agent sees it. May be empty.
+    pub note: String,
+    /// A code for the reason; may be empty.
+    pub reason_code: String,
+    /// The evidence of the briefing that was looked at, by its ids.
+    pub evidence_viewed: Vec<String>,
+    /// The value that the briefing wants typed; may be empty.
+    pub confirmation: String,
+    /// Where the answer is given, such as `cli`; may be empty.
+    pub surface: String,
+    /// When the question was shown.
+    pub show_time: Option<prost_types::Timestamp>,
+    /// When the answer was given.
+    pub decide_time: Option<prost_types::Timestamp>,
+}
+
+impl From<&str> for Given {
+    fn from(note: &str) -> Self {
+        Self { note: note.to_owned(), ..Self::default() }
+    }
+}
+
+impl From<String> for Given {
+    fn from(note: String) -> Self {
+        Self { note, ..Self::default() }
+    }
 }
 
 // === impl Seen ===
@@ -119,75 +157,6 @@ impl Reviewer {
         QueueWatch::new(self.connection.clone(), request)
     }
 
-    /// Claims an escalation; `None` leaves the lease to the server.
-    ///
-    /// # Errors
-    ///
-    /// As `EscalationService.ClaimEscalation`.
-    pub async fn claim(
-        &self,
-        escalation_id: impl Into<String>,
-        lease: Option<Duration>,
-    ) -> Result<v1::Escalation> {
-        let request = v1::ClaimEscalationRequest {
-            request_id: self.connection.new_request_id(),
-            escalation_id: escalation_id.into(),
-            lease: lease.map(span),
-        };
-        let changed =
-            self.call(request, |mut service, request| async move {
-                service.claim_escalation(request).await
-            })
-            .await?;
-        promised(changed.escalation, "escalation")
-    }
-
-    /// Prolongs a claim from now on.
-    ///
-    /// # Errors
-    ///
-    /// As `EscalationService.RenewClaim`.
-    pub async fn renew(
-        &self,
-        escalation_id: impl Into<String>,
-        claim_epoch: u64,
-        lease: Option<Duration>,
-    ) -> Result<v1::Escalation> {
-        let request = v1::RenewClaimRequest {
-            request_id: self.connection.new_request_id(),
-            escalation_id: escalation_id.into(),
-            claim_epoch,
-            lease: lease.map(span),
-        };
-        let changed = self
-            .call(request, |mut service, request| async move { service.renew_claim(request).await })
-            .await?;
-        promised(changed.escalation, "escalation")
-    }
-
-    /// Gives a claim back.
-    ///
-    /// # Errors
-    ///
-    /// As `EscalationService.ReleaseEscalation`.
-    pub async fn release(
-        &self,
-        escalation_id: impl Into<String>,
-        claim_epoch: u64,
-    ) -> Result<v1::Escalation> {
-        let request = v1::ReleaseEscalationRequest {
-            request_id: self.connection.new_request_id(),
-            escalation_id: escalation_id.into(),
-            claim_epoch,
-        };
-        let changed = self
-            .call(request, |mut service, request| async move {
-                service.release_escalation(request).await
-            })
-            .await?;
-        promised(changed.escalation, "escalation")
-    }
-
     /// Answers a question. Exactly one answer takes effect.
     ///
     /// # Errors
@@ -198,24 +167,60 @@ impl Reviewer {
         &self,
         seen: impl Into<Seen>,
         verdict: Verdict,
-        note: impl Into<String>,
+        given: impl Into<Given>,
     ) -> Result<v1::Escalation> {
-        let seen = seen.into();
-        let request = v1::ResolveEscalationRequest {
-            request_id: self.connection.new_request_id(),
-            escalation_id: seen.escalation_id,
-            etag: seen.etag,
-            action_digest: seen.action_digest,
-            claim_epoch: seen.claim_epoch,
-            note: note.into(),
-            resolution: Some(verdict.into_wire()),
-        };
+        let request = self.resolve_request(seen.into(), verdict, given.into());
         let changed = self
             .call(request, |mut service, request| async move {
                 service.resolve_escalation(request).await
             })
             .await?;
         promised(changed.escalation, "escalation")
+    }
+
+    /// Says what an answer would do, or fails as it would; nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub async fn preview(
+        &self,
+        seen: impl Into<Seen>,
+        verdict: Verdict,
+        given: impl Into<Given>,
+    ) -> Result<v1::ResolutionPreview> {
+        let request = self.resolve_request(seen.into(), verdict, given.into());
+        let request = v1::ResolveEscalationRequest { validate_only: true, ..request };
+        let said = self
+            .call(request, |mut service, request| async move {
+                service.resolve_escalation(request).await
+            })
+            .await?;
+        promised(said.preview, "preview")
+    }
+
+    fn resolve_request(
+        &self,
+        seen: Seen,
+        verdict: Verdict,
+        given: Given,
+    ) -> v1::ResolveEscalationRequest {
+        v1::ResolveEscalationRequest {
+            request_id: self.connection.new_request_id(),
+            escalation_id: seen.escalation_id,
+            etag: seen.etag,
+            action_digest: seen.action_digest,
+            claim_epoch: seen.claim_epoch,
+            note: given.note,
+            resolution: Some(verdict.into_wire()),
+            reason_code: given.reason_code,
+            evidence_viewed: given.evidence_viewed,
+            confirmation: given.confirmation,
+            surface: given.surface,
+            show_time: given.show_time,
+            decide_time: given.decide_time,
+            validate_only: false,
+        }
     }
 
     /// Approves the action as shown.
@@ -270,6 +275,128 @@ impl Reviewer {
         self.resolve(seen, Verdict::Respond(response.into()), note).await
     }
 
+    /// Corrects the action in words; nothing runs, and the agent is to propose anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub async fn instruct(
+        &self,
+        seen: impl Into<Seen>,
+        text: impl Into<String>,
+    ) -> Result<v1::Escalation> {
+        self.resolve(seen, Verdict::Instruct(text.into()), "").await
+    }
+
+    /// Asks the agent something before deciding.
+    ///
+    /// # Errors
+    ///
+    /// As `EscalationService.AskAgent`.
+    pub async fn ask(
+        &self,
+        escalation_id: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Result<v1::AgentQuestion> {
+        let request = v1::AskAgentRequest {
+            request_id: self.connection.new_request_id(),
+            escalation_id: escalation_id.into(),
+            text: text.into(),
+        };
+        let asked = self
+            .call(request, |mut service, request| async move { service.ask_agent(request).await })
+            .await?;
+        promised(asked.question, "question")
+    }
+
+    /// Notes something about an escalation for other people.
+    ///
+    /// # Errors
+    ///
+    /// As `EscalationService.AddComment`.
+    pub async fn comment(
+        &self,
+        escalation_id: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Result<v1::Comment> {
+        let request = v1::AddCommentRequest {
+            request_id: self.connection.new_request_id(),
+            escalation_id: escalation_id.into(),
+            text: text.into(),
+        };
+        let added = self
+            .call(request, |mut service, request| async move { service.add_comment(request).await })
+            .await?;
+        promised(added.comment, "comment")
+    }
+
+    /// Returns a page of comments, as `EscalationService.ListComments`.
+    ///
+    /// # Errors
+    ///
+    /// As that call.
+    pub async fn comments(
+        &self,
+        request: v1::ListCommentsRequest,
+    ) -> Result<v1::ListCommentsResponse> {
+        self.call(
+            request,
+            |mut service, request| async move { service.list_comments(request).await },
+        )
+        .await
+    }
+
+    /// Takes back what an answer permitted: withdrawn if it has not run, else undone by
+    /// the counter-action that the policy declares.
+    ///
+    /// # Errors
+    ///
+    /// As `EscalationService.RevertResolution`.
+    pub async fn revert(
+        &self,
+        seen: impl Into<Seen>,
+        reason: impl Into<String>,
+    ) -> Result<v1::Action> {
+        let seen = seen.into();
+        let request = v1::RevertResolutionRequest {
+            request_id: self.connection.new_request_id(),
+            escalation_id: seen.escalation_id,
+            etag: seen.etag,
+            reason: reason.into(),
+        };
+        let done = self
+            .call(request, |mut service, request| async move {
+                service.revert_resolution(request).await
+            })
+            .await?;
+        promised(done.action, "action")
+    }
+
+    /// Takes an action back, whoever or whatever allowed it.
+    ///
+    /// # Errors
+    ///
+    /// As `ActionService.ReverseAction`.
+    pub async fn reverse_action(
+        &self,
+        action_id: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Result<v1::Action> {
+        let request = v1::ReverseActionRequest {
+            request_id: self.connection.new_request_id(),
+            action_id: action_id.into(),
+            reason: reason.into(),
+        };
+        let answer = self
+            .connection
+            .send(request, |request| {
+                let mut service = self.connection.action_service();
+                async move { service.reverse_action(request).await }
+            })
+            .await?;
+        promised(answer.action, "action")
+    }
+
     /// The shape of every call: what is asked, and by which method.
     async fn call<M, T, Fut>(
         &self,
@@ -296,6 +423,7 @@ impl Verdict {
                 Resolution::Modify(v1::Modify { arguments, target })
             }
             Self::Respond(response) => Resolution::Respond(v1::Respond { response }),
+            Self::Instruct(text) => Resolution::Instruct(v1::Instruct { text }),
         }
     }
 }

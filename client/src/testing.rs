@@ -226,6 +226,13 @@ fn unexpected<T>() -> Result<Response<T>, Status> {
 
 #[tonic::async_trait]
 impl ActionService for Fake {
+    async fn reverse_action(
+        &self,
+        _: Request<v1::ReverseActionRequest>,
+    ) -> Result<Response<v1::ReverseActionResponse>, Status> {
+        unexpected()
+    }
+
     async fn propose_action(
         &self,
         request: Request<v1::ProposeActionRequest>,
@@ -314,6 +321,13 @@ impl EscalationService for Fake {
         self.resolve.answer(request)
     }
 
+    async fn revert_resolution(
+        &self,
+        _: Request<v1::RevertResolutionRequest>,
+    ) -> Result<Response<v1::RevertResolutionResponse>, Status> {
+        unexpected()
+    }
+
     async fn get_escalation(
         &self,
         _: Request<v1::GetEscalationRequest>,
@@ -325,6 +339,41 @@ impl EscalationService for Fake {
         &self,
         _: Request<v1::ListEscalationsRequest>,
     ) -> Result<Response<v1::ListEscalationsResponse>, Status> {
+        unexpected()
+    }
+
+    async fn claim_next_escalation(
+        &self,
+        _: Request<v1::ClaimNextEscalationRequest>,
+    ) -> Result<Response<v1::ClaimNextEscalationResponse>, Status> {
+        unexpected()
+    }
+
+    async fn hand_off_escalation(
+        &self,
+        _: Request<v1::HandOffEscalationRequest>,
+    ) -> Result<Response<v1::HandOffEscalationResponse>, Status> {
+        unexpected()
+    }
+
+    async fn assign_escalation(
+        &self,
+        _: Request<v1::AssignEscalationRequest>,
+    ) -> Result<Response<v1::AssignEscalationResponse>, Status> {
+        unexpected()
+    }
+
+    async fn take_over_escalation(
+        &self,
+        _: Request<v1::TakeOverEscalationRequest>,
+    ) -> Result<Response<v1::TakeOverEscalationResponse>, Status> {
+        unexpected()
+    }
+
+    async fn snooze_escalation(
+        &self,
+        _: Request<v1::SnoozeEscalationRequest>,
+    ) -> Result<Response<v1::SnoozeEscalationResponse>, Status> {
         unexpected()
     }
 
@@ -346,6 +395,55 @@ impl EscalationService for Fake {
         &self,
         _: Request<v1::ReleaseEscalationRequest>,
     ) -> Result<Response<v1::ReleaseEscalationResponse>, Status> {
+        unexpected()
+    }
+
+    async fn preview_bulk_resolution(
+        &self,
+        _: Request<v1::PreviewBulkResolutionRequest>,
+    ) -> Result<Response<v1::PreviewBulkResolutionResponse>, Status> {
+        unexpected()
+    }
+
+    async fn resolve_bulk(
+        &self,
+        _: Request<v1::ResolveBulkRequest>,
+    ) -> Result<Response<v1::ResolveBulkResponse>, Status> {
+        unexpected()
+    }
+
+    async fn ask_agent(
+        &self,
+        _: Request<v1::AskAgentRequest>,
+    ) -> Result<Response<v1::AskAgentResponse>, Status> {
+        unexpected()
+    }
+
+    async fn answer_question(
+        &self,
+        _: Request<v1::AnswerQuestionRequest>,
+    ) -> Result<Response<v1::AnswerQuestionResponse>, Status> {
+        unexpected()
+    }
+
+    async fn list_questions(
+        &self,
+        _: Request<v1::ListQuestionsRequest>,
+    ) -> Result<Response<v1::ListQuestionsResponse>, Status> {
+        unexpected()
+    }
+
+    async fn add_comment(
+        &self,
+        _: Request<v1::AddCommentRequest>,
+    ) -> Result<Response<v1::AddCommentResponse>, Status> {
+        unexpected()
+    }
+
+    async fn list_comments(
+        &self,
+        _: Request<v1::ListCommentsRequest>,
+    ) -> Result<Response<v1::ListCommentsResponse>, Status> {
         unexpected()
     }
 }

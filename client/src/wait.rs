@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pointsman_api::v1;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::answer::{Answer, answer_of};
@@ -23,6 +23,9 @@ mod stream;
 
 /// How many answers are kept that arrived before their wait was registered.
 const EARLY_LIMIT: usize = 1024;
+
+/// How many questions are kept for a listener that does not listen.
+const QUESTIONS_KEPT: usize = 64;
 
 type AnswerSender = oneshot::Sender<Result<v1::Resumption>>;
 type AnswerReceiver = oneshot::Receiver<Result<v1::Resumption>>;
@@ -50,6 +53,17 @@ struct Shared {
     state: Mutex<State>,
     /// Rung when the stream must start over.
     start_over: Notify,
+    questions: Asked,
+}
+
+/// What reviewers ask, for whoever listens.
+#[derive(Debug)]
+struct Asked(broadcast::Sender<v1::AgentQuestion>);
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self(broadcast::channel(QUESTIONS_KEPT).0)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -189,6 +203,11 @@ impl Dispatcher {
         Self { connection, shared: Arc::default() }
     }
 
+    /// Listens to what reviewers ask.
+    pub(crate) fn questions(&self) -> broadcast::Receiver<v1::AgentQuestion> {
+        self.shared.questions.0.subscribe()
+    }
+
     /// Announces a proposal, so that an answer which overtakes its own wait is kept.
     pub(crate) fn about_to_ask(self: &Arc<Self>) -> Asking {
         let mut state = self.shared.lock();
@@ -284,6 +303,11 @@ impl Shared {
         } else if state.asking > 0 {
             state.keep_early(resumption);
         }
+    }
+
+    /// Tells whoever listens what a reviewer asks.
+    fn ask(&self, question: v1::AgentQuestion) {
+        let _nobody_may_listen = self.questions.0.send(question);
     }
 
     /// Tells every wait that no answer will come on this stream.

@@ -8,6 +8,9 @@
 mod database;
 mod error;
 mod facts;
+mod floods;
+mod identity;
+mod notices;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,6 +23,10 @@ pub use error::ConfigError;
 pub use facts::{
     FactProtocol, FactProviderConfig, FactProviderUrl, FactsConfig, MAX_FACT_PROVIDERS,
 };
+pub use floods::FloodsConfig;
+pub use identity::{IdentityConfig, JwksPlace, OidcConfig};
+pub(crate) use notices::is_loopback;
+pub use notices::{CommandConfig, MAX_NOTICE_CHANNELS, NoticesConfig, WebhookConfig};
 
 /// The port for everything.
 pub const DEFAULT_PORT: u16 = 7420;
@@ -60,12 +67,18 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// Limits of the wire.
     pub limits: LimitsConfig,
+    /// How much agents may ask of people.
+    pub floods: FloodsConfig,
     /// When to stop taking work because the disk fills; without a `store`.
     pub disk: DiskConfig,
     /// How the `store` is used.
     pub database: DatabaseConfig,
     /// Who may be asked for facts.
     pub facts: FactsConfig,
+    /// By what notices leave.
+    pub notices: NoticesConfig,
+    /// Who else may say who somebody is.
+    pub identity: IdentityConfig,
 }
 
 /// How policies come into force.
@@ -216,6 +229,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_reach()?;
         self.facts.validate()?;
+        self.floods.validate()?;
+        self.notices.validate(self.dev)?;
+        self.identity.oidc.validate(self.dev)?;
         if self.store.as_ref().is_some_and(|store| !store.is_database()) {
             return Err(ConfigError::StoreUrl);
         }
@@ -309,9 +325,12 @@ impl Default for Config {
             otlp: OtlpConfig::default(),
             metrics: MetricsConfig::default(),
             limits: LimitsConfig::default(),
+            floods: FloodsConfig::default(),
             disk: DiskConfig::default(),
             database: DatabaseConfig::default(),
             facts: FactsConfig::default(),
+            notices: NoticesConfig::default(),
+            identity: IdentityConfig::default(),
         }
     }
 }
@@ -329,7 +348,7 @@ impl Default for LimitsConfig {
             unauthenticated_per_address: 64,
             calls_per_connection: 512,
             streams: 20_000,
-            open_per_agent: 10_000,
+            open_per_agent: 1_000,
             open_per_tenant: 200_000,
         }
     }

@@ -10,25 +10,41 @@ pub mod admin;
 mod authorize;
 pub mod await_resolutions;
 pub mod briefing;
+mod chain;
 pub mod checkpoints;
 pub mod clock;
 mod closing;
+pub mod comments;
+pub mod conversation;
 pub mod cursor;
+pub mod drills;
 mod elapsed;
 pub mod escalations;
 pub mod facts;
 pub mod feed;
+pub mod feedback;
+mod floods;
 mod heard;
+pub mod identity;
+pub mod incidents;
 pub mod limits;
 pub mod list;
+mod looks;
 pub mod messages;
+pub mod notices;
 mod operation;
+pub mod outbox;
 pub mod outcomes;
+pub mod past;
+pub mod people;
 pub mod policies;
 pub mod propose;
+pub mod queue;
 pub mod redeem;
 pub mod resolve;
 pub mod resumptions;
+pub mod reverse;
+pub mod reviews;
 mod run_questions;
 pub mod runs;
 mod situation;
@@ -74,6 +90,12 @@ enum Task {
     Timers,
     /// Sweeps out old request ids.
     Sweeper,
+    /// Sends notices.
+    Outbox,
+    /// Looks whether every open escalation has its timer.
+    Watchdog,
+    /// Stores what is counted of agents that ask too much.
+    Floods,
 }
 
 /// The engine's own work; dropping it ends the work.
@@ -103,6 +125,10 @@ pub struct Parts {
     pub second_person: bool,
     /// Who is asked for facts.
     pub facts: facts::Providers,
+    /// By what notices leave.
+    pub channels: outbox::Channels,
+    /// Who else may say who somebody is.
+    pub identities: Option<Box<dyn identity::Identities>>,
 }
 
 /// The engine; clones share everything.
@@ -117,10 +143,15 @@ struct Inner {
     backup_dir: PathBuf,
     second_person: bool,
     facts: facts::Providers,
+    channels: outbox::Channels,
+    vouching: identity::Vouching,
     policies: policies::Policies,
+    queue: queue::AtHand,
+    board: queue::BoardAtHand,
     profiles: policies::ProfilesAtHand,
     /// Places for backtests.
     backtests: Semaphore,
+    people: people::People,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
     /// Goals of runs, by run.
@@ -128,6 +159,8 @@ struct Inner {
     /// What runs have heard, by run.
     heard: heard::HeardCache,
     stats: stats::Stats,
+    floods: floods::Floods,
+    looks: looks::Looks,
 }
 
 impl Engine {
@@ -141,24 +174,40 @@ impl Engine {
             backup_dir: parts.backup_dir,
             second_person: parts.second_person,
             facts: parts.facts,
+            channels: parts.channels,
+            vouching: identity::Vouching::new(parts.identities),
             policies: policies::Policies::default(),
+            queue: queue::AtHand::default(),
+            board: queue::BoardAtHand::default(),
             profiles: policies::ProfilesAtHand::new(limits::PROFILES_AT_HAND),
             backtests: Semaphore::new(limits::BACKTESTS_AT_ONCE),
+            people: people::People::default(),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),
             heard: heard::HeardCache::default(),
             stats: stats::Stats::default(),
+            floods: floods::Floods::default(),
+            looks: looks::Looks::default(),
         }))
     }
 
     /// Reads what is kept in memory, and begins to follow the journal, fire
-    /// timers and sweep. The work ends when the answer is dropped.
+    /// timers, sweep and look after timers. The work ends when the answer is dropped.
     pub async fn start(&self) -> Result<Background, Error> {
         let commit = self.0.store.info().await.map_err(read_error)?.commit;
         self.load_open(DEFAULT_TENANT).await?;
+        self.load_outbox().await?;
         let mut tasks = JoinSet::new();
-        for task in [Task::Feed { from: commit }, Task::Timers, Task::Sweeper] {
+        let tasks_of_all = [
+            Task::Feed { from: commit },
+            Task::Timers,
+            Task::Sweeper,
+            Task::Watchdog,
+            Task::Outbox,
+            Task::Floods,
+        ];
+        for task in tasks_of_all {
             let engine = self.clone();
             tasks.spawn(async move { engine.keep_on(task).await });
         }
@@ -172,6 +221,9 @@ impl Engine {
                 Task::Feed { from } => self.follow(from).await,
                 Task::Timers => self.run_timers().await,
                 Task::Sweeper => self.run_sweeper().await,
+                Task::Outbox => self.run_outbox().await,
+                Task::Watchdog => self.run_watchdog().await,
+                Task::Floods => self.run_floods().await,
             };
             match done {
                 Ok(()) | Err(Error::Stopping { .. }) => return,

@@ -13,11 +13,10 @@ mod values;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls_pki_types::pem;
-
 use crate::config::{FactProtocol, FactProviderConfig, FactsConfig};
 use crate::domain::time::Span;
 use crate::engine::facts::{FactProvider, Providers};
+use crate::outgoing::TrustError;
 use client::Access;
 use grpc::GrpcProvider;
 use json::JsonProvider;
@@ -36,22 +35,6 @@ pub enum FactsError {
         /// What is wrong.
         problem: String,
     },
-    /// Its certificates' authority, or the system's, cannot be read.
-    #[error("`facts.providers.{name}.ca_file` = `{path}` cannot be used: {cause}")]
-    Authority {
-        /// The provider.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: pem::Error,
-    },
-    /// The system trusts nobody.
-    #[error("this system has no certificates of authorities: set `facts.providers.{name}.ca_file`")]
-    NoAuthority {
-        /// The provider.
-        name: String,
-    },
     /// The file with the token cannot be used.
     #[error("`facts.providers.{name}.token_file` = `{path}` cannot be used: {cause}")]
     Token {
@@ -62,13 +45,13 @@ pub enum FactsError {
         /// What is wrong with it.
         cause: std::io::Error,
     },
-    /// Encryption cannot be set up.
-    #[error("`facts.providers.{name}`: {cause}")]
-    Tls {
+    /// Nobody can be trusted to be the provider.
+    #[error("`facts.providers.{name}.ca_file`: {problem}")]
+    Trust {
         /// The provider.
         name: String,
-        /// What rustls says.
-        cause: rustls::Error,
+        /// What is wrong.
+        problem: TrustError,
     },
 }
 

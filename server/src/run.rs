@@ -40,9 +40,12 @@ use listener::Ending;
 use prepare::Settings;
 
 /// The tokens of `dev`: secret, principal, role. Everybody knows them.
-pub const DEV_TOKENS: [(&str, &str, Role); 3] = [
+pub const DEV_TOKENS: [(&str, &str, Role); 6] = [
     ("dev-agent", "agent", Role::Agent),
     ("dev-reviewer", "reviewer", Role::Reviewer),
+    ("dev-supervisor", "supervisor", Role::Supervisor),
+    ("dev-author", "author", Role::PolicyAuthor),
+    ("dev-auditor", "auditor", Role::Auditor),
     ("dev-admin", "admin", Role::Admin),
 ];
 
@@ -89,8 +92,8 @@ pub async fn start(config: Config) -> Result<RunningServer, RunError> {
 }
 
 async fn start_on(settings: Settings, store: Arc<dyn Store>) -> Result<RunningServer, RunError> {
-    let Settings { config, tls, policy, facts } = settings;
-    let engine = prepare::build_engine(&config, &store, facts);
+    let Settings { config, tls, policy, outside } = settings;
+    let engine = prepare::build_engine(&config, &store, outside);
     let background = engine.start().await?;
     prepare::put_in_force(&engine, policy).await?;
     let first_token = prepare::first_tokens(&engine, config.dev).await?;

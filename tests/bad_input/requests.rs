@@ -4,12 +4,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pointsman_api::v1;
-use pointsman_client::{Permit, Policies, Proposal, RunHandle, Wait};
+use pointsman_client::{Permit, Policies, Proposal, RunHandle, Wait, report_outcomes};
+use pointsman_server::config::{Config, WebhookConfig};
 use prost::Message;
 
 use crate::harness::api::{ADMIN, AGENT, REVIEWER, request_id};
-use crate::harness::fixture::{Fixture, allowed, asked, span};
+use crate::harness::fixture::{Fixture, allowed, another, asked, span};
 use crate::harness::policy;
+
+/// The channel of the server's notices.
+const CHANNEL: &str = "nowhere";
+
+/// Registers a channel that leads to where nobody listens: what is sent there waits, and
+/// leaves no event of its own.
+fn take_notices(config: &mut Config) {
+    let secret_file = config.data_dir.with_extension("secret");
+    std::fs::write(&secret_file, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let webhook = WebhookConfig {
+        url: "http://127.0.0.1:9".to_owned(),
+        secret_file: Some(secret_file),
+        ..WebhookConfig::default()
+    };
+    config.notices.webhooks.insert(CHANNEL.to_owned(), webhook);
+}
 
 /// A server with something to call about.
 pub struct World {
@@ -27,6 +44,7 @@ impl World {
     pub async fn start() -> Self {
         let fixture = Fixture::start_with(policy::BY_NAME, |config| {
             config.policy.second_person = true;
+            take_notices(config);
         });
         let fixture = fixture.await;
         let run = fixture.run().await;
@@ -50,6 +68,9 @@ impl World {
             "EscalationService" => self.escalation_request(method).await,
             "CheckpointService" => self.checkpoint_request(method).await,
             "PolicyService" => self.policy_request(method).await,
+            "ReviewService" => self.review_request(method).await,
+            "InsightService" => self.insight_request(method).await,
+            "DrillService" => self.drill_request(method).await,
             "AdminService" => self.admin_request(method).await,
             _ => panic!("no valid request for {path}: add one"),
         }
@@ -99,8 +120,9 @@ impl World {
                 run_id,
                 tool: "ask_it".to_owned(),
                 tool_schema_version: "1".to_owned(),
-                target: "A-1".to_owned(),
-                arguments: "{}".into(),
+                // Nobody is asked the same twice, whichever field is a bad one.
+                target: request_id(),
+                arguments: format!(r#"{{"case": "{}"}}"#, request_id()).into(),
                 preconditions: "{}".into(),
                 reasoning: "because".to_owned(),
                 confidence: Some(0.5),
@@ -108,6 +130,7 @@ impl World {
                 checkpoint: Some(draft()),
                 redeem_if_allowed: false,
                 resume_mode: v1::ResumeMode::Detached.into(),
+                follows_escalation_id: self.corrected().await,
             }
             .encode_to_vec(),
             "RedeemGrant" => {
@@ -127,6 +150,13 @@ impl World {
                 let redeemed = self.permit().await.redeem().await.unwrap();
                 let outcomes = vec![redeemed.into_report(true, "done")];
                 v1::ReportOutcomesRequest { request_id: request_id(), outcomes }.encode_to_vec()
+            }
+            "ReverseAction" => {
+                let action_id = self.permit().await.action_id().to_owned();
+                let reason = "for a test".to_owned();
+                let message =
+                    v1::ReverseActionRequest { request_id: request_id(), action_id, reason };
+                return (REVIEWER, message.encode_to_vec());
             }
             "GetAction" => {
                 let action_id = self.permit().await.action_id().to_owned();
@@ -175,6 +205,52 @@ impl World {
                 lease: Some(span(Duration::from_secs(60))),
             }
             .encode_to_vec(),
+            "ClaimNextEscalation" => {
+                self.open().await;
+                v1::ClaimNextEscalationRequest {
+                    request_id,
+                    lanes: vec!["main".to_owned()],
+                    lease: Some(span(Duration::from_secs(60))),
+                }
+                .encode_to_vec()
+            }
+            "HandOffEscalation" => {
+                let claimed = self.claimed().await;
+                v1::HandOffEscalationRequest {
+                    request_id,
+                    claim_epoch: claimed.claim.unwrap().claim_epoch,
+                    escalation_id: claimed.escalation_id,
+                    to: "supervisor".to_owned(),
+                    note: "yours".to_owned(),
+                    lease: Some(span(Duration::from_secs(60))),
+                }
+                .encode_to_vec()
+            }
+            "AssignEscalation" => v1::AssignEscalationRequest {
+                request_id,
+                escalation_id: self.open().await.escalation_id().to_owned(),
+                to: "reviewer".to_owned(),
+                note: "yours".to_owned(),
+                lease: Some(span(Duration::from_secs(60))),
+            }
+            .encode_to_vec(),
+            "TakeOverEscalation" => v1::TakeOverEscalationRequest {
+                request_id,
+                escalation_id: self.open().await.escalation_id().to_owned(),
+                reason: "it is urgent".to_owned(),
+                lease: Some(span(Duration::from_secs(60))),
+            }
+            .encode_to_vec(),
+            "SnoozeEscalation" => {
+                let claimed = self.claimed().await;
+                v1::SnoozeEscalationRequest {
+                    request_id,
+                    claim_epoch: claimed.claim.unwrap().claim_epoch,
+                    escalation_id: claimed.escalation_id,
+                    until_time: Some(in_a_minute()),
+                }
+                .encode_to_vec()
+            }
             "RenewClaim" => {
                 let claimed = self.claimed().await;
                 v1::RenewClaimRequest {
@@ -205,6 +281,25 @@ impl World {
                     claim_epoch: claimed.claim.unwrap().claim_epoch,
                     note: "edited".to_owned(),
                     resolution: Some(v1::resolve_escalation_request::Resolution::Modify(modify)),
+                    reason_code: "wrong_amount".to_owned(),
+                    evidence_viewed: Vec::new(),
+                    confirmation: "1".to_owned(),
+                    surface: "test".to_owned(),
+                    show_time: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
+                    decide_time: Some(prost_types::Timestamp { seconds: 2, nanos: 0 }),
+                    validate_only: false,
+                }
+                .encode_to_vec()
+            }
+            "RevertResolution" => {
+                let wait = self.open().await;
+                let seen = self.fixture.shown(wait.escalation_id()).await;
+                let resolved = self.fixture.reviewer().approve(&seen, "fine").await.unwrap();
+                v1::RevertResolutionRequest {
+                    request_id,
+                    escalation_id: resolved.escalation_id,
+                    etag: resolved.etag,
+                    reason: "for a test".to_owned(),
                 }
                 .encode_to_vec()
             }
@@ -216,7 +311,7 @@ impl World {
                 let message = v1::AwaitResolutionsRequest { heartbeat, scope }.encode_to_vec();
                 return (AGENT, message);
             }
-            _ => panic!("no valid request for {method}: add one"),
+            other => return self.conversation_request(other).await,
         };
         (REVIEWER, message)
     }
@@ -239,7 +334,7 @@ impl World {
             "AcknowledgeResumption" => {
                 let wait = self.open().await;
                 let seen = self.fixture.shown(wait.escalation_id()).await;
-                self.fixture.reviewer().reject(&seen, "", "").await.unwrap();
+                self.fixture.reviewer().reject(&seen, "no", "").await.unwrap();
                 v1::AcknowledgeResumptionRequest {
                     request_id: request_id(),
                     escalation_id: wait.escalation_id().to_owned(),
@@ -276,9 +371,44 @@ impl World {
                 let name = format!("backup-{}", self.backups.fetch_add(1, Ordering::Relaxed));
                 v1::CreateBackupRequest { name }.encode_to_vec()
             }
-            _ => panic!("no valid request for {method}: add one"),
+            "GetNotice" => v1::GetNoticeRequest { notice_id: self.notice().await }.encode_to_vec(),
+            "ListNotices" => {
+                let state = v1::notice::State::Pending.into();
+                let page_token = String::new();
+                v1::ListNoticesRequest { page_size: 5, page_token, state }.encode_to_vec()
+            }
+            "RetryNotice" => {
+                let notice_id = self.notice().await;
+                v1::RetryNoticeRequest { request_id: request_id(), notice_id }.encode_to_vec()
+            }
+            "SendTestNotice" => {
+                let channel = CHANNEL.to_owned();
+                v1::SendTestNoticeRequest { request_id: request_id(), channel }.encode_to_vec()
+            }
+            "ListNoticeChannels" => v1::ListNoticeChannelsRequest {}.encode_to_vec(),
+            "PutQueueSettings" => v1::PutQueueSettingsRequest {
+                request_id: request_id(),
+                document: "version: 1".to_owned(),
+                current_settings_id: self.queue_settings().await,
+                reason: "for a test".to_owned(),
+            }
+            .encode_to_vec(),
+            "GetQueueSettings" => {
+                let settings_id = self.queue_settings().await;
+                v1::GetQueueSettingsRequest { settings_id }.encode_to_vec()
+            }
+            "ListQueueSettings" => {
+                v1::ListQueueSettingsRequest { page_size: 5, ..Default::default() }.encode_to_vec()
+            }
+            "GetQueueStatus" => v1::GetQueueStatusRequest {}.encode_to_vec(),
+            _ => return self.people_request(method).await,
         };
         (ADMIN, message)
+    }
+
+    /// A notice that waits: nobody listens where its channel leads.
+    async fn notice(&self) -> String {
+        self.fixture.admin().send_test_notice(CHANNEL).await.unwrap().notice_id
     }
 
     async fn policy_request(&self, method: &str) -> (&'static str, Vec<u8>) {
@@ -405,12 +535,45 @@ impl World {
         asked.activation_id
     }
 
+    /// Settings of the queue, in force in place of whichever were.
+    async fn queue_settings(&self) -> String {
+        self.put_settings("version: 1").await
+    }
+
+    pub(super) async fn put_settings(&self, document: &str) -> String {
+        let queue = self.fixture.queue();
+        let (current, _) = queue.settings("").await.unwrap().unzip();
+        let current = current.map(|settings| settings.settings_id).unwrap_or_default();
+        queue.put(document, current, "for a test").await.unwrap().settings_id
+    }
+
     async fn permit(&self) -> Permit {
         allowed(&self.run, Proposal::new("allow_it", "{}")).await
     }
 
-    async fn open(&self) -> Wait {
-        asked(&self.run, Proposal::new("ask_it", "{}").checkpoint(draft()).detached()).await
+    /// An action that ran, and that somebody is to judge.
+    pub(super) async fn sampled(&self) -> String {
+        let permit = allowed(&self.run, Proposal::new("sample_it", "{}")).await;
+        let action_id = permit.action_id().to_owned();
+        let report = permit.redeem().await.unwrap().into_report(true, "done");
+        report_outcomes(&self.fixture.connection(AGENT), vec![report]).await.unwrap();
+        action_id
+    }
+
+    pub(super) async fn open(&self) -> Wait {
+        asked(&self.run, another("ask_it").checkpoint(draft()).detached()).await
+    }
+
+    /// A question that is answered with others.
+    pub(super) async fn open_lightly(&self) -> Wait {
+        asked(&self.run, another("look_at").checkpoint(draft()).detached()).await
+    }
+
+    /// A question of the same run whose answer was a correction in words.
+    async fn corrected(&self) -> String {
+        let wait = self.open().await;
+        let seen = self.fixture.shown(wait.escalation_id()).await;
+        self.fixture.reviewer().instruct(&seen, "otherwise").await.unwrap().escalation_id
     }
 
     async fn claimed(&self) -> v1::Escalation {
@@ -428,4 +591,10 @@ fn draft() -> v1::CheckpointDraft {
             reference: "vault:api".to_owned(),
         }],
     }
+}
+
+/// A time that no question of the suite expires before.
+fn in_a_minute() -> prost_types::Timestamp {
+    let now = std::time::SystemTime::now() + Duration::from_secs(60);
+    prost_types::Timestamp::from(now)
 }

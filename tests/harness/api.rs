@@ -8,6 +8,12 @@ use uuid::Uuid;
 pub const AGENT: &str = "dev-agent";
 /// The ready-made reviewer.
 pub const REVIEWER: &str = "dev-reviewer";
+/// The token of the supervisor.
+pub const SUPERVISOR: &str = "dev-supervisor";
+/// The token of the policy author.
+pub const AUTHOR: &str = "dev-author";
+/// The token of the auditor.
+pub const AUDITOR: &str = "dev-auditor";
 /// The ready-made admin.
 pub const ADMIN: &str = "dev-admin";
 

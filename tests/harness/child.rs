@@ -67,6 +67,11 @@ impl Place {
         place.set("POINTSMAN_DEV", "true");
         // Whatever room the disk has: only the test of a full disk is about that.
         place.set_watermarks(0, 0);
+        // One agent stands for many: only the tests of floods are about that.
+        for scope in ["AGENT", "OWNER", "RULE"] {
+            place.set(&format!("POINTSMAN_FLOODS_{scope}_PER_MINUTE"), "0");
+        }
+        place.set("POINTSMAN_LIMITS_OPEN_PER_AGENT", "10000");
         place
     }
 

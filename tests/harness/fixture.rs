@@ -1,13 +1,14 @@
 //! A server of one test, in its process, with callers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_client::{
-    Admin, Agent, Connection, Permit, Policies, Proposal, Proposed, Reviewer, RunHandle, Runs,
-    StartRun, Wait,
+    Admin, Agent, Connection, Permit, Policies, Proposal, Proposed, Queue, Reviewer, RunHandle,
+    Runs, StartRun, Wait,
 };
-use pointsman_server::config::{Config, StoreUrl};
+use pointsman_server::config::{Config, FloodsConfig, StoreUrl};
 use pointsman_server::run::{self, RunningServer};
 use tempfile::TempDir;
 
@@ -58,6 +59,9 @@ impl Fixture {
         config.disk.intake_bytes = 0;
         config.disk.intake_percent = 0;
         config.disk.normal_bytes = 0;
+        // One agent stands for many: only the tests of floods are about that.
+        config.floods = FloodsConfig { rejected_hours: 24, ..FloodsConfig::unlimited() };
+        config.limits.open_per_agent = 10_000;
         configure(&mut config);
         log_to_the_test();
         let server = run::start(config.clone()).await.unwrap();
@@ -100,6 +104,11 @@ impl Fixture {
     /// The ready-made admin.
     pub fn admin(&self) -> Admin {
         Admin::new(self.connection(ADMIN))
+    }
+
+    /// The ready-made admin, for the queue's settings.
+    pub fn queue(&self) -> Queue {
+        Queue::new(self.connection(ADMIN))
     }
 
     /// The ready-made admin, for policies.
@@ -159,4 +168,11 @@ pub async fn asked(run: &RunHandle, proposal: Proposal) -> Wait {
 /// A short span for requests.
 pub fn span(duration: Duration) -> prost_types::Duration {
     duration.try_into().unwrap()
+}
+
+/// A proposal unlike any other: nobody is asked the same twice.
+pub fn another(tool: &str) -> Proposal {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Proposal::new(tool, format!(r#"{{"number":{number}}}"#))
 }

@@ -13,8 +13,10 @@ tools:
   ask_slow: { outcome_timeout: 1s }
 rules:
   - { id: allowed, tools: ["allow_*"], effect: allow, reason: The name says so. }
+  - { id: sampled, tools: ["sample_*"], effect: sample, reason: The name says so. }
   - { id: denied, tools: ["deny_*"], effect: deny, reason: The name says so. }
   - { id: asked, tools: ["ask_*"], effect: escalate, severity: high, lane: main, reason: A person must look. }
+  - { id: looked-at, tools: ["look_at"], effect: escalate, severity: medium, lane: main, reason: A person may look. }
   - { id: asked-briefly, tools: ["ask_briefly"], effect: escalate, severity: critical, lane: brief, reason: Nobody has time., due: 1s, expire: 1s }
   - { id: too-much, tools: ["allow_*", "ask_*"], when: "has(args.amount) && args.amount > 1000000", effect: deny, reason: Nobody may spend so much. }
 "#;

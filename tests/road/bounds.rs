@@ -3,9 +3,8 @@
 use pointsman_api::v1;
 use pointsman_api::v1::backtest_policy_request::Policy;
 use pointsman_api::v1::policy_bound::State;
-use pointsman_client::Proposal;
 
-use crate::harness::fixture::{Fixture, asked};
+use crate::harness::fixture::{Fixture, another, asked};
 use crate::harness::policy;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,7 +12,7 @@ async fn a_policy_that_lets_pass_what_people_rejected_is_not_put_in_force() {
     let fixture = Fixture::start(policy::BY_NAME).await;
     let (run, reviewer, policies) = (fixture.run().await, fixture.reviewer(), fixture.policies());
     for _ in 0..2 {
-        let wait = asked(&run, Proposal::new("ask_it", "{}")).await;
+        let wait = asked(&run, another("ask_it")).await;
         let seen = fixture.shown(wait.escalation_id()).await;
         reviewer.reject(&seen, "", "not like this").await.unwrap();
     }

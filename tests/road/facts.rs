@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use crate::harness::api::{AGENT, connect};
+use crate::harness::api::{AGENT, connect, request_id};
 use crate::harness::child::Place;
 use crate::harness::poll::eventually;
 
@@ -97,7 +97,8 @@ impl Served {
 
 async fn pay(run: &RunHandle) -> Proposed {
     let arguments = r#"{"customer": "c-17", "note": "nobody else's business"}"#;
-    run.propose(Proposal::new("pay", arguments)).await.unwrap()
+    // Nobody is asked the same twice.
+    run.propose(Proposal::new("pay", arguments).target(request_id())).await.unwrap()
 }
 
 /// Why a person is asked.

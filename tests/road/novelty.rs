@@ -49,7 +49,7 @@ async fn an_unfamiliar_query_of_the_clinic_is_asked_once_the_usual_is_known() {
     fixture.restart().await;
     let ward = run(&fixture).await;
     allowed(&ward, visit(USUAL)).await;
-    asked(&ward, visit(UNFAMILIAR)).await;
+    asked(&ward, visit(UNFAMILIAR).target("the same, again")).await;
     let policies = fixture.policies();
     let refused = policies.learn_profiles(0).await.unwrap_err();
     assert_eq!(

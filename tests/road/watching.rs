@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_api::v1::watch_escalations_response::Event;
-use pointsman_client::Proposal;
 use tonic::Streaming;
 
 use crate::harness::api::{REVIEWER, called};
-use crate::harness::fixture::{Fixture, asked, span};
+use crate::harness::fixture::{Fixture, another, asked, span};
 use crate::harness::policy;
 use crate::harness::poll::{PATIENCE, within};
 
@@ -42,7 +41,7 @@ async fn next_change(watch: &mut Watch) -> (v1::EscalationChange, String) {
 
 async fn ask(fixture: &Fixture) -> String {
     let run = fixture.run().await;
-    let wait = asked(&run, Proposal::new("ask_it", "{}").detached()).await;
+    let wait = asked(&run, another("ask_it").detached()).await;
     wait.escalation_id().to_owned()
 }
 

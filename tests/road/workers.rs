@@ -8,7 +8,7 @@ use pointsman_api::v1;
 use pointsman_client::{Answer, Proposal, Worker};
 
 use crate::harness::api::AGENT;
-use crate::harness::fixture::{Fixture, asked};
+use crate::harness::fixture::{Fixture, another, asked};
 use crate::harness::policy;
 
 fn draft(state: &[u8]) -> v1::CheckpointDraft {
@@ -55,7 +55,7 @@ async fn one_answer_goes_to_one_worker() {
     let run = fixture.run().await;
     let mut questions = Vec::new();
     for _ in 0..12 {
-        let wait = asked(&run, Proposal::new("ask_it", "{}").detached()).await;
+        let wait = asked(&run, another("ask_it").detached()).await;
         questions.push(wait.escalation_id().to_owned());
     }
     for id in &questions {

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use pointsman_client::{Answer, Proposal};
+use pointsman_client::Answer;
 
 use super::watching::Seen;
+use crate::harness::fixture::another;
 use crate::harness::fleet::Fleet;
 use crate::harness::policy;
 use crate::harness::poll::{PATIENCE, within};
@@ -35,7 +36,7 @@ async fn measure(how: &str, listens: &str) {
     let (mut visible, mut resumed) = (Vec::new(), Vec::new());
     for _ in 0..rounds(100, 500) {
         let began = Instant::now();
-        let proposing = run.propose(Proposal::new("ask_it", "{}").detached());
+        let proposing = run.propose(another("ask_it").detached());
         let showing = async { (seen.next_opened().await, began.elapsed()) };
         let (proposed, (question, shown)) = tokio::join!(proposing, showing);
         drop(proposed.unwrap());

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::watching::Seen;
 use crate::harness::api::{AGENT, Called, called, connect, request_id};
-use crate::harness::fixture::{allowed, asked};
+use crate::harness::fixture::{allowed, another, asked};
 use crate::harness::fleet::Fleet;
 use crate::harness::policy;
 use crate::harness::poll::{PATIENCE, eventually};
@@ -22,6 +22,8 @@ const RESOLVED: usize = 800;
 const CLAIMS: usize = 400;
 const REDEMPTIONS: usize = 400;
 const EXPIRIES: usize = 400;
+/// How many of them are asked at once: callers have seconds for an answer.
+const ASKED_AT_ONCE: usize = 50;
 /// How a question ends in a race.
 const APPROVED: &str = "escalation.approved";
 const REJECTED: &str = "escalation.rejected";
@@ -84,7 +86,7 @@ async fn resolve(
     one: Reviewer,
     other: Reviewer,
 ) -> (String, &'static str) {
-    let wait = asked(&asks, Proposal::new(tool, "{}").detached()).await;
+    let wait = asked(&asks, another(tool).detached()).await;
     let id = wait.escalation_id().to_owned();
     let shown = one.get(&*id).await.unwrap().escalation;
     if tool == "ask_briefly" {
@@ -149,7 +151,7 @@ async fn one_claim_of_three_servers_holds() {
 
 /// Lets all reviewers claim a question, and answers which one has it.
 async fn claim(asks: RunHandle, reviewers: Vec<Reviewer>) -> (String, usize) {
-    let wait = asked(&asks, Proposal::new("ask_it", "{}").detached()).await;
+    let wait = asked(&asks, another("ask_it").detached()).await;
     let id = wait.escalation_id().to_owned();
     let claim = |at: usize| reviewers[at].claim(&*id, None);
     let claims = <[_; SERVERS]>::from(tokio::join!(claim(0), claim(1), claim(2)));
@@ -216,15 +218,18 @@ async fn three_servers_timers_end_a_question_once() {
     let fleet = mk_fleet().await;
     let mut seen = Seen::open(&fleet, 2).await;
     let run = fleet.run(0).await;
-    let mut asking = JoinSet::new();
-    for at in 0..EXPIRIES {
-        let asks = fleet.agent(at % SERVERS).run(run.run_id());
-        asking.spawn(async move {
-            let wait = asked(&asks, Proposal::new("ask_briefly", "{}").detached()).await;
-            wait.escalation_id().to_owned()
-        });
+    let mut ids = Vec::new();
+    while ids.len() < EXPIRIES {
+        let mut asking = JoinSet::new();
+        for at in 0..ASKED_AT_ONCE {
+            let asks = fleet.agent(at % SERVERS).run(run.run_id());
+            asking.spawn(async move {
+                let wait = asked(&asks, another("ask_briefly").detached()).await;
+                wait.escalation_id().to_owned()
+            });
+        }
+        ids.extend(asking.join_all().await);
     }
-    let ids = asking.join_all().await;
     for id in &ids {
         seen.wait_for_once(EXPIRED, id).await;
     }
@@ -237,6 +242,6 @@ async fn three_servers_timers_end_a_question_once() {
 
 /// Lets a watch tell all that has happened until now.
 async fn catch_up(seen: &mut Seen, fleet: &Fleet, run: &RunHandle) {
-    let last = asked(&fleet.agent(0).run(run.run_id()), Proposal::new("ask_it", "{}")).await;
+    let last = asked(&fleet.agent(0).run(run.run_id()), another("ask_it")).await;
     seen.wait_for("escalation.opened", last.escalation_id()).await;
 }

@@ -14,7 +14,7 @@ struct Layer {
 
 const WIRE: [&str; 5] = ["pointsman_api::", "tonic::", "tonic_types::", "prost::", "prost_types::"];
 
-const LAYERS: [Layer; 7] = [
+const LAYERS: [Layer; 10] = [
     Layer {
         name: "domain",
         modules: &["domain"],
@@ -67,9 +67,23 @@ const LAYERS: [Layer; 7] = [
     // The wire to those whom the engine asks: a driver, as `store` is one.
     Layer {
         name: "facts",
-        modules: &["facts", "engine", "domain", "config"],
+        modules: &["facts", "engine", "domain", "config", "outgoing"],
         never: &["sled::", "axum::"],
     },
+    // The wire to those whom the engine tells.
+    Layer {
+        name: "notices",
+        modules: &["notices", "engine", "domain", "config", "outgoing"],
+        never: &["sled::", "axum::", "tonic::"],
+    },
+    // The keys and words of those who vouch for callers.
+    Layer {
+        name: "identity",
+        modules: &["identity", "engine", "domain", "config", "outgoing"],
+        never: &["sled::", "axum::", "tonic::"],
+    },
+    // Whom the server trusts when it calls somebody.
+    Layer { name: "outgoing", modules: &["outgoing"], never: &["sled::", "axum::", "tonic::"] },
     Layer { name: "rpc", modules: &["rpc", "engine", "domain", "telemetry"], never: &["sled::"] },
     Layer { name: "telemetry", modules: &["telemetry", "config"], never: &["sled::", "axum::"] },
     Layer { name: "http", modules: &["http", "engine", "domain", "telemetry"], never: &["sled::"] },

@@ -10,13 +10,20 @@ use crate::backup::BackupArguments;
 use crate::bench::BenchArguments;
 use crate::completion::CompletionArguments;
 use crate::dev::DevArguments;
+use crate::drill::DrillVerb;
 use crate::escalation::{EscalationVerb, InboxArguments};
 use crate::eval::EvalVerb;
+use crate::feedback::FeedbackVerb;
 use crate::gate::GateArguments;
+use crate::incident::IncidentVerb;
+use crate::notice::NoticeVerb;
 use crate::offline::{DoctorArguments, RestoreArguments};
 use crate::output::Format;
+use crate::people::{AgentVerb, AuthorityVerb, PrincipalVerb, RoleVerb};
 use crate::policy::PolicyVerb;
+use crate::queue::QueueVerb;
 use crate::replay::ReplayArguments;
+use crate::review::ReviewVerb;
 use crate::run::RunVerb;
 use crate::serve::{MigrateArguments, ServeArguments};
 use crate::span::parse_span;
@@ -107,9 +114,39 @@ pub(crate) enum Command {
     /// Check, put and try policies, and put them in force
     #[command(subcommand)]
     Policy(PolicyVerb),
+    /// See and change what is known of people and agents
+    #[command(subcommand)]
+    Principal(PrincipalVerb),
+    /// Pause agents, and let them in again
+    #[command(subcommand)]
+    Agent(AgentVerb),
+    /// Assign roles for a time
+    #[command(subcommand)]
+    Role(RoleVerb),
+    /// Say up to where people may answer
+    #[command(subcommand)]
+    Authority(AuthorityVerb),
+    /// See how the queue does, and who looks after it when
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Judge afterwards what was decided without a person
+    #[command(subcommand)]
+    Review(ReviewVerb),
+    /// Practise on past cases, some with a planted defect
+    #[command(subcommand)]
+    Drill(DrillVerb),
+    /// Take labelled examples out, of where people said something else
+    #[command(subcommand)]
+    Feedback(FeedbackVerb),
+    /// See to what went wrong without anybody having stopped it
+    #[command(subcommand)]
+    Incident(IncidentVerb),
     /// Manage the tokens of agents, reviewers and admins
     #[command(subcommand)]
     Token(TokenVerb),
+    /// See and try what the server tells people by webhooks and programs
+    #[command(subcommand)]
+    Notice(NoticeVerb),
     /// Copy everything durable into a new folder on the server
     Backup(BackupArguments),
     /// Make a data directory of a backup

@@ -8,11 +8,13 @@ pub(crate) mod latency;
 pub(crate) mod local;
 
 mod calls;
+mod flood;
 mod judging;
 mod load;
 mod mailbox;
 mod novelty;
 mod numbers;
+mod queue;
 mod report;
 mod restart;
 mod rounds;
@@ -43,7 +45,10 @@ Measured one after another against a new server with a durable store:
   rounds    propose, watch, claim, resolve, resume, redeem, report, by unary calls
   moderate  the same, 100 rounds begun per second
   policy    judging a call by 1 rule and by 100, alone and as part of a proposal; novelty
-  waits     many agents waiting at once: opened, listed, resolved and resumed
+  waits     many agents waiting at once: opened, listed, claimed as the next one, resolved
+            and resumed; then a question is told to 200 watches
+  flood     one agent at 5,000 questions a second beside 49 at 2; on a folder, with the
+            limits that a server has without being told
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
 before the resolution is sent until the agent has the answer and its grant.
@@ -97,6 +102,8 @@ pub(crate) enum Part {
     Waits,
     /// What a policy costs.
     Policy,
+    /// One agent that floods, beside others.
+    Flood,
     /// A restart.
     Restart,
 }
@@ -181,6 +188,9 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     if arguments.begins(Part::Policy) {
         report.judging = Some(judging::measure(callers, span).await?);
         report.novelty = Some(novelty::measure()?);
+    }
+    if arguments.begins(Part::Flood) {
+        report.flood = Some(flood::measure(POLICY, &place, span).await?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

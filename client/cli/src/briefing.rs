@@ -1,7 +1,10 @@
-//! One escalation as a person reads it: risk, question, silence, payload, and the
-//! agent's own words last, marked as such.
+//! One escalation as a person reads it: risk, question, silence, payload, facts, what
+//! each answer leads to, what was answered before, and the agent's own words last,
+//! marked as such.
 //!
-//! The payload is never shortened: who decides must be able to see all of it.
+//! The server's tokens are shown as they come: who decides sees the same everywhere.
+
+mod parts;
 
 use owo_colors::OwoColorize as _;
 use pointsman_api::v1;
@@ -11,11 +14,12 @@ use prost_types::Timestamp;
 
 use crate::output::Output;
 use crate::output::diff::laid_out;
-use crate::output::escape::{block, inline};
+use crate::output::escape::{block, inline, shown};
 use crate::output::reflect::short_name;
 use crate::output::table::{Tone, risk};
 use crate::output::time;
 use crate::prompt::digits;
+use crate::queue::late_word;
 
 const LABEL_WIDTH: usize = 11;
 
@@ -27,21 +31,30 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
     let word = short_name(escalation.severity().as_str_name(), "SEVERITY_TIER_");
     let risk = format!("{} {word}", mark.chars().take(1).collect::<String>());
     page.line(&format!("{}   {}", page.toned(&risk, tone), inline(&escalation.escalation_id)));
-    page.line(&page.strong(&inline(&brief.headline)));
+    page.risks(&brief);
+    page.line(&page.strong(&shown(&brief.headline)));
     if escalation.question() == Question::ExecutionUnknown {
         page.line("The action was started and no outcome came: it may have run. May it run again?");
     }
-    if is_about_the_run(escalation) {
+    if escalation.question() == Question::AgentFlood {
+        page.line("No action waits for the answer. What is beyond its limit is refused meanwhile.");
+    } else if is_about_the_run(escalation) {
         page.line("No action waits for the answer. Until a person says yes, the policy asks");
         page.line("about each change that the run wants to make.");
     }
     page.gap();
-    page.fact("Why", &with_rule(&brief));
+    page.safe_fact("Why", &with_rule(&brief));
     page.fact("Due", &due_line(escalation, now));
-    page.fact("If silent", &brief.if_silent);
+    page.fact("Late", &late_line(escalation));
+    page.fact("Done", &steps_done(escalation, now));
+    page.fact("Next", &next_step(escalation, now));
+    page.safe_fact("If silent", &brief.if_silent);
+    page.delay(&brief, now);
+    page.effects(&brief);
     page.fact("Tool", &brief.tool);
-    page.fact("Target", &brief.target);
+    page.target(&brief);
     page.fact("Agent", &asker(escalation));
+    page.fact("Asked", &asked_again(escalation, now));
     page.fact("Run", &escalation.run_id);
     page.fact("Lane", &escalation.lane);
     if let Some(claim) = &escalation.claim {
@@ -49,12 +62,16 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
         page.fact("Held by", &format!("{}, for {until} more", claim.holder));
     }
     page.fact("Digest", &digits(&escalation.action_digest));
-    if !brief.arguments.is_empty() {
-        page.gap();
-        page.line("Arguments");
-        page.indented("  ", &laid_out(&brief.arguments));
-    }
+    page.fact("Look up", &brief.target_link);
+    page.payload(&brief);
+    page.known(&brief, now);
+    page.consequences(&brief);
+    page.wants(&brief);
+    page.past("History, same target", &brief.history, now);
+    page.past("Similar, same rule", &brief.similar, now);
+    page.details(&brief);
     page.agent_words(&brief);
+    page.asked(escalation);
     if let Some(said) = resolution_line(escalation, now) {
         page.gap();
         page.line(&said);
@@ -64,7 +81,8 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
 
 /// Whether it is about the run: no action waits for the answer.
 fn is_about_the_run(escalation: &v1::Escalation) -> bool {
-    matches!(escalation.question(), Question::RunOverdue | Question::UnexpectedResult)
+    use Question::{AgentFlood, RunOverdue, UnexpectedResult};
+    matches!(escalation.question(), RunOverdue | UnexpectedResult | AgentFlood)
 }
 
 /// What became of an escalation, in one line; none while it is open.
@@ -83,15 +101,24 @@ pub(crate) fn resolution_line(escalation: &v1::Escalation, now: &Timestamp) -> O
         Kind::Rejected => "Rejected",
         Kind::Modified => "Modified and approved",
         Kind::Responded => "Answered in the tool's place",
+        Kind::Instructed => "Corrected in words",
         Kind::Unspecified => "Resolved",
     };
     let at = said.resolve_time.map(|at| time::clock(&at, Some(now))).unwrap_or_default();
-    let mut line = format!("{verb} by {} {at}", inline(&said.reviewer));
+    let approvers: Vec<_> = said.approvers.iter().map(|it| inline(&it.principal)).collect();
+    let by = if approvers.len() > 1 { approvers.join(", ") } else { inline(&said.reviewer) };
+    let mut line = format!("{verb} by {by} {at}");
+    if said.approvers.iter().any(|it| it.faster_than_reading) {
+        line += ", faster than it can be read";
+    }
     if !said.reason_code.is_empty() {
         line += &format!(" [{}]", inline(&said.reason_code));
     }
     if !said.note.is_empty() {
         line += &format!(": {}", inline(&said.note));
+    }
+    if !said.instruction.is_empty() {
+        line += &format!("\n  {}", inline(&said.instruction));
     }
     if !said.response.is_empty() {
         line += &format!("\n{}", laid_out(&said.response));
@@ -116,6 +143,16 @@ fn with_rule(brief: &v1::Briefing) -> String {
     }
 }
 
+/// How often the agent has asked the same; empty: once.
+fn asked_again(escalation: &v1::Escalation, now: &Timestamp) -> String {
+    let last = time::since(escalation.last_repeat_time.as_ref(), now);
+    match escalation.repeat_count {
+        0 => String::new(),
+        1 => format!("once more, {last}"),
+        count => format!("{count} times more, last {last}"),
+    }
+}
+
 fn asker(escalation: &v1::Escalation) -> String {
     if escalation.on_behalf_of.is_empty() {
         escalation.agent.clone()
@@ -131,6 +168,44 @@ fn due_line(escalation: &v1::Escalation, now: &Timestamp) -> String {
         State::Open => format!("{due}; closes in {expires}"),
         _ => String::new(),
     }
+}
+
+/// Why it is late; empty where it is not.
+fn late_line(escalation: &v1::Escalation) -> String {
+    match escalation.late_reason() {
+        v1::LateReason::Unspecified => String::new(),
+        reason => late_word(reason),
+    }
+}
+
+/// The steps of its chain that were taken, and when.
+fn steps_done(escalation: &v1::Escalation, now: &Timestamp) -> String {
+    let steps = escalation.plan.iter().flat_map(|plan| &plan.steps);
+    let taken = steps.filter_map(|step| {
+        let at = time::clock(step.take_time.as_ref()?, Some(now));
+        Some(format!("{} {at}", step_words(step)))
+    });
+    taken.collect::<Vec<_>>().join("; ")
+}
+
+/// The next step of its chain; empty where it is closed.
+fn next_step(escalation: &v1::Escalation, now: &Timestamp) -> String {
+    let plan = escalation.plan.as_ref().filter(|_| escalation.state() == State::Open);
+    let step = plan.and_then(|plan| plan.steps.iter().find(|step| step.take_time.is_none()));
+    match step {
+        Some(step) => {
+            format!("{} in {}", step_words(step), time::until(step.step_time.as_ref(), now))
+        }
+        None => String::new(),
+    }
+}
+
+/// What a step does: `notify team:desk`.
+fn step_words(step: &v1::QueueStep) -> String {
+    let verb = short_name(step.action().as_str_name(), "ACTION_").replace('_', " ");
+    let team = Some(&step.team).filter(|team| !team.is_empty());
+    let names: Vec<_> = step.targets.iter().chain(team).chain(&step.skills).cloned().collect();
+    if names.is_empty() { verb } else { format!("{verb} {}", names.join(", ")) }
 }
 
 struct Page {
@@ -156,6 +231,12 @@ impl Page {
         }
     }
 
+    fn safe_fact(&mut self, label: &str, value: &str) {
+        if !value.is_empty() {
+            self.line(&format!("{label:<LABEL_WIDTH$}{}", shown(value)));
+        }
+    }
+
     /// Text that is safe already, line by line behind a mark.
     fn indented(&mut self, mark: &str, text: &str) {
         for line in text.lines() {
@@ -170,10 +251,15 @@ impl Page {
         self.gap();
         let sure = brief.confidence.map(|sure| format!(", {:.0} % sure", sure * 100.0));
         self.line(&format!("Agent says, not verified{}", sure.unwrap_or_default()));
-        if !brief.goal.is_empty() {
-            self.indented("┃ ", &format!("Goal: {}", block(&brief.goal)));
+        match &brief.shown_goal {
+            Some(goal) => self.rendered("┃ Goal: ", "┃ ", goal),
+            None if brief.goal.is_empty() => {}
+            None => self.indented("┃ ", &format!("Goal: {}", block(&brief.goal))),
         }
-        self.indented("┃ ", &block(&brief.agent_statement));
+        match &brief.statement {
+            Some(statement) => self.rendered("┃ ", "┃ ", statement),
+            None => self.indented("┃ ", &block(&brief.agent_statement)),
+        }
     }
 
     fn strong(&self, text: &str) -> String {

@@ -27,6 +27,8 @@ pub(crate) enum Capacity {
     Agent,
     /// Reads the queue and answers.
     Reviewer,
+    /// Assigns, and takes over what others hold.
+    Supervisor,
     /// Manages.
     Admin,
 }

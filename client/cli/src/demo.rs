@@ -202,6 +202,11 @@ impl<S: Say> Desk<S> {
                 resumed.acknowledge().await?;
                 (format!("answered by {by}{note}: taken as the tool's answer"), RunEnd::Succeeded)
             }
+            Answer::Instructed(said) => {
+                resumed.acknowledge().await?;
+                let text = &said.instruction;
+                (format!("corrected by {by}, \"{text}\": left undone"), RunEnd::Failed)
+            }
             Answer::Expired(_) => {
                 resumed.acknowledge().await?;
                 ("nobody answered in time: left undone".to_owned(), RunEnd::Cancelled)

@@ -43,6 +43,7 @@ pub(crate) struct DevArguments {
 pub(crate) fn dev_token(capacity: Capacity) -> &'static str {
     match capacity {
         Capacity::Agent => "dev-agent",
+        Capacity::Supervisor => "dev-supervisor",
         Capacity::Reviewer => "dev-reviewer",
         Capacity::Admin => "dev-admin",
     }

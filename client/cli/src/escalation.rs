@@ -1,7 +1,5 @@
 //! `pointsman escalation`: the verbs that read and answer questions of agents.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand, ValueEnum};
 use pointsman_api::v1;
 use pointsman_client::{Connection, Reviewer, Runs};
@@ -11,17 +9,25 @@ use crate::exit::{Exit, Failure};
 use crate::output::escape::inline;
 use crate::output::reflect::node_of;
 use crate::output::time;
-use crate::span::parse_span;
 use crate::{briefing, id};
 
+mod bulk;
+mod conversation;
 mod edit;
 mod follow;
+mod given;
+mod hands;
 mod queue;
 mod resolve;
+mod revert;
 mod settle;
 
+pub(crate) use conversation::question_lines;
 pub(crate) use edit::ModifyArguments;
-pub(crate) use resolve::{ApproveArguments, RejectArguments, RespondArguments, text_or_file};
+pub(crate) use resolve::{
+    ApproveArguments, InstructArguments, RejectArguments, RespondArguments, text_or_file,
+};
+pub(crate) use revert::RevertArguments;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -38,13 +44,28 @@ pub(crate) enum EscalationVerb {
     Watch(follow::WatchArguments),
     /// Hold an escalation, so that nobody else answers it meanwhile
     #[command(after_help = "Example: pointsman esc claim esc_01kb3… --lease 10m")]
-    Claim(ClaimArguments),
+    Claim(hands::ClaimArguments),
+    /// Hold the one that is next for you, and show it
+    #[command(after_help = "Example: pointsman esc next --lane payments")]
+    Next(hands::NextArguments),
     /// Prolong your hold on an escalation
     #[command(after_help = "Example: pointsman esc renew esc_01kb3… --lease 10m")]
-    Renew(ClaimArguments),
+    Renew(hands::ClaimArguments),
     /// Give an escalation back
     #[command(after_help = "Example: pointsman esc release esc_01kb3…")]
     Release(OneArguments),
+    /// Put an escalation that you hold aside for a time; no clock stops
+    #[command(after_help = "Example: pointsman esc snooze esc_01kb3… --for 20m")]
+    Snooze(hands::SnoozeArguments),
+    /// Give an escalation that you hold to somebody else
+    #[command(after_help = "Example: pointsman esc hand-off esc_01kb3… --to bob --note 'yours'")]
+    HandOff(hands::PassArguments),
+    /// As a supervisor, give an escalation that nobody holds to somebody
+    #[command(after_help = "Example: pointsman esc assign esc_01kb3… --to bob")]
+    Assign(hands::PassArguments),
+    /// As a supervisor, take an escalation from whoever holds it
+    #[command(after_help = "Example: pointsman esc take-over esc_01kb3… --reason 'bob is ill'")]
+    TakeOver(hands::TakeOverArguments),
     /// Let exactly this action run
     #[command(
         after_help = "Example: pointsman esc approve esc_01kb3… --digest 9c41e07b --no-input"
@@ -59,6 +80,34 @@ pub(crate) enum EscalationVerb {
     /// Answer in the tool's place; nothing runs
     #[command(after_help = "Example: pointsman esc respond esc_01kb3… --with 'use ticket 77'")]
     Respond(RespondArguments),
+    /// Correct the action in words; nothing runs, and the agent proposes anew
+    #[command(
+        after_help = "Example: pointsman esc instruct esc_01kb3… --note 'the price is 6 EUR'"
+    )]
+    Instruct(InstructArguments),
+    /// Show what of one kind can be answered at once, and answer it by count and digest
+    #[command(
+        after_help = "Example: pointsman esc bulk approve --lane refunds --expect 7 --digest 9c41e07b --note 'within budget'"
+    )]
+    Bulk(bulk::BulkArguments),
+    /// Ask the agent something before you decide
+    #[command(after_help = "Example: pointsman esc ask esc_01kb3… --question 'Which invoice?'")]
+    Ask(conversation::AskArguments),
+    /// List what an agent has to answer, or what was asked about one escalation
+    #[command(after_help = "Example: pointsman esc questions -o jsonl")]
+    Questions(conversation::QuestionsArguments),
+    /// Answer a reviewer's question, as the agent
+    #[command(after_help = "Example: pointsman esc answer qst_01kb3… --with 'Invoice 17'")]
+    Answer(conversation::AnswerArguments),
+    /// Note something for other people; agents are not shown it
+    #[command(after_help = "Example: pointsman esc comment esc_01kb3… --note 'a regular'")]
+    Comment(conversation::CommentArguments),
+    /// List what people noted
+    #[command(after_help = "Example: pointsman esc comments esc_01kb3…")]
+    Comments(OneArguments),
+    /// Take back what was permitted: withdrawn, or undone by the counter-action
+    #[command(after_help = "Example: pointsman esc revert esc_01kb3… --reason 'paid before'")]
+    Revert(RevertArguments),
     /// Wait until an escalation ends; the exit code says how
     #[command(after_help = "Example: pointsman esc wait esc_01kb3… --timeout 30m")]
     Wait(OneArguments),
@@ -70,16 +119,6 @@ pub(crate) struct OneArguments {
     /// The escalation's id; at a terminal any unique beginning of it
     #[arg(value_name = "ESC_ID")]
     pub(crate) id: String,
-}
-
-/// Which escalation, and how long to hold it.
-#[derive(Debug, Args)]
-pub(crate) struct ClaimArguments {
-    #[command(flatten)]
-    pub(crate) one: OneArguments,
-    /// How long, from 10s to 30m; left out: 5m
-    #[arg(long, value_parser = parse_span, value_name = "SPAN")]
-    pub(crate) lease: Option<Duration>,
 }
 
 /// Which escalations.
@@ -158,13 +197,26 @@ pub(crate) async fn dispatch(context: &Context, verb: EscalationVerb) -> Result<
         EscalationVerb::List(list) => queue::list(context, list).await,
         EscalationVerb::Get(one) => get(context, one).await,
         EscalationVerb::Watch(watch) => follow::watch(context, watch).await,
-        EscalationVerb::Claim(claim) => claim_one(context, claim).await,
-        EscalationVerb::Renew(claim) => renew(context, claim).await,
-        EscalationVerb::Release(one) => release(context, one).await,
+        EscalationVerb::Claim(claim) => hands::claim(context, claim).await,
+        EscalationVerb::Next(next) => hands::next(context, next).await,
+        EscalationVerb::Renew(claim) => hands::renew(context, claim).await,
+        EscalationVerb::Release(one) => hands::release(context, one).await,
+        EscalationVerb::Snooze(snooze) => hands::snooze(context, snooze).await,
+        EscalationVerb::HandOff(pass) => hands::hand_off(context, pass).await,
+        EscalationVerb::Assign(pass) => hands::assign(context, pass).await,
+        EscalationVerb::TakeOver(it) => hands::take_over(context, it).await,
         EscalationVerb::Approve(approve) => resolve::approve(context, approve).await,
         EscalationVerb::Reject(reject) => resolve::reject(context, reject).await,
         EscalationVerb::Modify(modify) => edit::modify(context, modify).await,
         EscalationVerb::Respond(respond) => resolve::respond(context, respond).await,
+        EscalationVerb::Instruct(instruct) => resolve::instruct(context, instruct).await,
+        EscalationVerb::Bulk(it) => bulk::bulk(context, it).await,
+        EscalationVerb::Ask(it) => conversation::ask(context, it).await,
+        EscalationVerb::Questions(it) => conversation::questions(context, it).await,
+        EscalationVerb::Answer(it) => conversation::answer(context, it).await,
+        EscalationVerb::Comment(it) => conversation::comment(context, it).await,
+        EscalationVerb::Comments(one) => conversation::comments(context, one).await,
+        EscalationVerb::Revert(it) => revert::revert(context, it).await,
         EscalationVerb::Wait(one) => settle::wait(context, one).await,
     }
 }
@@ -179,32 +231,6 @@ async fn get(context: &Context, one: OneArguments) -> Result<Exit, Failure> {
     let now = shown.server_time.unwrap_or_else(time::local_now);
     let node = node_of("Escalation", &shown.escalation);
     context.output.one(&node, || briefing::briefing(&shown.escalation, &now, &context.output));
-    Ok(Exit::Ok)
-}
-
-async fn claim_one(context: &Context, claim: ClaimArguments) -> Result<Exit, Failure> {
-    let reviewer = Reviewer::new(context.connect(Capacity::Reviewer).await?);
-    let id = id::escalation_id(&reviewer, &claim.one.id, context.may_ask()).await?;
-    let held = reviewer.claim(&id, claim.lease).await?;
-    show_hold(context, &held);
-    Ok(Exit::Ok)
-}
-
-async fn renew(context: &Context, claim: ClaimArguments) -> Result<Exit, Failure> {
-    let (reviewer, shown) = open(context, &claim.one).await?;
-    let epoch = claim_epoch(&shown.escalation)?;
-    let held = reviewer.renew(&shown.escalation.escalation_id, epoch, claim.lease).await?;
-    show_hold(context, &held);
-    Ok(Exit::Ok)
-}
-
-async fn release(context: &Context, one: OneArguments) -> Result<Exit, Failure> {
-    let (reviewer, shown) = open(context, &one).await?;
-    let epoch = claim_epoch(&shown.escalation)?;
-    let released = reviewer.release(&shown.escalation.escalation_id, epoch).await?;
-    let id = inline(&released.escalation_id);
-    let node = node_of("Escalation", &released);
-    context.output.one(&node, || format!("{id} is free for others."));
     Ok(Exit::Ok)
 }
 
@@ -238,18 +264,6 @@ fn claim_epoch(escalation: &v1::Escalation) -> Result<u64, Failure> {
         None => Err(Failure::new(Exit::Conflict, format!("nobody holds {id}"))
             .next(format!("Hold it: pointsman esc claim {id}"))),
     }
-}
-
-fn show_hold(context: &Context, held: &v1::Escalation) {
-    let node = node_of("Escalation", held);
-    context.output.one(&node, || {
-        let until = held.claim.as_ref().and_then(|claim| claim.expire_time);
-        let until = until.map(|until| time::clock(&until, Some(&time::local_now())));
-        let id = inline(&held.escalation_id);
-        format!("You hold {id} until {}.", until.unwrap_or_default())
-    });
-    let id = inline(&held.escalation_id);
-    context.output.say(format!("Answer: pointsman esc approve|reject|modify|respond {id}"));
 }
 
 // === impl FilterArguments ===

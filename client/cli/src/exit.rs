@@ -74,6 +74,10 @@ impl Exit {
     }
 
     /// The code of a refusal by the server.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one exhaustive match, so that a new reason fails here"
+    )]
     pub(crate) fn of_reason(reason: ErrorReason) -> Self {
         use ErrorReason as R;
         match reason {
@@ -83,7 +87,11 @@ impl Exit {
             | R::PageTokenInvalid
             | R::CursorInvalid
             | R::RolesConflict
-            | R::PolicyInvalid => Self::Usage,
+            | R::PolicyInvalid
+            | R::QueueSettingsInvalid
+            | R::ReasonRequired
+            | R::EvidenceRequired
+            | R::ConfirmationRequired => Self::Usage,
             R::RunNotFound
             | R::ActionNotFound
             | R::EscalationNotFound
@@ -91,17 +99,39 @@ impl Exit {
             | R::GrantNotFound
             | R::TokenNotFound
             | R::PolicyNotFound
-            | R::PolicyActivationNotFound => Self::NotFound,
+            | R::PolicyActivationNotFound
+            | R::AuthorityNotFound
+            | R::PrincipalNotFound
+            | R::NoticeNotFound
+            | R::QuestionNotFound
+            | R::NoticeChannelNotFound
+            | R::QueueSettingsNotFound
+            | R::ReviewNotFound
+            | R::IncidentNotFound
+            | R::DrillNotFound => Self::NotFound,
             R::TokenInvalid => Self::Unauthenticated,
             R::RoleRequired
             | R::SelfReview
             | R::DelegationTooDeep
             | R::MessagesFull
             | R::DeniedByPolicy
+            | R::AgentPaused
+            | R::AuthorityExceeded
+            | R::FeedbackNotConsented
+            | R::NotRouted
             | R::SecondPersonRequired => Self::NotPermitted,
             R::RequestIdReused
+            | R::RepeatOfOpen
             | R::RunNotRunning
             | R::EscalationClosed
+            | R::AlreadyVoted
+            | R::AlreadyReversed
+            | R::VotesFull
+            | R::QuestionsFull
+            | R::CommentsFull
+            | R::QuestionAnswered
+            | R::NotReversible
+            | R::ApprovalVoid
             | R::ClaimedByOther
             | R::ClaimLost
             | R::EtagMismatch
@@ -116,16 +146,24 @@ impl Exit {
             | R::WatchCompacted
             | R::PolicyChanged
             | R::ProfilesChanged
+            | R::QueueSettingsChanged
             | R::PolicyInForce
             | R::NoFormerPolicy
             | R::PolicyTestsFailed
             | R::PolicyOutOfBounds
-            | R::PolicyActivationClosed => Self::Conflict,
+            | R::PolicyActivationClosed
+            | R::NoticeClosed
+            | R::ReviewClosed
+            | R::AlreadyReviewed
+            | R::ReviewClaimLost
+            | R::IncidentClosed
+            | R::DrillNotHeld => Self::Conflict,
             R::GrantExpired => Self::Expired,
             R::DataDamaged => Self::NotVerified,
             R::DiskFull => Self::DiskFull,
             R::Unspecified
             | R::TooManyOpen
+            | R::TooManyEscalations
             | R::TooManyWatches
             | R::MessageTooLarge
             | R::Overloaded
@@ -248,11 +286,20 @@ fn next_of(error: &Error) -> Option<String> {
             ErrorReason::EscalationClosed
             | ErrorReason::ClaimedByOther
             | ErrorReason::EtagMismatch
-            | ErrorReason::ClaimLost,
+            | ErrorReason::ClaimLost
+            | ErrorReason::RepeatOfOpen,
         ) => error.metadata("escalation_id").map(see),
         Some(ErrorReason::PolicyChanged) => Some(
             "See what it is now: pointsman policy show; and who: pointsman policy history".into(),
         ),
+        Some(ErrorReason::QueueSettingsChanged) => {
+            Some("See them: pointsman queue settings show; and who: … history".into())
+        }
+        Some(ErrorReason::ReasonRequired) => Some("Say why: --reason CODE, or --note TEXT".into()),
+        Some(ErrorReason::EvidenceRequired) => {
+            Some("Look at it, then name each one: --evidence ID".into())
+        }
+        Some(ErrorReason::ConfirmationRequired) => Some("Name it: --confirm VALUE".into()),
         Some(ErrorReason::PolicyActivationClosed) => Some("See: pointsman policy history".into()),
         Some(ErrorReason::TokenInvalid) => {
             Some("Set POINTSMAN_TOKEN, or ask an admin: pointsman token create".into())

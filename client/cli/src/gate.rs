@@ -118,6 +118,16 @@ async fn finish(context: &Context, run: &RunHandle, ended: &Result<Exit, Failure
     }
 }
 
+/// A policy's denial names its rule; what a person had refused before has none.
+fn why_denied(decision: &v1::Decision) -> String {
+    let reason = inline(&decision.reason);
+    if decision.rule_id.is_empty() {
+        return format!("denied: {reason}. Nothing ran");
+    }
+    let rule = inline(&decision.rule_id);
+    format!("denied by the policy: {reason} (rule {rule}). Nothing ran")
+}
+
 async fn ask_and_run(
     context: &Context,
     run: &RunHandle,
@@ -127,10 +137,7 @@ async fn ask_and_run(
     let verdict = match run.propose(proposal).await? {
         Proposed::Allowed(permit) => Verdict::Run(Box::new(permit), String::new()),
         Proposed::Denied(denial) => {
-            let reason = inline(&denial.decision.reason);
-            let rule = inline(&denial.decision.rule_id);
-            let what = format!("denied by the policy: {reason} (rule {rule}). Nothing ran");
-            return Err(Failure::new(Exit::NotPermitted, what));
+            return Err(Failure::new(Exit::NotPermitted, why_denied(&denial.decision)));
         }
         Proposed::Waiting(wait) => wait_for_person(context, wait).await?,
     };
@@ -174,6 +181,10 @@ async fn wait_for_person(context: &Context, mut wait: Wait) -> Result<Verdict, F
         Answer::Responded(said) => Ok(Verdict::Answered(said.response)),
         Answer::Rejected(said) => {
             failed(Exit::Rejected, format!("{id} was rejected{}", said_by(&said)))
+        }
+        Answer::Instructed(said) => {
+            let (by, text) = (inline(&said.reviewer), inline(&said.instruction));
+            failed(Exit::Rejected, format!("{id} was corrected by {by}: {text}"))
         }
         Answer::Expired(_) => failed(Exit::Expired, format!("{id} expired")),
         Answer::Cancelled => failed(Exit::Stopped, format!("{id} was cancelled")),

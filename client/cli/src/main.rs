@@ -14,18 +14,25 @@ mod completion;
 mod context;
 mod demo;
 mod dev;
+mod drill;
 mod escalation;
 mod eval;
 mod exit;
+mod feedback;
 mod gate;
 mod id;
+mod incident;
 mod measured;
+mod notice;
 mod offline;
 mod output;
 mod pasted;
+mod people;
 mod policy;
 mod prompt;
+mod queue;
 mod replay;
+mod review;
 mod run;
 mod serve;
 mod span;
@@ -83,7 +90,17 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Run(verb) => run::dispatch(&context, verb).await,
         Command::Gate(gate) => gate::gate(&context, gate).await,
         Command::Policy(verb) => policy::dispatch(&context, verb).await,
+        Command::Agent(verb) => people::agent(&context, verb).await,
+        Command::Principal(verb) => people::principal(&context, verb).await,
+        Command::Role(verb) => people::role(&context, verb).await,
+        Command::Authority(verb) => people::authority(&context, verb).await,
+        Command::Queue(verb) => queue::dispatch(&context, verb).await,
+        Command::Drill(verb) => drill::dispatch(&context, verb).await,
+        Command::Feedback(verb) => feedback::dispatch(&context, verb).await,
+        Command::Incident(verb) => incident::dispatch(&context, verb).await,
+        Command::Review(verb) => review::dispatch(&context, verb).await,
         Command::Token(verb) => token::dispatch(&context, verb).await,
+        Command::Notice(verb) => notice::dispatch(&context, verb).await,
         Command::Backup(backup) => backup::backup(&context, backup).await,
         Command::Completion(completion) => completion::completion(&context, &completion),
         Command::Version => version::version(&context).await,

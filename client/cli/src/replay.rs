@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use self::report::Report;
 use self::reviewers::Seat;
 use self::stage::Stage;
-use crate::bench::local::LocalServer;
+use crate::bench::local::{Asking, LocalServer};
 use crate::catalogue;
 use crate::exit::Failure;
 
@@ -97,7 +97,7 @@ pub(crate) async fn replay(
     let (server, address) = match address {
         Some(address) => (None, address),
         None => {
-            let server = LocalServer::start(document, None, None).await?;
+            let server = LocalServer::start(document, None, None, Asking::Unlimited).await?;
             let address = server.address();
             (Some(server), address)
         }

@@ -37,7 +37,7 @@ pub(crate) struct CreateArguments {
     /// The principal it speaks for
     #[arg(value_name = "PRINCIPAL")]
     principal: String,
-    /// What the principal may do; agent and reviewer exclude each other
+    /// What the principal may do; an agent is neither of those who answer, nor a policy author
     #[arg(long, value_enum, required = true, value_delimiter = ',', value_name = "ROLE")]
     role: Vec<RoleName>,
     /// How long it works; left out: until it is revoked
@@ -60,7 +60,13 @@ pub(crate) enum RoleName {
     Agent,
     /// Claims and answers
     Reviewer,
-    /// Manages tokens and backups
+    /// Is a reviewer; assigns and takes over as well
+    Supervisor,
+    /// Writes policies and puts them in force
+    PolicyAuthor,
+    /// Reads everything, changes nothing
+    Auditor,
+    /// Manages people, tokens, the queue and backups
     Admin,
 }
 
@@ -152,6 +158,9 @@ impl From<RoleName> for v1::Role {
         match name {
             RoleName::Agent => Self::Agent,
             RoleName::Reviewer => Self::Reviewer,
+            RoleName::Supervisor => Self::Supervisor,
+            RoleName::PolicyAuthor => Self::PolicyAuthor,
+            RoleName::Auditor => Self::Auditor,
             RoleName::Admin => Self::Admin,
         }
     }

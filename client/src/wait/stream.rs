@@ -63,8 +63,10 @@ async fn read_one(connection: &Connection, shared: &Shared, delays: &mut Delays)
             Ok(Ok(Some(message))) => {
                 is_working = true;
                 delays.reset();
-                if let Some(Event::Resumption(resumption)) = message.event {
-                    shared.deliver(resumption);
+                match message.event {
+                    Some(Event::Resumption(resumption)) => shared.deliver(resumption),
+                    Some(Event::Question(question)) => shared.ask(question),
+                    _ => {}
                 }
             }
             Ok(Ok(None)) if is_working => return End::Renew,

@@ -53,7 +53,8 @@ async fn each_answer_has_its_form() {
     let (fake, connection) = Fake::start().await;
     let script = fake.will_bring();
     let run = run(&connection);
-    let kinds = [Kind::Modified, Kind::Rejected, Kind::Responded, Kind::Unspecified];
+    let kinds =
+        [Kind::Modified, Kind::Rejected, Kind::Responded, Kind::Instructed, Kind::Unspecified];
     let mut answers = Vec::new();
     for (number, kind) in (0..).zip(kinds) {
         let mut wait = ask(&fake, &run, number).await;
@@ -64,7 +65,8 @@ async fn each_answer_has_its_form() {
         if permit.arguments() == r#"{"amount":3900}"# && permit.action_id() == "act_0_edited"));
     assert!(matches!(&answers[1], Ok(Answer::Rejected(said)) if said.reviewer == "alice"));
     assert!(matches!(&answers[2], Ok(Answer::Responded(_))));
-    assert!(answers[3].is_err(), "an unknown answer permits nothing");
+    assert!(matches!(&answers[3], Ok(Answer::Instructed(_))));
+    assert!(answers[4].is_err(), "an unknown answer permits nothing");
 }
 
 #[tokio::test]

@@ -50,6 +50,22 @@ pub enum ConfigError {
         /// How many there are.
         count: usize,
     },
+    /// A channel of notices that cannot be one.
+    #[error("`{key}`: {problem}")]
+    Notices {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A provider of identities that cannot be one.
+    #[error("`{key}`: {problem}")]
+    Identity {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A number that makes no sense.
     #[error("`{key}` must be {want}")]
     Number {

@@ -95,10 +95,15 @@ fn the_page_lists_every_key_with_its_variable_and_default() {
     let of_providers = FactsConfig::keys().into_iter();
     let of_providers =
         of_providers.map(|(key, default)| (format!("facts.providers.NAME.{key}"), default));
+    // Lists and tables stand in the file alone.
+    let of_channels = NoticesConfig::keys().into_iter();
+    let of_channels =
+        of_channels.map(|(key, default)| (format!("notices.{key}"), "–".to_owned(), default));
     let known: Vec<_> = Config::keys()
         .into_iter()
         .chain(of_providers)
         .map(|(key, default)| (key.clone(), Config::env_name(&key), default))
+        .chain(of_channels)
         .collect();
     assert_eq!(documented, known);
 }

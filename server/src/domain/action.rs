@@ -9,6 +9,7 @@ use super::digest::Digest;
 use super::ids::{ActionId, EscalationId, GrantId, PolicyRevisionId, RunId};
 use super::payload::PayloadRef;
 use super::policy::{Inputs, Verdict};
+use super::reversion::Reversion;
 use super::shadow::ShadowDecision;
 use super::time::{Span, Timestamp};
 
@@ -311,6 +312,18 @@ pub struct Action {
     pub escalation: Option<EscalationId>,
     /// The action that a person changed into this one.
     pub modified_from: Option<ActionId>,
+    /// The question whose correction in words this action follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<EscalationId>,
+    /// The action that this one undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensates: Option<ActionId>,
+    /// The question whose rejection refused it, where the same was asked before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_from: Option<EscalationId>,
+    /// How it is taken back, if somebody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversion: Option<Reversion>,
     /// The grant that counts.
     pub grant: Option<Grant>,
     /// Withdrawn grants, newest last.
@@ -320,6 +333,9 @@ pub struct Action {
     /// Whether windows count it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub is_counted: bool,
+    /// Whether its review was opened.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_reviewed: bool,
     /// When it was proposed.
     pub create_time: Timestamp,
     /// When it last changed.

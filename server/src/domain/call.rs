@@ -5,6 +5,8 @@
 //! fields, the same bytes and the same run: proposing, changing and redeeming
 //! cannot come to mean different things.
 
+mod repeat;
+
 use serde_json::{Map, Value};
 
 use super::action::ActionContent;

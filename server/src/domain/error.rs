@@ -3,8 +3,17 @@
 //! `rpc/status.rs` maps every value to a gRPC code, an `ErrorInfo` and details;
 //! the text here says what and why, lower case, without a full stop.
 
-use super::ids::InvalidId;
-use super::policy::{BoundKind, JudgedBound};
+mod answering;
+mod phrases;
+mod resource;
+
+pub use answering::AnswerError;
+use phrases::{by_whom, missed_bound, now_in_force, put_by};
+pub use resource::Resource;
+
+use super::flood::Scope;
+use super::ids::{EscalationId, InvalidId};
+use super::policy::JudgedBound;
 use super::time::{Span, Timestamp};
 
 /// What a failed call has done.
@@ -16,43 +25,6 @@ pub enum Effect {
     Applied,
     /// Nobody knows; only a retry with the same request id is safe.
     Unknown,
-}
-
-/// A kind of resource that may not be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// A run.
-    Run,
-    /// An action.
-    Action,
-    /// An escalation.
-    Escalation,
-    /// A checkpoint.
-    Checkpoint,
-    /// A grant.
-    Grant,
-    /// A token.
-    Token,
-    /// A policy revision.
-    Policy,
-    /// The putting in force of a policy revision.
-    PolicyActivation,
-}
-
-impl Resource {
-    /// The word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Action => "action",
-            Self::Escalation => "escalation",
-            Self::Checkpoint => "checkpoint",
-            Self::Grant => "grant",
-            Self::Token => "token",
-            Self::Policy => "policy revision",
-            Self::PolicyActivation => "policy activation",
-        }
-    }
 }
 
 /// Why the engine refused a call.
@@ -95,8 +67,8 @@ pub enum Error {
         /// What does not fit.
         problem: &'static str,
     },
-    /// Agent and reviewer exclude each other.
-    #[error("a principal cannot be agent and reviewer at once")]
+    /// Roles that exclude each other.
+    #[error("an agent cannot be reviewer, supervisor or policy author as well")]
     RolesConflict,
     /// The request id was used for something else.
     #[error("request id `{request_id}` was used with other content")]
@@ -118,6 +90,69 @@ pub enum Error {
     SelfReview {
         /// The escalation.
         escalation: String,
+    },
+    /// The caller has answered this question.
+    #[error("you answered escalation `{escalation}` already, as `{by}`; one person has one vote")]
+    AlreadyVoted {
+        /// The escalation.
+        escalation: String,
+        /// Under which name.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The question went to others.
+    #[error("escalation `{escalation}` is not for you: {why}; a supervisor may take it over")]
+    NotRouted {
+        /// The escalation.
+        escalation: String,
+        /// What is missing.
+        why: String,
+    },
+    /// What the answer, or what is said before one, still lacks.
+    #[error(transparent)]
+    Answer(AnswerError),
+    /// The caller's authority does not reach so far.
+    #[error("your authority does not cover this: {limit}; {who_can}")]
+    AuthorityExceeded {
+        /// The escalation or action.
+        subject: String,
+        /// What the nearest limit says, and what is asked.
+        limit: String,
+        /// The money at stake.
+        stake: String,
+        /// Whose authority would do.
+        who_can: String,
+    },
+    /// Who approved the action may no longer.
+    #[error("`{approver}`, who approved action `{action}`, no longer may: {why}; ask again")]
+    ApprovalVoid {
+        /// The action.
+        action: String,
+        /// Who approved it.
+        approver: String,
+        /// What the approver lacks.
+        why: String,
+    },
+    /// Somebody has taken the action back.
+    #[error("action `{action}` was taken back by `{by}`")]
+    AlreadyReversed {
+        /// The action.
+        action: String,
+        /// Who took it back.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// There is nothing to take back, or no way to.
+    #[error("action `{action}` ({state}) cannot be taken back: {why}; nothing was changed")]
+    NotReversible {
+        /// The action; empty: none.
+        action: String,
+        /// Its state's name.
+        state: &'static str,
+        /// Why.
+        why: &'static str,
     },
     /// No such resource, or not the caller's to see.
     #[error("there is no {} `{id}`, or it is not yours to see", resource.name())]
@@ -186,11 +221,13 @@ pub enum Error {
         /// The epoch that counts now.
         epoch: u64,
     },
-    /// The escalation changed since it was shown.
-    #[error("escalation `{escalation}` changed since you read it; read it again")]
+    /// It changed since it was shown.
+    #[error("{} `{id}` changed since you read it; read it again", resource.name())]
     EtagMismatch {
-        /// The escalation.
-        escalation: String,
+        /// Of what kind.
+        resource: Resource,
+        /// Which one.
+        id: String,
         /// The etag that counts now.
         etag: String,
     },
@@ -283,6 +320,24 @@ pub enum Error {
         /// The version in force; 0: none.
         current: u64,
     },
+    /// Settings of the queue are wrong.
+    #[error("the settings are refused; {place}: {problem}")]
+    QueueSettingsInvalid {
+        /// Which part of the document.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Other settings of the queue came into force since the caller looked.
+    #[error("{}{}; nothing was changed", now_in_force(current.as_deref()), put_by(by.as_deref()))]
+    QueueSettingsChanged {
+        /// The revision in force; none: nobody put any.
+        current: Option<String>,
+        /// Who put it in force.
+        by: Option<String>,
+        /// When.
+        at: Option<Timestamp>,
+    },
     /// What is to be put in force is.
     #[error("policy `{policy}` is in force already")]
     PolicyInForce {
@@ -338,6 +393,70 @@ pub enum Error {
         /// The action.
         action: String,
     },
+    /// A notice that is not to be sent again.
+    #[error("notice `{notice}` is {state}: it is not sent again")]
+    NoticeClosed {
+        /// The notice.
+        notice: String,
+        /// Its state's name.
+        state: &'static str,
+        /// When its delivery ended.
+        at: Timestamp,
+    },
+    /// The review is over.
+    #[error("review `{review}` is {state}; yours was not recorded")]
+    ReviewClosed {
+        /// The review.
+        review: String,
+        /// Its state's name.
+        state: &'static str,
+        /// When it was closed.
+        at: Timestamp,
+    },
+    /// The caller has judged it, or passed it on.
+    #[error("you judged review `{review}` or passed it on already, as `{by}`")]
+    AlreadyReviewed {
+        /// The review.
+        review: String,
+        /// Under which name.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The caller does not hold the review.
+    #[error(
+        "your claim on review `{review}` lapsed or has another epoch; claim the next one again"
+    )]
+    ReviewClaimLost {
+        /// The review.
+        review: String,
+        /// The epoch that was given.
+        epoch: u64,
+    },
+    /// Somebody else sees to the incident, or it is over.
+    #[error("incident `{incident}` was {state} by `{by}`")]
+    IncidentClosed {
+        /// The incident.
+        incident: String,
+        /// Its state's name.
+        state: &'static str,
+        /// Who did that.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The settings do not let feedback leave.
+    #[error("feedback does not leave: the settings of the queue do not say `{setting}: labelled`")]
+    FeedbackNotConsented {
+        /// What has to be said there.
+        setting: &'static str,
+    },
+    /// The caller does not have the drill, or has answered it.
+    #[error("you do not have drill `{drill}`, or have answered it")]
+    DrillNotHeld {
+        /// The drill.
+        drill: String,
+    },
     /// A backup of the name is there.
     #[error("backup `{name}` is there already")]
     BackupExists {
@@ -358,6 +477,48 @@ pub enum Error {
     WatchCompacted {
         /// The oldest sequence still there.
         oldest: u64,
+    },
+    /// The same is asked already.
+    #[error(
+        "the same is asked already, in escalation `{escalation}` of run `{run}`; wait for its \
+         answer, nothing was proposed"
+    )]
+    RepeatOfOpen {
+        /// The open escalation.
+        escalation: EscalationId,
+        /// The run that asked.
+        run: String,
+    },
+    /// Too many questions to people in a short time.
+    #[error(
+        "{} `{whose}` asks people more than {per_minute} times a minute; nothing was proposed, \
+         try again later",
+        scope.name()
+    )]
+    TooManyEscalations {
+        /// Whose questions are too many.
+        scope: Scope,
+        /// Which agent, owner or rule.
+        whose: String,
+        /// How often per minute in the long run.
+        per_minute: u32,
+        /// When there is room again.
+        retry_after: Span,
+    },
+    /// A person has paused the agent.
+    #[error(
+        "agent `{agent}` was paused by `{by}`; nothing was proposed, a supervisor has to let it in \
+         again"
+    )]
+    AgentPaused {
+        /// The agent.
+        agent: String,
+        /// Who paused it.
+        by: String,
+        /// When.
+        at: Timestamp,
+        /// The card about its flood, where that was answered so.
+        escalation: Option<String>,
     },
     /// Too many open escalations.
     #[error("{scope} has {limit} open escalations, the most there may be")]
@@ -409,25 +570,6 @@ pub enum Error {
         /// For the log only.
         cause: String,
     },
-}
-
-fn put_by(name: Option<&str>) -> String {
-    name.map(|name| format!(", put there by `{name}`")).unwrap_or_default()
-}
-
-fn missed_bound(missed: &JudgedBound) -> String {
-    let JudgedBound { kind, limit, gated, labels, .. } = missed;
-    let figure = missed.figure().unwrap_or_default();
-    let (what, side) = match kind {
-        BoundKind::Recall => ("actions that people rejected or changed", "below"),
-        BoundKind::RoutineRate => ("routine actions", "above"),
-    };
-    let name = kind.name();
-    format!("gates {gated} of {labels} {what}: {figure:.3}, {side} its bound `{name}` of {limit}")
-}
-
-fn by_whom(name: Option<&str>) -> String {
-    name.map(|name| format!(" by `{name}`")).unwrap_or_default()
 }
 
 impl Error {

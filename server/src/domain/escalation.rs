@@ -3,13 +3,42 @@
 //! The life of an escalation is the table in [`EscalationState::after`]: open,
 //! then exactly one end.
 
-use serde::{Deserialize, Serialize};
+pub mod bulk;
+mod claiming;
+mod conversation;
+mod friction;
+mod opening;
+mod reading;
+mod repeats;
+mod resolution;
+mod severity;
+mod upkeep;
+mod vote;
 
+pub use claiming::Hands;
+pub use conversation::{
+    AgentAnswer, AgentQuestion, Comment, Conversation, MAX_COMMENTS, MAX_QUESTIONS,
+};
+pub use friction::{Friction, Key, Rung, Wants};
+pub use opening::Opening;
+pub use reading::Reading;
+pub use repeats::Repeats;
+pub use resolution::{Approver, Circumstances, Resolution, ResolutionContent, ResolutionKind};
+use serde::{Deserialize, Serialize};
+pub use severity::SeverityTier;
+pub use upkeep::{CLAIM_REMINDER, InTime, Upkeep};
+pub use vote::{MAX_VOTES, Tally, Vote};
+
+use super::authority::Matter;
 use super::digest::Digest;
+use super::directory::Parties;
 use super::error::Error;
 use super::ids::{ActionId, CheckpointId, EscalationId, PolicyRevisionId, RunId, WaitId};
+use super::money::Stake;
 use super::payload::PayloadRef;
-use super::policy::OnExpiry;
+use super::policy::{DelayCost, OnExpiry};
+use super::principal::Role;
+use super::queue::{LateReason, Plan};
 use super::time::{Span, Timestamp};
 
 /// How long a claim lasts unless the reviewer asks for another time.
@@ -69,34 +98,6 @@ impl EscalationState {
     }
 }
 
-/// How grave it is if the action is wrong.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum SeverityTier {
-    /// Cheap and reversible.
-    Low,
-    /// Costs something to undo.
-    Medium,
-    /// Hard to undo or expensive.
-    #[default]
-    High,
-    /// Cannot be undone and hurts people or much money.
-    Critical,
-}
-
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,16 +108,26 @@ pub enum Question {
     ExecutionUnknown,
     /// The run has used up its time: may it have as much again?
     RunOverdue,
+    /// The action undoes another: it is answered as it is asked, by whoever takes the
+    /// other one back.
+    CompensateAction,
     /// The action ran and its result is not as the policy expects: may the run rely
     /// on it?
     UnexpectedResult,
+    /// The agent asks too much: may it go on?
+    AgentFlood,
 }
 
 impl Question {
     /// Whether an action waits for the answer. Else the answer is about the run, which
     /// goes on meanwhile: yes or no, and nothing is granted by it.
     pub const fn is_about_an_action(self) -> bool {
-        matches!(self, Self::ApproveAction | Self::ExecutionUnknown)
+        matches!(self, Self::ApproveAction | Self::ExecutionUnknown | Self::CompensateAction)
+    }
+
+    /// Whether it ends with its run.
+    pub const fn ends_with_its_run(self) -> bool {
+        !matches!(self, Self::AgentFlood)
     }
 }
 
@@ -132,74 +143,18 @@ pub struct Claim {
     /// When it was taken; none: not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim_time: Option<Timestamp>,
-}
-
-/// Which answer a person gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResolutionKind {
-    /// The action may run as shown.
-    Approved,
-    /// The action must not run.
-    Rejected,
-    /// An edited action may run in its place.
-    Modified,
-    /// The answer stands in the tool's place.
-    Responded,
-}
-
-impl ResolutionKind {
-    /// The kind's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Approved => "approved",
-            Self::Rejected => "rejected",
-            Self::Modified => "modified",
-            Self::Responded => "responded",
-        }
-    }
-}
-
-/// What a person said, as stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolution {
-    /// Which answer it is.
-    pub kind: ResolutionKind,
-    /// Who gave it.
-    pub reviewer: String,
-    /// When.
-    pub resolve_time: Timestamp,
-    /// A code for the reason.
-    pub reason_code: Option<String>,
-    /// A [`ResolutionContent`].
-    pub content: Option<PayloadRef>,
-    /// The action that may run.
-    pub action: Option<ActionId>,
-}
-
-/// The words of a resolution: a payload.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResolutionContent {
-    /// Why, in the reviewer's words.
-    #[serde(default)]
-    pub note: String,
-    /// The answer in the tool's place.
-    #[serde(default, with = "serde_bytes")]
-    pub response: Vec<u8>,
-}
-
-/// What a reviewer needs to decide, composed by the server: a payload. The
-/// action's own bytes are in its content.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Briefing {
-    /// One sentence: what is asked, on what.
-    pub headline: String,
-    /// What the tool acts on.
-    pub target: String,
-    /// Why the policy asks.
-    pub why: String,
-    /// What happens if nobody answers.
-    pub if_silent: String,
+    /// Who gave it to its holder; none: the holder took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigner: Option<String>,
+    /// For whom its holder stands in; none: for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_in_for: Option<String>,
+    /// What its holder was told with it: text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<PayloadRef>,
+    /// What time does next to it.
+    #[serde(default, skip_serializing_if = "Upkeep::is_nothing")]
+    pub upkeep: Upkeep,
 }
 
 /// Who takes an answer up.
@@ -236,22 +191,49 @@ pub struct Escalation {
     pub resume_mode: ResumeMode,
     /// The agent that asks.
     pub agent: String,
+    /// The agents whose runs delegated to its run, the first first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<String>,
     /// Whom it acts for.
     pub on_behalf_of: Option<String>,
     /// The priority lane.
     pub lane: String,
     /// How grave a mistake would be.
     pub severity: SeverityTier,
+    /// The role that a person needs; none: any reviewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_role: Option<Role>,
+    /// How many distinct people must give the same answer.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub quorum: u32,
+    /// The money at stake.
+    #[serde(default, skip_serializing_if = "Stake::is_unpriced")]
+    pub stake: Stake,
+    /// What it costs to wait for the answer; none: nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_cost: Option<DelayCost>,
+    /// What people have said while more are wanted; nobody is shown it before the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
+    /// The question whose correction in words its action follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<EscalationId>,
+    /// What was said about it.
+    #[serde(default, skip_serializing_if = "Conversation::is_silent")]
+    pub conversation: Conversation,
     /// The rule that asks.
     pub rule: Option<String>,
     /// The revision that judged.
     pub policy_revision: PolicyRevisionId,
-    /// A [`Briefing`].
+    /// A [`Briefing`](super::briefing::Briefing).
     pub briefing: PayloadRef,
     /// The digest of what is asked.
     pub action_digest: Digest,
     /// Who holds it, or held it last.
     pub claim: Option<Claim>,
+    /// Until when it is put aside; none: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snooze_until: Option<Timestamp>,
     /// What a person said.
     pub resolution: Option<Resolution>,
     /// By when a person should answer.
@@ -268,10 +250,28 @@ pub struct Escalation {
     /// Whether its due time has passed.
     #[serde(default)]
     pub is_overdue: bool,
+    /// Why nobody has answered, as of the due time and then of the expire time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<LateReason>,
+    /// How it waits; none: it was opened before anybody put settings of the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// How often the agent has asked the same again.
+    #[serde(default, skip_serializing_if = "Repeats::are_none")]
+    pub repeats: Repeats,
     /// When it was closed.
     pub close_time: Option<Timestamp>,
     /// Rises with every change; the etag.
     pub revision: u64,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 impl Escalation {
@@ -302,6 +302,17 @@ impl Escalation {
         })
     }
 
+    /// Refuses unless the question is open at `now`. A timer may not have fired yet:
+    /// nobody wins against the clock.
+    pub fn require_open_at(&self, now: Timestamp) -> Result<(), Error> {
+        self.require_open()?;
+        if now < self.expire_time {
+            return Ok(());
+        }
+        let (escalation, at) = (self.id.to_string(), self.expire_time);
+        Err(Error::EscalationClosed { escalation, state: "expired", by: None, at })
+    }
+
     /// Refuses unless `caller` holds the escalation under `epoch`.
     pub fn require_claim(&self, caller: &str, epoch: u64, now: Timestamp) -> Result<(), Error> {
         match self.live_claim(now) {
@@ -328,14 +339,18 @@ impl Escalation {
         }
     }
 
-    /// Refuses a reviewer who asked, or on whose behalf it was asked.
-    pub fn require_other_than(&self, reviewer: &str) -> Result<(), Error> {
-        if self.agent == reviewer || self.on_behalf_of.as_deref() == Some(reviewer) {
-            return Err(Error::SelfReview { escalation: self.id.to_string() });
-        }
-        Ok(())
+    /// Whom it concerns: none of them answers it.
+    pub fn parties(&self) -> Parties<'_> {
+        let on_behalf_of = self.on_behalf_of.as_deref();
+        Parties { agent: &self.agent, ancestors: &self.ancestors, on_behalf_of }
+    }
+
+    /// What somebody wants to answer who answers it.
+    pub fn matter(&self) -> Matter<'_> {
+        let Self { lane, tool, severity, stake, .. } = self;
+        Matter { lane, tool, severity: *severity, stake }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::ids::{
-    ActionId, CheckpointId, EscalationId, GrantId, PolicyActivationId, PolicyRevisionId, RunId,
-    TokenId,
+    ActionId, AuthorityId, CheckpointId, DrillId, EscalationId, GrantId, IncidentId, NoticeId,
+    PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
 };
 
 macro_rules! event_kinds {
@@ -44,8 +44,20 @@ event_kinds! {
     ActionAllowed = "action.allowed";
     /// An action was proposed and the policy denied it.
     ActionDenied = "action.denied";
+    /// An action was proposed that a person had rejected before; nobody is asked again.
+    ActionAnsweredFromRecord = "action.answered_from_record";
     /// An action was proposed and a person is asked.
     ActionEscalated = "action.escalated";
+    /// A person took an action back.
+    ActionReversed = "action.reversed";
+    /// The agent was asked for the counter-action of one that is taken back.
+    CompensationAsked = "compensation.asked";
+    /// The counter-action ran.
+    CompensationSucceeded = "compensation.succeeded";
+    /// The counter-action failed, or may not run: a person has to see to it.
+    CompensationFailed = "compensation.failed";
+    /// The counter-action has not ended in time.
+    CompensationOverdue = "compensation.overdue";
     /// A reviewer's edit became an action of its own.
     ActionModified = "action.modified";
     /// A grant was redeemed: from here on the action may have run.
@@ -66,8 +78,22 @@ event_kinds! {
     EscalationClaimed = "escalation.claimed";
     /// A reviewer prolonged a claim.
     EscalationRenewed = "escalation.renewed";
+    /// Who holds an escalation was reminded that the claim lapses soon.
+    EscalationClaimReminded = "escalation.claim_reminded";
     /// A claim was given back or lapsed.
     EscalationReleased = "escalation.released";
+    /// Its holder gave an escalation to somebody else.
+    EscalationHandedOff = "escalation.handed_off";
+    /// A supervisor gave an escalation to somebody.
+    EscalationAssigned = "escalation.assigned";
+    /// A supervisor took an escalation from whoever held it.
+    EscalationTakenOver = "escalation.taken_over";
+    /// Its holder put an escalation aside for a time.
+    EscalationSnoozed = "escalation.snoozed";
+    /// Nobody could answer an escalation as it opened, and it went up its chain.
+    EscalationUnreached = "escalation.unreached";
+    /// A person answered, and more people must give the same answer.
+    EscalationVoted = "escalation.voted";
     /// A person approved the action as shown.
     EscalationApproved = "escalation.approved";
     /// A person rejected the action.
@@ -76,12 +102,28 @@ event_kinds! {
     EscalationModified = "escalation.modified";
     /// A person answered in the tool's place.
     EscalationResponded = "escalation.responded";
+    /// A person corrected the action in words: the agent is to propose anew.
+    EscalationInstructed = "escalation.instructed";
+    /// A person asked the agent something before deciding.
+    EscalationAsked = "escalation.asked";
+    /// The agent answered a person's question.
+    EscalationAnswered = "escalation.answered";
+    /// A person noted something for other people.
+    EscalationCommented = "escalation.commented";
     /// Nobody answered in time; the action is cancelled.
     EscalationExpired = "escalation.expired";
     /// The run ended or the agent withdrew the question.
     EscalationCancelled = "escalation.cancelled";
     /// The due time of an escalation passed.
     EscalationOverdue = "escalation.overdue";
+    /// The agent has asked the same again, once or several times.
+    EscalationRepeated = "escalation.repeated";
+    /// A step of an escalation's chain was taken.
+    EscalationStepped = "escalation.stepped";
+    /// An open escalation had lost its timer and has it again.
+    EscalationTimerRepaired = "escalation.timer_repaired";
+    /// Settings of the queue were put and are in force from here on.
+    QueueSettingsPut = "queue.settings_put";
     /// A worker claimed a resumption.
     ResumptionClaimed = "resumption.claimed";
     /// A resumption was taken up by its agent or worker for good.
@@ -90,6 +132,22 @@ event_kinds! {
     TokenCreated = "token.created";
     /// A bearer token was revoked.
     TokenRevoked = "token.revoked";
+    /// A principal was heard of, or what is known of it has changed.
+    PrincipalUpdated = "principal.updated";
+    /// An agent was paused: what it proposes is refused.
+    AgentPaused = "agent.paused";
+    /// A paused agent was let in again.
+    AgentResumed = "agent.resumed";
+    /// A role was assigned to a principal.
+    RoleAssigned = "role.assigned";
+    /// A role was taken back from a principal.
+    RoleUnassigned = "role.unassigned";
+    /// Authority was granted.
+    AuthorityGranted = "authority.granted";
+    /// Authority was revoked.
+    AuthorityRevoked = "authority.revoked";
+    /// Somebody took authority over everything, in an emergency.
+    AuthorityGlassBroken = "authority.glass_broken";
     /// A policy revision was put; it is not in force by that.
     PolicyPut = "policy.put";
     /// A policy revision waits for a second person to put it in force.
@@ -108,6 +166,42 @@ event_kinds! {
     PolicyShadowStopped = "policy.shadow_stopped";
     /// The shadow would have decided otherwise.
     PolicyShadowDiffered = "policy.shadow_differed";
+    /// A notice is to be delivered from here on.
+    NoticeCreated = "notice.created";
+    /// A receiver took a notice.
+    NoticeDelivered = "notice.delivered";
+    /// The delivery of a notice was given up.
+    NoticeFailed = "notice.failed";
+    /// A notice became pointless before it was delivered.
+    NoticeCancelled = "notice.cancelled";
+    /// A person has a notice tried again.
+    NoticeRetried = "notice.retried";
+    /// A sampled action waits for a person to judge it.
+    ReviewOpened = "review.opened";
+    /// A reviewer took a review.
+    ReviewClaimed = "review.claimed";
+    /// A reviewer judged an action afterwards.
+    ReviewSubmitted = "review.submitted";
+    /// A reviewer passed a review on to others.
+    ReviewSkipped = "review.skipped";
+    /// Reviewers disagree, and one more is asked.
+    ReviewExtended = "review.extended";
+    /// A review is over.
+    ReviewClosed = "review.closed";
+    /// Something went wrong that nobody had stopped.
+    IncidentOpened = "incident.opened";
+    /// Somebody sees to an incident.
+    IncidentAcknowledged = "incident.acknowledged";
+    /// An incident is over.
+    IncidentClosed = "incident.closed";
+    /// Labelled examples left the server.
+    FeedbackExported = "feedback.exported";
+    /// A drill was made.
+    DrillCreated = "drill.created";
+    /// Somebody was given a drill.
+    DrillGiven = "drill.given";
+    /// Somebody said what to do about a drill.
+    DrillAnswered = "drill.answered";
 }
 
 /// Which resources an event is about; absent where they play no part.
@@ -138,6 +232,30 @@ pub struct Subjects {
     /// The putting in force of a policy revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activation: Option<PolicyActivationId>,
+    /// The notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<NoticeId>,
+    /// The authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<AuthorityId>,
+    /// The principal that it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// The settings of the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_settings: Option<QueueSettingsId>,
+    /// The review.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewId>,
+    /// The incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// The drill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillId>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
 }
 
 /// One audit event, as a transaction carries it to the journal.

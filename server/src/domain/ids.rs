@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::time::Timestamp;
+
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LENGTH: usize = 26;
 /// The longest prefix with its underscore.
@@ -127,6 +129,31 @@ typed_ids! {
     PolicyRevisionId = "pol";
     /// Names one putting in force of a policy revision.
     PolicyActivationId = "pact";
+    /// Names an authority.
+    AuthorityId = "auth";
+    /// Names a revision of the queue's settings.
+    QueueSettingsId = "qs";
+    /// Names a question to an agent.
+    QuestionId = "qst";
+    /// Names a comment.
+    CommentId = "cmt";
+    /// Names a notice.
+    NoticeId = "ntc";
+    /// Names a review of what was decided without a person.
+    ReviewId = "rev";
+    /// Names an incident.
+    IncidentId = "inc";
+    /// Names a drill.
+    DrillId = "drl";
+}
+
+impl NoticeId {
+    /// When the id was made, to the millisecond.
+    pub fn time(&self) -> Timestamp {
+        let millis =
+            self.as_bytes().iter().take(6).fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+        Timestamp::from_micros(millis * 1_000)
+    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,16 @@
 //! What nothing matches takes the document's default, and a document without one
 //! escalates. Judging is deterministic, bounded and explained.
 
+mod appraisal;
 mod bounds;
 mod cases;
 mod catalogue;
 mod compile;
 mod condition;
+mod delay;
 mod document;
 mod evaluate;
+mod evidence;
 mod expansion;
 mod explain;
 mod facts;
@@ -20,10 +23,10 @@ pub mod grounding;
 mod guidance;
 mod inputs;
 pub mod lexicon;
+mod link;
 mod lint;
 mod names;
 pub mod novelty;
-mod period;
 mod profiles;
 pub mod provenance;
 mod reference;
@@ -40,10 +43,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+pub use appraisal::Appraisal;
 pub use bounds::{BoundKind, BoundState, Bounds, JudgedBound, Labels};
 pub use cases::CaseResult;
 pub use catalogue::{EffectClass, Impact, Level, Path, Steps, Tool};
 pub use condition::{Condition, ConditionError};
+pub use delay::DelayCost;
 pub use document::{
     Activation, Effect, Expected, FactType, OnExpiry, Shares, WindowCount, WindowScope,
 };
@@ -54,6 +59,7 @@ pub use grounding::{Grounding, NamedCall};
 pub use guidance::Guidance;
 pub use inputs::{FactAnswer, Facts, Inputs};
 pub use lexicon::{Lexicon, LexiconDoc, Request};
+pub use link::LinkTemplate;
 pub use lint::{Finding, Gravity};
 pub use names::{FUNCTIONS, Name, OPEN_GROUPS, VALUES};
 pub use novelty::{PROFILED_CALLS, Profile};
@@ -67,8 +73,9 @@ pub use triggers::{CalibrationPoint, RESULTS_RULE, TIME_BUDGET_RULE};
 
 use condition::Constants;
 use document::CaseSource;
-use rule::glob;
+pub use rule::glob;
 
+use super::period;
 use super::time::Span;
 
 /// Below this confidence doubt is high, unless the document says otherwise.

@@ -8,23 +8,71 @@ use super::ids::TokenId;
 use super::time::Timestamp;
 
 /// What a principal may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Starts runs, proposes and redeems. Excludes [`Role::Reviewer`].
+    /// Starts runs, proposes and redeems. Excludes those who answer, and those who
+    /// write the rules.
     Agent,
-    /// Claims and resolves escalations. Excludes [`Role::Agent`].
+    /// Claims and resolves escalations.
     Reviewer,
-    /// Manages tokens, policies and backups, and reads everything of the tenant.
+    /// Is a reviewer; besides, assigns and takes over what others hold.
+    Supervisor,
+    /// Writes policies and puts them in force.
+    PolicyAuthor,
+    /// Reads everything of the tenant, and changes nothing.
+    Auditor,
+    /// Manages people, tokens, policies, the queue and backups, and reads everything
+    /// of the tenant.
     Admin,
 }
 
 impl Role {
+    /// The roles, for tables and tests.
+    pub const ALL: [Self; 6] = [
+        Self::Agent,
+        Self::Reviewer,
+        Self::Supervisor,
+        Self::PolicyAuthor,
+        Self::Auditor,
+        Self::Admin,
+    ];
+
+    /// Whether who has this role has the other by it.
+    pub const fn includes(self, other: Self) -> bool {
+        self as u8 == other as u8 || matches!((self, other), (Self::Supervisor, Self::Reviewer))
+    }
+
+    /// Whether nobody may have both: who asks does not answer, and does not write
+    /// what asks.
+    pub const fn excludes(self, other: Self) -> bool {
+        const fn apart(one: Role, other: Role) -> bool {
+            matches!(one, Role::Agent)
+                && matches!(other, Role::Reviewer | Role::Supervisor | Role::PolicyAuthor)
+        }
+        apart(self, other) || apart(other, self)
+    }
+
     /// The role's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Agent => "agent",
             Self::Reviewer => "reviewer",
+            Self::Supervisor => "supervisor",
+            Self::PolicyAuthor => "policy_author",
+            Self::Auditor => "auditor",
             Self::Admin => "admin",
         }
     }
@@ -44,9 +92,9 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Whether the caller has the role.
+    /// Whether the caller has the role, by itself or by one that includes it.
     pub fn has(&self, role: Role) -> bool {
-        self.roles.contains(&role)
+        self.roles.iter().any(|own| own.includes(role))
     }
 }
 
@@ -76,12 +124,13 @@ impl Token {
     }
 }
 
-/// Checks a set of roles: not empty, no duplicates, agent and reviewer apart.
+/// Checks a set of roles: not empty, and none that excludes another.
 pub fn check_roles(roles: &[Role]) -> Result<(), Error> {
     if roles.is_empty() {
         return Err(Error::field("roles", "want at least one role"));
     }
-    if roles.contains(&Role::Agent) && roles.contains(&Role::Reviewer) {
+    let apart = |(role, others): (&Role, &[Role])| others.iter().any(|it| role.excludes(*it));
+    if roles.iter().map(|role| (role, roles)).any(apart) {
         return Err(Error::RolesConflict);
     }
     Ok(())

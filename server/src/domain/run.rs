@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::directory::Parties;
 use super::error::Error;
 use super::ids::RunId;
 use super::payload::PayloadRef;
@@ -82,6 +83,12 @@ fn is_none(count: &u32) -> bool {
 }
 
 impl Run {
+    /// Whom it concerns: none of them permits what it wants to do.
+    pub fn parties(&self) -> Parties<'_> {
+        let on_behalf_of = self.on_behalf_of.as_deref();
+        Parties { agent: &self.agent, ancestors: &self.ancestors, on_behalf_of }
+    }
+
     /// Refuses unless the run is running.
     pub fn require_running(&self) -> Result<(), Error> {
         if self.state == RunState::Running {

@@ -14,11 +14,19 @@ pub enum Need {
     Nothing,
     /// The role of an agent.
     Agent,
-    /// The role of a reviewer.
+    /// The role of a reviewer, or one that includes it.
     Reviewer,
+    /// The role of a supervisor.
+    Supervisor,
+    /// Who may write policies: a policy author or an admin.
+    PolicyAuthor,
+    /// Who sees to what went wrong: a supervisor, a policy author or an admin.
+    IncidentHandler,
+    /// Who may take what is recorded out of the server: an auditor or an admin.
+    Auditor,
     /// The role of an admin.
     Admin,
-    /// What agents may not read: the whole queue, policies.
+    /// What agents may not read: the whole queue, policies. Every other role.
     Overseer,
 }
 
@@ -29,8 +37,14 @@ impl Need {
             Self::Nothing => true,
             Self::Agent => caller.has(Role::Agent),
             Self::Reviewer => caller.has(Role::Reviewer),
+            Self::Supervisor => caller.has(Role::Supervisor),
+            Self::PolicyAuthor => caller.has(Role::PolicyAuthor) || caller.has(Role::Admin),
+            Self::IncidentHandler => {
+                [Role::Supervisor, Role::PolicyAuthor, Role::Admin].iter().any(|it| caller.has(*it))
+            }
+            Self::Auditor => caller.has(Role::Auditor) || caller.has(Role::Admin),
             Self::Admin => caller.has(Role::Admin),
-            Self::Overseer => caller.has(Role::Reviewer) || caller.has(Role::Admin),
+            Self::Overseer => oversees(caller),
         };
         if is_met { Ok(()) } else { Err(Error::RoleRequired { role: self.role() }) }
     }
@@ -41,10 +55,19 @@ impl Need {
             Self::Nothing => "none",
             Self::Agent => Role::Agent.name(),
             Self::Reviewer => Role::Reviewer.name(),
+            Self::Supervisor => Role::Supervisor.name(),
+            Self::PolicyAuthor => "policy_author or admin",
+            Self::IncidentHandler => "supervisor, policy_author or admin",
+            Self::Auditor => "auditor or admin",
             Self::Admin => Role::Admin.name(),
-            Self::Overseer => "reviewer or admin",
+            Self::Overseer => "any but agent",
         }
     }
+}
+
+/// Whether the caller has a role besides that of an agent.
+fn oversees(caller: &Principal) -> bool {
+    caller.roles.iter().any(|role| *role != Role::Agent)
 }
 
 /// Proof that a caller was checked. Every mutating operation takes one, and
@@ -53,6 +76,7 @@ impl Need {
 pub struct Authorized {
     tenant: String,
     name: String,
+    roles: Vec<Role>,
 }
 
 impl Authorized {
@@ -66,15 +90,26 @@ impl Authorized {
         &self.name
     }
 
+    /// What the caller may do; nothing for the server itself.
+    pub fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    /// Whether the caller has the role, by itself or by one that includes it.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.iter().any(|own| own.includes(role))
+    }
+
     /// The server itself, for the reason given; the only way round a caller.
     pub fn system(tenant: &str, reason: &'static str) -> Self {
-        Self { tenant: tenant.to_owned(), name: format!("system/{reason}") }
+        Self { tenant: tenant.to_owned(), name: format!("system/{reason}"), roles: Vec::new() }
     }
 }
 
 fn require(caller: &Principal, need: Need) -> Result<Authorized, Error> {
     need.check(caller)?;
-    Ok(Authorized { tenant: caller.tenant.clone(), name: caller.name.clone() })
+    let Principal { tenant, name, roles, .. } = caller.clone();
+    Ok(Authorized { tenant, name, roles })
 }
 
 /// A caller that may start runs, propose and redeem.
@@ -87,7 +122,27 @@ pub(super) fn reviewer(caller: &Principal) -> Result<Authorized, Error> {
     require(caller, Need::Reviewer)
 }
 
-/// A caller that may manage tokens, policies and backups.
+/// A caller that may assign and take over what others hold.
+pub(super) fn supervisor(caller: &Principal) -> Result<Authorized, Error> {
+    require(caller, Need::Supervisor)
+}
+
+/// A caller that may write policies and put them in force.
+pub(super) fn policy_author(caller: &Principal) -> Result<Authorized, Error> {
+    require(caller, Need::PolicyAuthor)
+}
+
+/// A caller that may see to incidents.
+pub(super) fn incident_handler(caller: &Principal) -> Result<Authorized, Error> {
+    require(caller, Need::IncidentHandler)
+}
+
+/// A caller that may take what is recorded out of the server.
+pub(super) fn auditor(caller: &Principal) -> Result<Authorized, Error> {
+    require(caller, Need::Auditor)
+}
+
+/// A caller that may manage people, tokens, the queue and backups.
 pub(super) fn admin(caller: &Principal) -> Result<Authorized, Error> {
     require(caller, Need::Admin)
 }
@@ -99,5 +154,5 @@ pub(super) fn overseer(caller: &Principal) -> Result<(), Error> {
 
 /// Whether the caller may see what belongs to `agent`.
 pub(super) fn may_see(caller: &Principal, agent: &str) -> bool {
-    caller.name == agent || caller.has(Role::Reviewer) || caller.has(Role::Admin)
+    caller.name == agent || oversees(caller)
 }

@@ -6,19 +6,23 @@
 //! reads in the journal what it has not looked at yet: catching up costs what
 //! has changed, and not what is open.
 
+mod questions;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::feed::{Offers, Topic, resumptions_in};
+use self::questions::Questions;
+use super::conversation::QuestionView;
+use super::feed::{Offers, Topic, questions_in, resumptions_in};
 use super::resumptions::OpenResumptions;
 use super::views::ResumptionView;
 use super::watch::{HEARTBEAT_DEFAULT, HEARTBEAT_MAX, HEARTBEAT_MIN};
 use super::{Engine, authorize, read_error, validate};
 use crate::domain::error::{Error, Resource};
-use crate::domain::escalation::{Escalation, EscalationState};
+use crate::domain::escalation::{AgentQuestion, Escalation, EscalationState};
 use crate::domain::ids::{EscalationId, RunId, WaitId};
 use crate::domain::principal::Principal;
 use crate::domain::resumption::Resumption;
@@ -49,6 +53,8 @@ pub enum Scope {
 pub enum AwaitEvent {
     /// An answer.
     Resumption(Box<ResumptionView>),
+    /// A reviewer asks something before deciding.
+    Question(Box<QuestionView>),
     /// Every kept answer has been sent.
     SnapshotEnd {
         /// Up to which sequence of the tenant, at least.
@@ -95,6 +101,7 @@ pub struct Awaiting {
     kept_until: u64,
     is_over: bool,
     ready: VecDeque<Resumption>,
+    questions: Questions,
 }
 
 impl Engine {
@@ -123,7 +130,9 @@ impl Engine {
             kept_until: 0,
             is_over: false,
             ready: VecDeque::new(),
+            questions: Questions::default(),
         };
+        awaiting.read_questions().await?;
         match scope {
             Scope::Wait { escalation, wait } => {
                 awaiting.begin_wait(caller, escalation, wait).await?;
@@ -147,6 +156,10 @@ impl Awaiting {
     pub async fn next(&mut self) -> Result<Option<AwaitEvent>, Error> {
         let silent_until = self.engine.now().plus(self.silence);
         loop {
+            if let Some(question) = self.questions.ready.pop_front() {
+                let view = self.engine.question_view(question).await?;
+                return Ok(Some(AwaitEvent::Question(Box::new(view))));
+            }
             if let Some(resumption) = self.ready.pop_front() {
                 return self.deliver(resumption).await.map(Some);
             }
@@ -242,6 +255,9 @@ impl Awaiting {
                     for offer in &offers.resumptions {
                         self.take(offer);
                     }
+                    for question in &offers.questions {
+                        self.questions.take(self.scope, question);
+                    }
                     self.look_behind(offers.commit);
                 }
                 // The hints overflowed, or the feed began anew.
@@ -259,7 +275,10 @@ impl Awaiting {
 
     async fn fall_behind(&mut self) -> Result<(), Error> {
         match self.scope {
-            Scope::Wait { escalation, .. } => self.look_at_one(escalation).await,
+            Scope::Wait { escalation, .. } => {
+                self.read_questions().await?;
+                self.look_at_one(escalation).await
+            }
             Scope::Run(_) | Scope::Agent => {
                 self.phase = Phase::Behind;
                 Ok(())
@@ -285,6 +304,15 @@ impl Awaiting {
     async fn catch_up_with(&mut self, commit: &CommitRecord) -> Result<(), Error> {
         if commit.tenant != self.tenant {
             return Ok(());
+        }
+        for question in questions_in(commit) {
+            let question = question?;
+            let key = keys::question(&self.tenant, question.escalation, question.id);
+            let is_open =
+                self.engine.read::<AgentQuestion>(&key).await?.as_ref() == Some(&question);
+            if is_open && question.agent == self.agent {
+                self.questions.take(self.scope, &question);
+            }
         }
         for found in resumptions_in(commit) {
             let (offered, is_offer) = found?;

@@ -7,7 +7,7 @@ use super::operation::Tx;
 use super::{limits, read_error};
 use crate::domain::action::{APPROVAL_VALIDITY, Action, ActionEvent, GRANT_LIFETIME, Grant};
 use crate::domain::error::{Error, Resource};
-use crate::domain::escalation::{Escalation, EscalationEvent, ResumeMode};
+use crate::domain::escalation::{Escalation, EscalationEvent, InTime, ResumeMode};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::{ActionId, EscalationId, GrantId, RunId};
 use crate::domain::resumption::Resumption;
@@ -37,15 +37,25 @@ pub(super) fn action_subjects(action: &Action, grant: Option<GrantId>) -> Subjec
     }
 }
 
-/// The timer that an open escalation has now.
+/// The one timer that an open escalation has now: of what time does next.
 pub(super) fn timer(tenant: &str, escalation: &Escalation) -> Timer {
-    let is_due_next = !escalation.is_overdue && escalation.due_time < escalation.expire_time;
-    let (kind, time) = if is_due_next {
-        (TimerKind::Due, escalation.due_time)
-    } else {
-        (TimerKind::Expire, escalation.expire_time)
+    let (next, time) = escalation.next_in_time();
+    let kind = match next {
+        InTime::Due => TimerKind::Due,
+        InTime::Expire => TimerKind::Expire,
+        InTime::Step => TimerKind::Step,
+        InTime::RemindClaim | InTime::LapseClaim => TimerKind::Claim,
     };
     Timer { time, kind, id: *escalation.id.as_bytes(), tenant: tenant.to_owned() }
+}
+
+/// Sets the timer of a changed escalation in place of the one that it had.
+pub(super) fn rearm(tx: &mut Tx<'_>, before: &Timer, escalation: &Escalation) {
+    let timer = timer(tx.tenant(), escalation);
+    if timer != *before {
+        tx.remove(before.key());
+        tx.mark(timer.key());
+    }
 }
 
 /// The timer of a redeemed action.
@@ -53,16 +63,20 @@ pub(super) fn outcome_timer(tenant: &str, id: ActionId, time: Timestamp) -> Time
     Timer { time, kind: TimerKind::Outcome, id: *id.as_bytes(), tenant: tenant.to_owned() }
 }
 
-/// Writes a new open escalation with its place in the queue and its timer.
-pub(super) fn open(tx: &mut Tx<'_>, escalation: &Escalation) -> Result<(), Error> {
+/// Writes a new open escalation with its place in the queue and its timer, once the
+/// settings in force have said how it waits.
+pub(super) async fn open(tx: &mut Tx<'_>, escalation: &mut Escalation) -> Result<(), Error> {
+    let in_force = super::queue::plan(tx, escalation).await?;
     let tenant = tx.tenant();
+    let (digest, opened) = (Some(escalation.action_digest), EventKind::EscalationOpened);
+    tx.event_about(opened, subjects(escalation), digest, &[escalation.briefing]);
+    super::chain::reach_somebody(tx, escalation, in_force).await?;
     tx.put(keys::escalation(tenant, escalation.id), escalation)?;
     tx.mark(keys::open(tenant, escalation));
-    tx.mark(keys::run_open(tenant, escalation.run, escalation.id));
+    if escalation.question.ends_with_its_run() {
+        tx.mark(keys::run_open(tenant, escalation.run, escalation.id));
+    }
     tx.mark(timer(tenant, escalation).key());
-    let digest = Some(escalation.action_digest);
-    let kind = EventKind::EscalationOpened;
-    tx.event_about(kind, subjects(escalation), digest, &[escalation.briefing]);
     Ok(())
 }
 
@@ -80,6 +94,9 @@ pub(super) fn close(
     tx.remove(keys::open(tenant, escalation));
     tx.remove(keys::run_open(tenant, escalation.run, escalation.id));
     tx.remove(timer(tenant, escalation).key());
+    for question in std::mem::take(&mut escalation.conversation.open) {
+        tx.remove(keys::agent_question(tenant, &escalation.agent, escalation.id, question));
+    }
     escalation.state = state;
     escalation.close_time = Some(tx.now);
     touch(escalation, tx.now);
@@ -142,6 +159,18 @@ pub(super) fn offer(
     let tenant = tx.tenant();
     tx.put(keys::resumption(tenant, escalation.id), &resumption)?;
     tx.mark(keys::resume(tenant, &escalation.agent, escalation.id));
+    Ok(())
+}
+
+/// Takes back what an answer permitted, where nobody has taken it up yet: whoever does
+/// finds that nothing may run.
+pub(super) async fn take_back_offer(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
+    let key = keys::resumption(tx.tenant(), id);
+    let Some(mut resumption) = tx.get::<Resumption>(key.clone()).await? else { return Ok(()) };
+    if resumption.close_time.is_none() {
+        resumption.action = None;
+        tx.put(key, &resumption)?;
+    }
     Ok(())
 }
 

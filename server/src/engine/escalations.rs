@@ -13,13 +13,13 @@ use super::{Engine, authorize, closing, limits, read_error, validate};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{
-    CLAIM_LEASE_DEFAULT, CLAIM_LEASE_MAX, CLAIM_LEASE_MIN, Claim, Escalation, EscalationState,
+    CLAIM_LEASE_DEFAULT, CLAIM_LEASE_MAX, CLAIM_LEASE_MIN, Escalation, EscalationState, Hands,
     SeverityTier,
 };
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EscalationId, RunId};
 use crate::domain::principal::Principal;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::{Direction, ReadError, keys};
 
 /// Which escalations to list or watch.
@@ -77,6 +77,13 @@ pub enum ClaimStep {
         /// The epoch of the claim.
         epoch: u64,
     },
+    /// Gives it back, and puts the question aside.
+    Snooze {
+        /// The epoch of the claim.
+        epoch: u64,
+        /// Until then.
+        until: Timestamp,
+    },
 }
 
 struct Claiming {
@@ -94,52 +101,72 @@ impl Operation for Claiming {
             ClaimStep::Claim(_) => (0, 0),
             ClaimStep::Renew { epoch, .. } => (1, epoch),
             ClaimStep::Release { epoch } => (2, epoch),
+            ClaimStep::Snooze { epoch, .. } => (3, epoch),
+        };
+        let until = match self.step {
+            ClaimStep::Snooze { until, .. } => Some(until.as_micros().to_be_bytes()),
+            _ => None,
         };
         hasher
             .field(self.escalation.as_bytes())
             .field(&[step])
             .field(&epoch.to_be_bytes())
             .field(&self.lease.as_micros().to_be_bytes());
+        if let Some(until) = until {
+            hasher.field(&until);
+        }
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
         let mut escalation = get(tx, self.escalation).await?;
         let caller = tx.by.name().to_owned();
         if matches!(self.step, ClaimStep::Claim(_)) {
-            escalation.require_other_than(&caller)?;
+            tx.require_four_eyes(&escalation).await?;
         }
         escalation.require_open()?;
+        if matches!(self.step, ClaimStep::Claim(_)) {
+            tx.admit(&escalation, &escalation.matter()).await?;
+            tx.require_no_vote(&escalation).await?;
+        }
+        let before = closing::timer(tx.tenant(), &escalation);
         let kind = match self.step {
             ClaimStep::Claim(_) => {
                 if let Some(claim) = escalation.live_claim(tx.now).filter(|it| it.holder != caller)
                 {
                     return Err(escalation.claimed_by(claim));
                 }
-                let epoch = escalation.claim.as_ref().map_or(0, |claim| claim.epoch) + 1;
-                let expire_time = tx.now.plus(self.lease);
-                let claim_time = Some(tx.now);
-                escalation.claim = Some(Claim { holder: caller, epoch, expire_time, claim_time });
+                let stands_in_for = tx.require_routed(&escalation).await?;
+                let (holder, stands_in_for) = (caller.as_str(), stands_in_for.as_deref());
+                let lease = self.lease;
+                let hands = Hands { holder, assigner: None, stands_in_for, note: None, lease };
+                escalation.hold(hands, tx.now);
                 EventKind::EscalationClaimed
             }
             ClaimStep::Renew { epoch, .. } => {
                 escalation.require_claim(&caller, epoch, tx.now)?;
-                let expire_time = tx.now.plus(self.lease);
-                if let Some(claim) = &mut escalation.claim {
-                    claim.expire_time = expire_time;
-                }
+                escalation.prolong(self.lease, tx.now);
                 EventKind::EscalationRenewed
             }
             ClaimStep::Release { epoch } => {
                 escalation.require_claim(&caller, epoch, tx.now)?;
-                // The epoch stays, so that the next claim gets a higher one.
-                if let Some(claim) = &mut escalation.claim {
-                    claim.expire_time = tx.now;
-                }
+                escalation.give_back(tx.now);
                 EventKind::EscalationReleased
+            }
+            ClaimStep::Snooze { epoch, until } => {
+                escalation.require_claim(&caller, epoch, tx.now)?;
+                if until <= tx.now || until >= escalation.expire_time {
+                    return Err(Error::field(
+                        "until_time",
+                        "want a time before the question expires",
+                    ));
+                }
+                escalation.put_aside(until, tx.now);
+                EventKind::EscalationSnoozed
             }
         };
         closing::touch(&mut escalation, tx.now);
         tx.put(keys::escalation(tx.tenant(), escalation.id), &escalation)?;
+        closing::rearm(tx, &before, &escalation);
         tx.event(kind, closing::subjects(&escalation));
         Ok((escalation, Vec::new()))
     }
@@ -167,14 +194,14 @@ impl Engine {
         let by = authorize::reviewer(caller)?;
         let lease = match step {
             ClaimStep::Claim(lease) | ClaimStep::Renew { lease, .. } => lease,
-            ClaimStep::Release { .. } => None,
+            ClaimStep::Release { .. } | ClaimStep::Snooze { .. } => None,
         };
         let bounds = CLAIM_LEASE_MIN..=CLAIM_LEASE_MAX;
         let lease = validate::span("lease", lease, CLAIM_LEASE_DEFAULT, bounds)?;
         let operation = Claiming { escalation, step, lease };
         let answer = self.transact(&by, request_id, &operation).await?;
         let escalation = answer.value.clone();
-        let view = self.escalation_view(&caller.tenant, escalation, Depth::Full).await?;
+        let view = self.escalation_view(&caller.tenant, escalation, Depth::Live).await?;
         Ok(answer.map(|_| view))
     }
 

@@ -5,24 +5,26 @@
 //! overflowed.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::{DEFAULT_TENANT, Engine, read_error};
 use crate::domain::error::Error;
-use crate::domain::escalation::Escalation;
+use crate::domain::escalation::{AgentQuestion, Escalation, MAX_QUESTIONS};
 use crate::domain::ids::EscalationId;
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
 use crate::domain::time::Timestamp;
-use crate::store::keys::{self, Timer};
+use crate::store::keys::{self, Posted, Timer};
 use crate::store::{CommitRecord, Direction, MAX_SCAN, MAX_TAIL, TailFrom, records};
 
 /// How many commits an agent's listener may lag behind before it reads them in
 /// the journal.
 const HINTS_KEPT: usize = 1_024;
+
+/// How many of one wait: its answer, and the questions before it.
+const WAIT_HINTS_KEPT: usize = 1 + MAX_QUESTIONS;
 
 /// How many topics there are before the ones that nobody listens to any more are
 /// looked for.
@@ -45,6 +47,8 @@ pub(super) struct Offers {
     pub(super) commit: u64,
     /// The resumptions, as the commit left them.
     pub(super) resumptions: Vec<Resumption>,
+    /// The questions to the agent that it has not answered.
+    pub(super) questions: Vec<AgentQuestion>,
 }
 
 /// Who listens to what.
@@ -60,7 +64,7 @@ struct Listeners {
 pub(super) struct Feed {
     listeners: Mutex<Listeners>,
     /// The last commit that everybody was told of.
-    told: AtomicU64,
+    told: watch::Sender<u64>,
     /// Rings when a timer has become the next one.
     pub(super) timers: Notify,
     /// What the timers wait for; none while they look, so that every timer rings.
@@ -74,7 +78,7 @@ impl Feed {
         listeners.forget_unheard();
         let kept = match topic {
             Topic::Agent(..) => HINTS_KEPT,
-            Topic::Wait(_) => 1,
+            Topic::Wait(_) => WAIT_HINTS_KEPT,
         };
         let sender = listeners.topics.entry(topic);
         sender.or_insert_with(|| broadcast::channel(kept).0).subscribe()
@@ -98,15 +102,27 @@ impl Feed {
     /// The last commit that everybody was told of: whoever asks first and then
     /// has no hint left has missed nothing up to it.
     pub(super) fn told(&self) -> u64 {
-        self.told.load(Ordering::Acquire)
+        *self.told.borrow()
     }
 
-    fn tell(&self, commit: &CommitRecord, mut offers: Vec<Resumption>) {
-        if offers.is_empty() {
+    /// Waits until everybody was told of a commit.
+    pub(super) async fn heard(&self, commit: u64) {
+        // An error says that the sender is gone, which lives as long as this.
+        let _ = self.told.subscribe().wait_for(|told| *told >= commit).await;
+    }
+
+    fn tell(&self, commit: &CommitRecord, mut offers: Vec<Resumption>, asked: &[AgentQuestion]) {
+        if offers.is_empty() && asked.is_empty() {
             return;
         }
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let commit_number = commit.commit;
+        for question in asked {
+            let agent = Topic::Agent(commit.tenant.clone(), question.agent.clone());
+            for topic in [Topic::Wait(question.escalation), agent] {
+                listeners.ask(&topic, commit_number, question);
+            }
+        }
         for offer in &offers {
             let topic = Topic::Wait(offer.escalation);
             listeners.tell(&topic, commit_number, || vec![offer.clone()]);
@@ -123,7 +139,15 @@ impl Listeners {
     fn tell(&self, topic: &Topic, commit: u64, resumptions: impl FnOnce() -> Vec<Resumption>) {
         if let Some(sender) = self.topics.get(topic) {
             // Nobody listens any more: the store keeps it.
-            let _ = sender.send(Arc::new(Offers { commit, resumptions: resumptions() }));
+            let (resumptions, questions) = (resumptions(), Vec::new());
+            let _ = sender.send(Arc::new(Offers { commit, resumptions, questions }));
+        }
+    }
+
+    fn ask(&self, topic: &Topic, commit: u64, question: &AgentQuestion) {
+        if let Some(sender) = self.topics.get(topic) {
+            let (resumptions, questions) = (Vec::new(), vec![question.clone()]);
+            let _ = sender.send(Arc::new(Offers { commit, resumptions, questions }));
         }
     }
 
@@ -155,6 +179,18 @@ pub(super) fn resumptions_in(
     })
 }
 
+/// The questions to agents among a commit's writes that are not answered.
+pub(super) fn questions_in(
+    commit: &CommitRecord,
+) -> impl Iterator<Item = Result<AgentQuestion, Error>> {
+    let written = commit.writes.iter().filter_map(|write| {
+        let value = write.value.as_ref()?;
+        keys::is_question(&commit.tenant, &write.key).then_some(value)
+    });
+    let read = written.map(|value| records::decode::<AgentQuestion>(value).map_err(read_error));
+    read.filter(|it| it.as_ref().map_or(true, |question| question.answer.is_none()))
+}
+
 impl Engine {
     /// Counts what is open already.
     pub(super) async fn load_open(&self, tenant: &str) -> Result<(), Error> {
@@ -167,6 +203,7 @@ impl Engine {
                 let escalation = self.read::<Escalation>(&keys::escalation(tenant, id)).await?;
                 if let Some(escalation) = escalation {
                     self.0.stats.note_escalation(&escalation);
+                    self.0.board.lock().note(&escalation);
                 }
             }
             match found.rows.last() {
@@ -181,6 +218,7 @@ impl Engine {
     pub(super) async fn follow(&self, from: &mut u64) -> Result<(), Error> {
         let store = &self.0.store;
         let mut doorbell = store.doorbell();
+        self.0.feed.told.send_replace(*from);
         loop {
             doorbell.borrow_and_update();
             let commits =
@@ -195,7 +233,7 @@ impl Engine {
                 self.hear(commit)?;
                 self.heed(commit).await?;
                 *from = commit.commit;
-                self.0.feed.told.store(commit.commit, Ordering::Release);
+                self.0.feed.told.send_replace(commit.commit);
             }
         }
     }
@@ -219,10 +257,14 @@ impl Engine {
     fn hear(&self, commit: &CommitRecord) -> Result<(), Error> {
         self.0.stats.count_events(&commit.events);
         for write in &commit.writes {
+            if let Some(posted) = Posted::from_key(&write.key) {
+                self.0.channels.note(&posted, write.value.is_some());
+            }
             let Some(value) = &write.value else { continue };
             if keys::is_escalation(&commit.tenant, &write.key) {
                 let escalation: Escalation = records::decode(value).map_err(read_error)?;
                 self.0.stats.note_escalation(&escalation);
+                self.0.board.lock().note(&escalation);
             } else if let Some(timer) = Timer::from_key(&write.key) {
                 self.0.feed.note_timer(timer.time);
             }
@@ -235,7 +277,8 @@ impl Engine {
                 offers.push(resumption);
             }
         }
-        self.0.feed.tell(commit, offers);
+        let asked = questions_in(commit).collect::<Result<Vec<_>, _>>()?;
+        self.0.feed.tell(commit, offers, &asked);
         Ok(())
     }
 }

@@ -84,6 +84,11 @@ impl Heard {
         &self.sources
     }
 
+    /// The messages at hand, oldest first.
+    pub(super) fn messages(&self) -> &[Message] {
+        self.log.messages()
+    }
+
     /// How many messages it was.
     pub(super) fn count(&self) -> u64 {
         self.log.messages().len() as u64 + self.log.dropped()
@@ -220,6 +225,9 @@ impl Engine {
             }
             MessageForm::Response => {
                 self.payload::<ResolutionContent>(&record.payload).await?.response
+            }
+            MessageForm::Instruction => {
+                self.payload::<ResolutionContent>(&record.payload).await?.instruction.into_bytes()
             }
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,5 +1,6 @@
 //! The limits that operators may set, and those that are fixed.
 
+use crate::domain::flood::FloodLimits;
 use crate::domain::time::Span;
 
 /// The longest text of a reviewer's note, in bytes.
@@ -93,6 +94,12 @@ pub const PROFILES_AT_HAND: usize = 4;
 pub const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// How often an operation is tried again after a conflict.
 pub const MAX_ATTEMPTS: usize = 64;
+/// When to try a preview again that saw no moment at rest.
+pub const PREVIEW_RETRY: Span = Span::from_millis(200);
+/// The most pieces of evidence that one answer names.
+pub const MAX_EVIDENCE_VIEWED: usize = 8;
+/// The longest value that a reviewer types to confirm, in bytes.
+pub const MAX_CONFIRMATION_BYTES: usize = 256;
 /// How long a request id is kept, in hours.
 pub const REQUEST_ID_HOURS: i64 = 24;
 
@@ -103,10 +110,20 @@ pub struct Limits {
     pub open_per_agent: u64,
     /// The most open escalations of the tenant.
     pub open_per_tenant: u64,
+    /// How long a rejection answers the same question again; zero: never.
+    pub rejected_for: Span,
+    /// How much agents may ask.
+    pub floods: FloodLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { open_per_agent: 10_000, open_per_tenant: 200_000 }
+        let rejected_for = Span::from_secs(24 * 60 * 60);
+        let floods = FloodLimits::default();
+        Self { open_per_agent: 1_000, open_per_tenant: 200_000, rejected_for, floods }
     }
 }
+/// The most lanes that one claim of the next question may ask for.
+pub const MAX_FILTER_LANES: usize = 64;
+/// When somebody should try again who was last at every question.
+pub const CLAIM_RETRY: Span = Span::from_millis(100);

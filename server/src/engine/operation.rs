@@ -1,6 +1,8 @@
 //! One mutating call: read, decide, commit, with optimistic retry and kept
 //! request ids.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -81,6 +83,8 @@ pub(super) struct Tx<'a> {
     /// The time of the attempt.
     pub(super) now: Timestamp,
     transaction: Transaction,
+    /// Where in the transaction each key is written.
+    written: HashMap<Bytes, usize>,
 }
 
 impl<'a> Tx<'a> {
@@ -92,7 +96,7 @@ impl<'a> Tx<'a> {
             lane,
             ..Transaction::default()
         };
-        Self { engine, by, now: engine.now(), transaction }
+        Self { engine, by, now: engine.now(), transaction, written: HashMap::new() }
     }
 
     /// The tenant to act in.
@@ -105,8 +109,14 @@ impl<'a> Tx<'a> {
         self.engine.0.ids.next()
     }
 
-    /// Reads a record; the commit fails if it has changed by then.
+    /// Reads a record as this transaction leaves it; the commit fails if it has changed
+    /// by then.
     pub(super) async fn get<R: Record>(&mut self, key: Bytes) -> Result<Option<R>, Error> {
+        if let Some(write) = self.written.get(&key).and_then(|at| self.transaction.writes.get(*at))
+        {
+            let value = write.value.as_ref();
+            return value.map(|it| records::decode(it).map_err(read_error)).transpose();
+        }
         let found = self.look(key).await?;
         found.map(|found| records::decode(&found.value).map_err(read_error)).transpose()
     }
@@ -124,18 +134,28 @@ impl<'a> Tx<'a> {
         let value = records::encode(record).ok_or_else(|| Error::Internal {
             cause: format!("a {} could not be encoded", R::NAME),
         })?;
-        self.transaction.writes.push(Write { key, value: Some(value) });
+        self.write(key, Some(value));
         Ok(())
+    }
+
+    /// Of several writes of a key the last one stays.
+    fn write(&mut self, key: Bytes, value: Option<Bytes>) {
+        let next = self.transaction.writes.len();
+        let at = *self.written.entry(key.clone()).or_insert(next);
+        match self.transaction.writes.get_mut(at) {
+            Some(write) => write.value = value,
+            None => self.transaction.writes.push(Write { key, value }),
+        }
     }
 
     /// Writes an index entry.
     pub(super) fn mark(&mut self, key: Bytes) {
-        self.transaction.writes.push(Write { key, value: Some(Bytes::new()) });
+        self.write(key, Some(Bytes::new()));
     }
 
     /// Removes a key.
     pub(super) fn remove(&mut self, key: Bytes) {
-        self.transaction.writes.push(Write { key, value: None });
+        self.write(key, None);
     }
 
     /// Demands that a key is still there, or still absent, at commit.
@@ -279,7 +299,7 @@ impl Engine {
     /// Whether everything that was read is still as it was. Two reads need not
     /// see the same moment: a refusal that rests on such a mixture, which no
     /// commit ever showed, is a conflict and not an answer.
-    async fn reads_hold(&self, tx: &Tx<'_>) -> Result<bool, Error> {
+    pub(super) async fn reads_hold(&self, tx: &Tx<'_>) -> Result<bool, Error> {
         for expectation in &tx.transaction.expectations {
             let holds = match expectation {
                 Expectation::Key { key, version } => {

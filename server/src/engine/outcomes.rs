@@ -6,7 +6,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx};
-use super::{Engine, actions, authorize, closing, limits, run_questions, validate};
+use super::{
+    Engine, actions, authorize, closing, limits, reverse, reviews, run_questions, validate,
+};
 use crate::domain::action::{
     Action, ActionContent, ActionEvent, ActionState, Outcome, OutcomeStatus,
 };
@@ -111,7 +113,10 @@ async fn record(tx: &mut Tx<'_>, report: &Report, doubted: &mut Doubted) -> Resu
         tx.heard(action.run, MessageRecord { speaker, tool, form, payload, time })?;
     }
     closing::advance(&mut action, event, tx.now)?;
+    let succeeded = report.status == OutcomeStatus::Succeeded;
+    reverse::note_outcome(tx, &mut action, succeeded).await?;
     action.outcome = Some(Outcome { status: report.status, result, report_time: tx.now });
+    reviews::open_if_sampled(tx, &mut action).await?;
     tx.put(key, &action)?;
     let subjects = closing::action_subjects(&action, action.grant.map(|grant| grant.id));
     let digest = Some(action.digest);

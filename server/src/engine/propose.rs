@@ -1,6 +1,11 @@
 //! Proposing actions: the policy decides, and one commit holds all of it.
 
+mod admit;
 mod check;
+mod follow;
+mod repeat;
+
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -8,15 +13,16 @@ use uuid::Uuid;
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::runs::own_running;
-use super::{Engine, authorize, briefing, checkpoints, closing};
+use super::{Engine, authorize, checkpoints, closing, past};
 use crate::domain::action::{
     Action, ActionContent, ActionState, Decision, DecisionEffect, GRANT_LIFETIME, Grant,
 };
+use crate::domain::briefing::{self, for_action};
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::checkpoint::CheckpointContent;
-use crate::domain::digest::FieldHasher;
+use crate::domain::digest::{Digest, FieldHasher};
 use crate::domain::error::Error;
-use crate::domain::escalation::{Escalation, EscalationState, Question, ResumeMode};
+use crate::domain::escalation::{Escalation, Opening, Question, ResumeMode};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, EscalationId, GrantId, RunId, WaitId};
 use crate::domain::payload::PayloadRef;
@@ -25,6 +31,7 @@ use crate::domain::principal::Principal;
 use crate::domain::run::Run;
 use crate::domain::shadow::ShadowDecision;
 use crate::store::{CommitLane, keys};
+use admit::Taken;
 
 /// Proposes one tool call.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +62,8 @@ pub struct Propose {
     pub redeem_if_allowed: bool,
     /// Who takes the answer up if a person is asked.
     pub resume_mode: ResumeMode,
+    /// The question whose correction in words it follows.
+    pub follows: Option<EscalationId>,
 }
 
 /// What the policy decided.
@@ -75,6 +84,8 @@ struct Proposal<'a> {
     content: &'a ActionContent,
     call: ToolCall<'a>,
     asked: Asked,
+    /// What was taken of the limits, once a person is asked.
+    taken: OnceLock<Vec<Taken>>,
 }
 
 impl Operation for Proposal<'_> {
@@ -101,10 +112,15 @@ impl Operation for Proposal<'_> {
                 hasher.field(credential.name.as_bytes()).field(credential.reference.as_bytes());
             }
         }
+        if let Some(followed) = &it.follows {
+            hasher.field(b"follows").field(followed.as_bytes());
+        }
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own_running(tx, self.run).await?;
+        tx.require_not_paused(&run.agent).await?;
+        follow::check(tx, &run, self.command.follows).await?;
         let revision = tx.policy().await?;
         let (shadow, about) = (tx.engine.shadow(), About::new(&self.call, &run));
         let tried = shadow.as_deref().map(|shadow| &shadow.policy);
@@ -112,51 +128,48 @@ impl Operation for Proposal<'_> {
         let gathered = tx.gather(&run, &revision.policy, &self.call, None).await?;
         let gathered = gathered.with_facts(known);
         let facts = gathered.facts(&self.call, &run, self.command.confidence);
-        let verdict = revision.policy.evaluate(&facts);
+        let mut verdict = revision.policy.evaluate(&facts);
+        let meaning = self.call.repeat_key(tx.tenant(), &run);
+        let answered_from = match verdict.effect {
+            DecisionEffect::Escalate => {
+                repeat::answer(tx, &meaning, revision.id, &mut verdict).await?
+            }
+            DecisionEffect::Allow | DecisionEffect::Deny => None,
+        };
         let digest = self.call.digest(tx.tenant(), &run, revision.id);
         let mut content = self.content.clone();
         content.decided(&verdict, gathered.inputs().clone());
+        let words = (verdict.effect == DecisionEffect::Escalate).then(|| {
+            let (policy, content) = (&revision.policy, &content);
+            for_action(&briefing::Asked { policy, facts: &facts, verdict: &verdict, content })
+        });
         let shadow = tx.ask_shadow(shadow, &self.asked, about, self.command.confidence).await;
         let (shadow, gathered) = match shadow {
             Some((said, beside)) => (Some(said), gathered.and_counted_by(beside)),
             None => (None, gathered),
         };
         content.shadow = shadow;
-        let mut action = Action {
-            id: ActionId::new(tx.next_id()),
-            run: run.id,
-            agent: run.agent.clone(),
-            state: ActionState::Denied,
-            tool: self.command.tool.clone(),
-            digest,
-            content: tx.payload(&content, None)?,
-            decision: Decision::of(&verdict, revision.id),
-            confidence: self.command.confidence,
-            escalation: None,
-            modified_from: None,
-            grant: None,
-            revoked_grants: Vec::new(),
-            outcome: None,
-            is_counted: false,
-            create_time: tx.now,
-            update_time: tx.now,
-        };
+        let kept = tx.payload(&content, None)?;
+        let decision = Decision::of(&verdict, revision.id);
+        let mut action = Action { answered_from, ..self.action(tx, &run, digest, kept, decision) };
         gathered.count(tx, &mut action)?;
         note_difference(tx, &action, &content);
         let results = closing::result(action.id.as_bytes());
         let (action, escalation) = match (verdict.effect, &verdict.ask) {
             (DecisionEffect::Allow, _) => (self.allow(tx, action, &revision.policy)?, None),
             (DecisionEffect::Escalate, Some(ask)) => {
-                tx.engine.require_room(&run.agent)?;
-                let briefing = briefing::for_action(&verdict, &content);
-                let briefing = tx.payload(&briefing, None)?;
-                let (action, escalation) = self.escalate(tx, action, &run, ask, briefing).await?;
+                self.admit(tx, &run, verdict.rule.as_deref()).await?;
+                let briefing = tx.payload(&words.unwrap_or_default(), None)?;
+                let (action, escalation) =
+                    self.escalate(tx, action, &run, (ask, &revision.policy), briefing).await?;
+                repeat::remember(tx, &meaning, escalation.id)?;
                 (action, Some(escalation))
             }
             (DecisionEffect::Deny | DecisionEffect::Escalate, _) => (self.deny(tx, action), None),
         };
         tx.put(keys::action(tx.tenant(), action.id), &action)?;
         tx.mark(keys::run_action(tx.tenant(), action.run, action.id));
+        follow::note(tx, &action);
         Ok((Proposed { action, reason: verdict.reason, escalation }, results))
     }
 
@@ -179,7 +192,12 @@ impl Operation for Proposal<'_> {
 
 /// Says that the shadow would have decided otherwise.
 fn note_difference(tx: &mut Tx<'_>, action: &Action, content: &ActionContent) {
-    let differs = |it: &&ShadowDecision| it.differs_from(action.decision.effect);
+    // What a person had rejected no policy has refused.
+    let said = match action.answered_from {
+        Some(_) => DecisionEffect::Escalate,
+        None => action.decision.effect,
+    };
+    let differs = |it: &&ShadowDecision| it.differs_from(said);
     if let Some(shadow) = content.shadow.as_ref().filter(differs) {
         let mut subjects = closing::action_subjects(action, None);
         subjects.policy = Some(shadow.policy_revision);
@@ -188,6 +206,41 @@ fn note_difference(tx: &mut Tx<'_>, action: &Action, content: &ActionContent) {
 }
 
 impl Proposal<'_> {
+    /// What is proposed: nothing may run yet.
+    fn action(
+        &self,
+        tx: &Tx<'_>,
+        run: &Run,
+        digest: Digest,
+        content: PayloadRef,
+        decision: Decision,
+    ) -> Action {
+        Action {
+            id: ActionId::new(tx.next_id()),
+            run: run.id,
+            agent: run.agent.clone(),
+            state: ActionState::Denied,
+            tool: self.command.tool.clone(),
+            digest,
+            content,
+            decision,
+            confidence: self.command.confidence,
+            escalation: None,
+            modified_from: None,
+            follows: self.command.follows,
+            compensates: None,
+            answered_from: None,
+            reversion: None,
+            grant: None,
+            revoked_grants: Vec::new(),
+            outcome: None,
+            is_counted: false,
+            is_reviewed: false,
+            create_time: tx.now,
+            update_time: tx.now,
+        }
+    }
+
     fn allow(&self, tx: &mut Tx<'_>, mut action: Action, policy: &Policy) -> Result<Action, Error> {
         let mut grant = Grant {
             id: GrantId::new(tx.next_id()),
@@ -214,9 +267,13 @@ impl Proposal<'_> {
     }
 
     fn deny(&self, tx: &mut Tx<'_>, action: Action) -> Action {
-        let subjects = closing::action_subjects(&action, None);
-        let digest = Some(action.digest);
-        tx.event_about(EventKind::ActionDenied, subjects, digest, &[action.content]);
+        let mut subjects = closing::action_subjects(&action, None);
+        let kind = match action.answered_from {
+            Some(_) => EventKind::ActionAnsweredFromRecord,
+            None => EventKind::ActionDenied,
+        };
+        subjects.escalation = action.answered_from;
+        tx.event_about(kind, subjects, Some(action.digest), &[action.content]);
         action
     }
 
@@ -225,48 +282,36 @@ impl Proposal<'_> {
         tx: &mut Tx<'_>,
         mut action: Action,
         run: &Run,
-        ask: &Ask,
+        (ask, policy): (&Ask, &Policy),
         briefing: PayloadRef,
     ) -> Result<(Action, Escalation), Error> {
         let checkpoint = match &self.command.checkpoint {
             Some(content) => Some(checkpoints::save(tx, &action, content).await?),
             None => None,
         };
-        let escalation = Escalation {
+        let opening = Opening {
             id: EscalationId::new(tx.next_id()),
-            state: EscalationState::Open,
-            question: Question::ApproveAction,
-            run: run.id,
-            action: Some(action.id),
-            tool: action.tool.clone(),
-            checkpoint,
             wait: WaitId::new(tx.next_id()),
-            resume_mode: self.command.resume_mode,
-            agent: run.agent.clone(),
-            on_behalf_of: run.on_behalf_of.clone(),
-            lane: ask.lane.clone(),
-            severity: ask.severity,
+            question: Question::ApproveAction,
+            run,
+            action: Some(&action),
+            digest: action.digest,
+            ask,
+            stake: policy.tool(&action.tool).stake(self.call.arguments()),
             rule: action.decision.rule.clone(),
             policy_revision: action.decision.policy_revision,
             briefing,
-            action_digest: action.digest,
-            claim: None,
-            resolution: None,
-            due_time: tx.now.plus(ask.due),
-            expire_time: tx.now.plus(ask.expire),
-            on_expiry: ask.on_expiry,
-            create_time: tx.now,
-            update_time: tx.now,
-            is_overdue: false,
-            close_time: None,
-            revision: 1,
+            checkpoint,
+            resume_mode: self.command.resume_mode,
         };
+        let mut escalation = opening.at(tx.now);
         action.state = ActionState::Escalated;
         action.escalation = Some(escalation.id);
         let subjects = closing::subjects(&escalation);
         let digest = Some(action.digest);
         tx.event_about(EventKind::ActionEscalated, subjects, digest, &[action.content]);
-        closing::open(tx, &escalation)?;
+        closing::open(tx, &mut escalation).await?;
+        past::remember(tx, &escalation, &self.command.target);
         Ok((action, escalation))
     }
 }
@@ -300,20 +345,22 @@ impl Engine {
         check::secrets(&command)?;
         let run = command.run.ok_or_else(|| Error::field("run_id", "required"))?;
         let asked = Asked::default();
-        let proposal = Proposal { command: &command, run, content: &content, call, asked };
-        self.transact(&by, &command.request_id, &proposal).await
+        let taken = OnceLock::new();
+        let proposal = Proposal { command: &command, run, content: &content, call, asked, taken };
+        let answer = self.transact(&by, &command.request_id, &proposal).await;
+        if let Err(Error::RepeatOfOpen { escalation, .. }) = &answer {
+            self.0.floods.note_repeat(*escalation, self.now());
+        }
+        if !matches!(&answer, Ok(answer) if !answer.is_replayed) {
+            self.give_back(proposal.taken.get().map_or(&[], Vec::as_slice));
+        }
+        answer
     }
 
-    /// Refuses an escalation that would be one too many.
-    fn require_room(&self, agent: &str) -> Result<(), Error> {
-        let limits = &self.0.limits;
-        let (by_agent, of_tenant) = self.0.stats.open_counts(agent);
-        if by_agent >= limits.open_per_agent {
-            return Err(Error::TooManyOpen { scope: "the agent", limit: limits.open_per_agent });
+    /// Puts tokens back that were taken for nothing.
+    fn give_back(&self, taken: &[Taken]) {
+        for (scope, whose, rate) in taken {
+            self.0.floods.give_back((*scope, whose), *rate, self.now());
         }
-        if of_tenant >= limits.open_per_tenant {
-            return Err(Error::TooManyOpen { scope: "the tenant", limit: limits.open_per_tenant });
-        }
-        Ok(())
     }
 }

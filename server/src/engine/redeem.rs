@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx};
 use super::policies::Revision;
-use super::runs::own_running;
-use super::{Engine, actions, authorize, closing, validate};
+use super::runs::{own, own_running};
+use super::{Engine, actions, authorize, closing, escalations, validate};
 use crate::domain::action::{Action, ActionEvent, ActionState, Grant};
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::FieldHasher;
@@ -86,9 +86,14 @@ impl Operation for Redemption<'_> {
             .filter(|action| action.agent == tx.by.name() && action.run == self.command.run)
             .ok_or_else(|| actions::not_found(self.command.action))?;
         let mut grant = self.usable_grant(&action, tx.now)?;
-        let run = own_running(tx, self.command.run).await?;
+        // What undoes an action runs after its run as well.
+        let run = match action.compensates {
+            None => own_running(tx, self.command.run).await?,
+            Some(_) => own(tx, self.command.run).await?,
+        };
         self.require_digest(tx.tenant(), &action, &run)?;
         let resumption = self.held_resumption(tx, &action, &grant).await?;
+        require_approval_stands(tx, &action).await?;
         let current = tx.policy().await?;
         self.require_not_blocked(tx, &current, &action, &run).await?;
 
@@ -191,6 +196,30 @@ impl Redemption<'_> {
             })
         })
     }
+}
+
+/// Those who approved the action must still be allowed to: authority that was revoked
+/// or has ended since permits nothing.
+async fn require_approval_stands(tx: &mut Tx<'_>, action: &Action) -> Result<(), Error> {
+    let Some(id) = action.escalation else { return Ok(()) };
+    let question = escalations::get(tx, id).await?;
+    let approvers = question.resolution.map(|it| it.approvers).unwrap_or_default();
+    if approvers.is_empty() {
+        return Ok(());
+    }
+    let people = tx.people().await?;
+    for approver in approvers {
+        let authority = people.authority(approver.authority);
+        let why = match authority {
+            Some(authority) if authority.is_in_force(tx.now) => continue,
+            Some(authority) if authority.revoke_time.is_some() => "its authority was revoked",
+            Some(_) => "its authority has ended",
+            None => "its authority is gone",
+        };
+        let (action, why) = (action.id.to_string(), why.to_owned());
+        return Err(Error::ApprovalVoid { action, approver: approver.name, why });
+    }
+    Ok(())
 }
 
 impl Redeem {

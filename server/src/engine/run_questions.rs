@@ -3,16 +3,16 @@
 //! says yes, the policy's triggers ask about each thing that it wants to change.
 
 use super::operation::Tx;
-use super::{briefing, closing, limits};
+use super::{closing, floods, limits};
 use crate::domain::action::{Action, ActionContent};
+use crate::domain::briefing::{self, Briefing};
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::domain::error::{Error, Resource};
-use crate::domain::escalation::{
-    Briefing, Escalation, EscalationState, Question, ResolutionKind, ResumeMode,
-};
+use crate::domain::escalation::{Escalation, Opening, Question, ResolutionKind, ResumeMode};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{ActionId, EscalationId, RunId, WaitId};
-use crate::domain::policy::{OnExpiry, Policy, RESULTS_RULE, TIME_BUDGET_RULE};
+use crate::domain::ids::{EscalationId, RunId, WaitId};
+use crate::domain::money::Stake;
+use crate::domain::policy::{Ask, OnExpiry, Policy, RESULTS_RULE, TIME_BUDGET_RULE};
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::Span;
 use crate::store::keys;
@@ -34,7 +34,6 @@ struct About<'a> {
 
 /// Asks whether an overdue run is stuck, or may have as much time again.
 pub(super) async fn is_it_stuck(tx: &mut Tx<'_>, run: &Run, budget: Span) -> Result<(), Error> {
-    let goal = tx.engine.goal_of(run).await?;
     let mut hasher = FieldHasher::new(QUESTION_TAG);
     hasher.field(run.id.as_bytes()).field(b"overdue").field(&run.revision.to_be_bytes());
     let about = About {
@@ -43,7 +42,7 @@ pub(super) async fn is_it_stuck(tx: &mut Tx<'_>, run: &Run, budget: Span) -> Res
         action: None,
         digest: hasher.finish(),
         rule: TIME_BUDGET_RULE,
-        words: briefing::for_overdue_run(&run.agent, &goal, budget),
+        words: briefing::for_overdue_run(&run.agent, budget),
     };
     about.open(tx).await
 }
@@ -85,6 +84,9 @@ pub(super) async fn answer(
     escalation: &Escalation,
     kind: ResolutionKind,
 ) -> Result<(), Error> {
+    if escalation.question == Question::AgentFlood {
+        return floods::answer(tx, escalation, kind).await;
+    }
     if kind != ResolutionKind::Approved {
         return Ok(());
     }
@@ -102,7 +104,10 @@ pub(super) async fn answer(
         Question::UnexpectedResult => {
             run.unexpected_results = run.unexpected_results.saturating_sub(1);
         }
-        Question::ApproveAction | Question::ExecutionUnknown => return Ok(()),
+        Question::ApproveAction
+        | Question::ExecutionUnknown
+        | Question::CompensateAction
+        | Question::AgentFlood => return Ok(()),
     }
     run.revision += 1;
     tx.put(key, &run)
@@ -123,8 +128,8 @@ pub(super) async fn running(tx: &mut Tx<'_>, action: &Action) -> Result<Option<R
 impl About<'_> {
     async fn open(self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let revision = tx.policy().await?;
-        let escalation = self.escalation(tx, revision.id, &revision.policy)?;
-        closing::open(tx, &escalation)
+        let mut escalation = self.escalation(tx, revision.id, &revision.policy)?;
+        closing::open(tx, &mut escalation).await
     }
 
     fn escalation(
@@ -134,35 +139,22 @@ impl About<'_> {
         policy: &Policy,
     ) -> Result<Escalation, Error> {
         let ask = policy.ask_of(self.rule);
-        let action: Option<ActionId> = self.action.map(|action| action.id);
-        Ok(Escalation {
+        let ask = Ask { on_expiry: OnExpiry::Cancel, ..ask };
+        let opening = Opening {
             id: EscalationId::new(tx.next_id()),
-            state: EscalationState::Open,
-            question: self.question,
-            run: self.run.id,
-            action,
-            tool: self.action.map(|action| action.tool.clone()).unwrap_or_default(),
-            checkpoint: None,
             wait: WaitId::new(tx.next_id()),
-            resume_mode: ResumeMode::Detached,
-            agent: self.run.agent.clone(),
-            on_behalf_of: self.run.on_behalf_of.clone(),
-            lane: ask.lane,
-            severity: ask.severity,
+            question: self.question,
+            run: self.run,
+            action: self.action,
+            digest: self.digest,
+            ask: &ask,
+            stake: Stake::Unpriced,
             rule: Some(self.rule.to_owned()),
             policy_revision: revision,
             briefing: tx.payload(&self.words, None)?,
-            action_digest: self.digest,
-            claim: None,
-            resolution: None,
-            due_time: tx.now.plus(ask.due),
-            expire_time: tx.now.plus(ask.expire),
-            on_expiry: OnExpiry::Cancel,
-            create_time: tx.now,
-            update_time: tx.now,
-            is_overdue: false,
-            close_time: None,
-            revision: 1,
-        })
+            checkpoint: None,
+            resume_mode: ResumeMode::Detached,
+        };
+        Ok(opening.at(tx.now))
     }
 }

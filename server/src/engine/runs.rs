@@ -194,12 +194,17 @@ impl Operation for Finish<'_> {
 
 /// A run of the caller that is running; another's is not found.
 pub(super) async fn own_running(tx: &mut Tx<'_>, id: RunId) -> Result<Run, Error> {
-    let found = tx.get::<Run>(keys::run(tx.tenant(), id)).await?;
-    let run = found
-        .filter(|run| run.agent == tx.by.name())
-        .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: id.to_string() })?;
+    let run = own(tx, id).await?;
     run.require_running()?;
     Ok(run)
+}
+
+/// A run of the caller, which may have finished.
+pub(super) async fn own(tx: &mut Tx<'_>, id: RunId) -> Result<Run, Error> {
+    let found = tx.get::<Run>(keys::run(tx.tenant(), id)).await?;
+    found
+        .filter(|run| run.agent == tx.by.name())
+        .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: id.to_string() })
 }
 
 impl Engine {

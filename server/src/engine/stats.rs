@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::escalation::{Escalation, EscalationState};
+use crate::domain::escalation::{Escalation, EscalationState, Reading};
 use crate::domain::event::{Event, EventKind};
+use crate::domain::flood::DEFAULT_RULE;
 use crate::domain::ids::EscalationId;
+use crate::domain::queue::LateReason;
 use crate::domain::resumption::Resumption;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::queue::{LaneStatus, LastPass};
 
 /// Upper bounds of latency buckets, in microseconds.
 pub const LATENCY_BUCKETS: [i64; 14] = [
@@ -67,13 +70,25 @@ impl Latency {
     }
 }
 
+/// What is counted of one.
+#[derive(Debug)]
+struct Place {
+    lane: String,
+    agent: String,
+    rule: String,
+    created: Timestamp,
+    is_overdue: bool,
+    late: Option<LateReason>,
+}
+
 /// The open escalations, as far as counting goes.
 #[derive(Debug, Default)]
 struct OpenEscalations {
-    places: HashMap<EscalationId, (String, String, Timestamp)>,
+    places: HashMap<EscalationId, Place>,
     by_age: BTreeSet<(Timestamp, EscalationId)>,
     by_lane: BTreeMap<String, u64>,
     by_agent: HashMap<String, u64>,
+    by_rule: HashMap<String, u64>,
 }
 
 fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u64>, key: &K) {
@@ -88,22 +103,33 @@ fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u64>, key: &K) {
 impl OpenEscalations {
     fn insert(&mut self, escalation: &Escalation) {
         let (lane, agent) = (escalation.lane.clone(), escalation.agent.clone());
-        let place = (lane.clone(), agent.clone(), escalation.create_time);
+        let rule = escalation.rule.clone().unwrap_or_else(|| DEFAULT_RULE.to_owned());
+        let place = Place {
+            lane: lane.clone(),
+            agent: agent.clone(),
+            rule: rule.clone(),
+            created: escalation.create_time,
+            is_overdue: escalation.is_overdue,
+            late: escalation.late,
+        };
         if self.places.insert(escalation.id, place).is_none() {
             self.by_age.insert((escalation.create_time, escalation.id));
             *self.by_lane.entry(lane).or_default() += 1;
             *self.by_agent.entry(agent).or_default() += 1;
+            *self.by_rule.entry(rule).or_default() += 1;
         }
     }
 
     fn remove(&mut self, id: EscalationId) -> bool {
-        let Some((lane, agent, created)) = self.places.remove(&id) else { return false };
+        let Some(place) = self.places.remove(&id) else { return false };
+        let Place { lane, agent, rule, created, .. } = place;
         self.by_age.remove(&(created, id));
         // A lane stays listed at zero, so that its gauge goes down visibly.
         if let Some(count) = self.by_lane.get_mut(&lane) {
             *count = count.saturating_sub(1);
         }
         decrease(&mut self.by_agent, &agent);
+        decrease(&mut self.by_rule, &rule);
         true
     }
 }
@@ -113,6 +139,9 @@ impl OpenEscalations {
 pub struct Stats {
     events: Mutex<HashMap<EventKind, u64>>,
     open: Mutex<OpenEscalations>,
+    watchdog: Mutex<Option<LastPass>>,
+    /// Approvals faster than anybody reads.
+    fast_approvals: AtomicU64,
     /// From the opening of an escalation to a watch having it.
     pub visible: Latency,
     /// From the opening of an escalation to a person's answer.
@@ -143,6 +172,9 @@ impl Stats {
             && let Some(resolution) = &escalation.resolution
         {
             self.answered.observe(resolution.resolve_time.since(escalation.create_time));
+            let readings = resolution.approvers.iter().filter_map(|it| it.reading);
+            let fast = readings.filter(Reading::is_too_fast).count();
+            self.fast_approvals.fetch_add(fast as u64, Ordering::Relaxed);
         }
     }
 
@@ -158,9 +190,51 @@ impl Stats {
         (open.by_agent.get(agent).copied().unwrap_or(0), open.places.len() as u64)
     }
 
+    /// Open escalations that a rule asks.
+    pub(super) fn open_by_rule(&self, rule: &str) -> u64 {
+        lock(&self.open).by_rule.get(rule).copied().unwrap_or(0)
+    }
+
+    /// Open escalations of the agents that are some owner's.
+    pub(super) fn open_of(&self, is_owned: impl Fn(&str) -> bool) -> u64 {
+        let open = lock(&self.open);
+        open.by_agent.iter().filter(|(agent, _)| is_owned(agent)).map(|(_, count)| *count).sum()
+    }
+
     /// Open escalations by lane.
     pub fn open_by_lane(&self) -> Vec<(String, u64)> {
         lock(&self.open).by_lane.iter().map(|(lane, count)| (lane.clone(), *count)).collect()
+    }
+
+    /// How each lane does that something waits in, or waited in since the start.
+    pub fn lanes(&self) -> BTreeMap<String, LaneStatus> {
+        let open = lock(&self.open);
+        let mut lanes: BTreeMap<_, _> =
+            open.by_lane.keys().map(|lane| (lane.clone(), LaneStatus::default())).collect();
+        for place in open.places.values() {
+            let status = lanes.entry(place.lane.clone()).or_default();
+            status.open += 1;
+            status.oldest = Some(status.oldest.map_or(place.created, |at| at.min(place.created)));
+            status.overdue += u64::from(place.is_overdue);
+            if let Some(late) = place.late {
+                *status.late.entry(late).or_default() += 1;
+            }
+        }
+        lanes
+    }
+
+    pub(super) fn note_watchdog(&self, pass: LastPass) {
+        *lock(&self.watchdog) = Some(pass);
+    }
+
+    /// How many approvals came faster than anybody reads.
+    pub fn fast_approvals(&self) -> u64 {
+        self.fast_approvals.load(Ordering::Relaxed)
+    }
+
+    /// What the watchdog last saw.
+    pub fn watchdog(&self) -> Option<LastPass> {
+        *lock(&self.watchdog)
     }
 
     /// When the oldest open escalation was opened.
@@ -178,6 +252,34 @@ impl Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::escalation::tests::sample;
+    use crate::domain::escalation::{Approver, Resolution, ResolutionKind};
+    use crate::domain::ids::AuthorityId;
+
+    #[test]
+    fn approvals_that_nobody_can_have_read_are_counted_once() {
+        let (stats, open) = (Stats::default(), sample());
+        let approver = |millis| Approver {
+            name: "rita".to_owned(),
+            authority: AuthorityId::new(uuid::Uuid::nil()),
+            reading: Some(Reading { span: Span::from_millis(millis), words: 10 }),
+        };
+        let resolution = Resolution {
+            kind: ResolutionKind::Approved,
+            reviewer: "rita".to_owned(),
+            resolve_time: Timestamp::from_micros(1),
+            reason_code: None,
+            content: None,
+            action: None,
+            approvers: vec![approver(1_999), approver(2_000)],
+        };
+        let (state, resolution) = (EscalationState::Resolved, Some(resolution));
+        let closed = Escalation { state, resolution, ..open.clone() };
+        for seen in [&open, &closed, &closed] {
+            stats.note_escalation(seen);
+        }
+        assert_eq!(stats.fast_approvals(), 1);
+    }
 
     #[test]
     fn observations_fall_into_their_buckets() {

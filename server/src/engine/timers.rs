@@ -1,28 +1,33 @@
 //! Timers: what time does by itself. Stored, so that none is lost; fired by a
 //! transaction on the timer, so that any server may try and one wins.
 
+use futures::future::try_join_all;
 use uuid::Uuid;
 
 use super::operation::{Operation, Tx};
 use super::runs::overdue_timer;
-use super::{Authorized, Engine, briefing, closing, read_error, run_questions};
+use super::{Authorized, Engine, chain, closing, read_error, reverse, reviews, run_questions};
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{
-    Escalation, EscalationEvent, EscalationState, Question, Resolution, ResolutionKind, ResumeMode,
+    Escalation, EscalationEvent, Opening, Question, Resolution, ResolutionKind, ResumeMode,
     SeverityTier,
 };
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::{ActionId, EscalationId, RunId, WaitId};
-use crate::domain::policy::{OnExpiry, Policy};
+use crate::domain::policy::{Ask, OnExpiry, Policy};
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::{arguments, briefing};
 use crate::store::keys::{self, Timer, TimerKind};
 use crate::store::{Direction, Expectation};
 
 /// How many timers one look fires.
 const TIMERS_PER_LOOK: usize = 256;
+/// How many of them are fired at once, so that their commits share a sync. No two of one
+/// look belong to one escalation, and what time does to others has no order.
+const FIRED_TOGETHER: usize = 32;
 /// How long a run that waits for people is left alone at least before its time at
 /// work is looked at again.
 const OVERDUE_LOOK: Span = Span::from_secs(10);
@@ -47,9 +52,13 @@ impl Operation for Fire {
         tx.expect(Expectation::Key { key: key.clone(), version: Some(self.version) });
         tx.remove(key);
         match self.timer.kind {
-            TimerKind::Due => overdue(tx, EscalationId::from_bytes(self.timer.id)).await?,
-            TimerKind::Expire => expire(tx, EscalationId::from_bytes(self.timer.id)).await?,
+            TimerKind::Due | TimerKind::Expire | TimerKind::Step | TimerKind::Claim => {
+                chain::fire(tx, EscalationId::from_bytes(self.timer.id)).await?;
+            }
             TimerKind::Run => run_overdue(tx, RunId::from_bytes(self.timer.id)).await?,
+            TimerKind::Compensation => {
+                reverse::overdue(tx, ActionId::from_bytes(self.timer.id)).await?;
+            }
             TimerKind::Outcome => outcome_overdue(tx, ActionId::from_bytes(self.timer.id)).await?,
         }
         Ok(((), Vec::new()))
@@ -58,41 +67,6 @@ impl Operation for Fire {
     async fn replay(&self, _: &Engine, _: &str, _: &[Uuid]) -> Result<(), Error> {
         Ok(())
     }
-}
-
-async fn open_escalation(tx: &mut Tx<'_>, id: EscalationId) -> Result<Option<Escalation>, Error> {
-    let found = tx.get::<Escalation>(keys::escalation(tx.tenant(), id)).await?;
-    Ok(found.filter(|escalation| escalation.state == EscalationState::Open))
-}
-
-/// The due time passed: say so, and wait for the expire time.
-async fn overdue(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
-    let Some(mut escalation) = open_escalation(tx, id).await? else { return Ok(()) };
-    escalation.is_overdue = true;
-    closing::touch(&mut escalation, tx.now);
-    tx.put(keys::escalation(tx.tenant(), id), &escalation)?;
-    tx.mark(closing::timer(tx.tenant(), &escalation).key());
-    tx.event(EventKind::EscalationOverdue, closing::subjects(&escalation));
-    Ok(())
-}
-
-/// Nobody answered: the action is cancelled and everybody is told.
-async fn expire(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
-    let Some(mut escalation) = open_escalation(tx, id).await? else { return Ok(()) };
-    closing::close(tx, &mut escalation, EscalationEvent::Expire)?;
-    let digest = Some(escalation.action_digest);
-    tx.event_about(EventKind::EscalationExpired, closing::subjects(&escalation), digest, &[]);
-    closing::offer(tx, &escalation, None)?;
-    let waiting = escalation.action.filter(|_| escalation.question.is_about_an_action());
-    let Some(id) = waiting else { return Ok(()) };
-    let key = keys::action(tx.tenant(), id);
-    let found = tx.get::<Action>(key.clone()).await?;
-    let mut action = found.ok_or_else(|| super::views::missing(Resource::Action, &id))?;
-    if action.state.after(ActionEvent::Cancelled).is_some() {
-        closing::withdraw(tx, &mut action, ActionEvent::Cancelled).await?;
-        tx.put(key, &action)?;
-    }
-    Ok(())
 }
 
 /// A run's time may be up: waiting for people does not count, so that it may have
@@ -131,6 +105,7 @@ async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
     closing::advance(&mut action, ActionEvent::OutcomeOverdue, tx.now)?;
     let subjects = closing::action_subjects(&action, action.grant.map(|grant| grant.id));
     tx.event_about(EventKind::ExecutionUnknown, subjects, Some(action.digest), &[]);
+    reviews::open_if_sampled(tx, &mut action).await?;
     let found = tx.get::<Run>(keys::run(tx.tenant(), action.run)).await?;
     let run = found.ok_or_else(|| super::views::missing(Resource::Run, &action.run))?;
     let policy = tx.policy().await?;
@@ -140,7 +115,7 @@ async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
         if policy.policy.tool(&action.tool).is_idempotent {
             permit_again(tx, &mut action, &mut question)?;
         } else {
-            closing::open(tx, &question)?;
+            closing::open(tx, &mut question).await?;
         }
     }
     tx.put(key, &action)
@@ -163,6 +138,7 @@ fn permit_again(
         reason_code: Some("idempotent".to_owned()),
         content: None,
         action: Some(action.id),
+        approvers: Vec::new(),
     });
     closing::close(tx, question, EscalationEvent::Resolve)?;
     let digest = Some(action.digest);
@@ -179,35 +155,33 @@ async fn ask_again(
 ) -> Result<Escalation, Error> {
     let content = tx.engine.payload::<ActionContent>(&action.content).await?;
     let words = briefing::for_unknown_execution(&action.tool, &content);
-    Ok(Escalation {
+    let rule = action.decision.rule.clone();
+    // As strict as the question whether it may run at all.
+    let ask = policy.ask_of(rule.as_deref().unwrap_or_default());
+    let severity = ask.severity.max(SeverityTier::High);
+    let ask = Ask { severity, on_expiry: OnExpiry::Cancel, ..ask };
+    let arguments = arguments::parse("arguments", &content.arguments)?;
+    let opening = Opening {
         id: EscalationId::new(tx.next_id()),
-        state: EscalationState::Open,
-        question: Question::ExecutionUnknown,
-        run: run.id,
-        action: Some(action.id),
-        tool: action.tool.clone(),
-        checkpoint: None,
         wait: WaitId::new(tx.next_id()),
-        resume_mode: ResumeMode::Detached,
-        agent: run.agent.clone(),
-        on_behalf_of: run.on_behalf_of.clone(),
-        lane: policy.lane.clone(),
-        severity: SeverityTier::High,
-        rule: action.decision.rule.clone(),
+        question: Question::ExecutionUnknown,
+        run,
+        action: Some(action),
+        digest: action.digest,
+        ask: &ask,
+        stake: policy.tool(&action.tool).stake(&arguments),
+        rule,
         policy_revision: action.decision.policy_revision,
         briefing: tx.payload(&words, None)?,
-        action_digest: action.digest,
-        claim: None,
-        resolution: None,
-        due_time: tx.now.plus(policy.due),
-        expire_time: tx.now.plus(policy.expire_of(SeverityTier::High)),
-        on_expiry: OnExpiry::Cancel,
-        create_time: tx.now,
-        update_time: tx.now,
-        is_overdue: false,
-        close_time: None,
-        revision: 1,
-    })
+        checkpoint: None,
+        resume_mode: ResumeMode::Detached,
+    };
+    Ok(opening.at(tx.now))
+}
+
+fn timer_of(key: &[u8]) -> Result<Timer, Error> {
+    let damaged = || Error::DataDamaged { cause: "a timer's key cannot be read".to_owned() };
+    Timer::from_key(key).ok_or_else(damaged)
 }
 
 impl Engine {
@@ -225,30 +199,35 @@ impl Engine {
         }
     }
 
-    /// Fires every timer that is due; returns when the next one is.
+    /// Fires every timer that is due, those included that fired timers have set: what is
+    /// late is done in order. Returns when the next one is.
     pub async fn fire_due(&self) -> Result<Option<Timestamp>, Error> {
         loop {
             let store = &self.0.store;
             let found = store.scan(keys::timers(), Direction::Ascending, TIMERS_PER_LOOK).await;
             let rows = found.map_err(read_error)?.rows;
-            if rows.is_empty() {
-                return Ok(None);
+            let Some((first, _)) = rows.first() else { return Ok(None) };
+            let next = timer_of(first)?.time;
+            if next > self.now() {
+                return Ok(Some(next));
             }
+            let mut due = Vec::new();
             for (key, row) in rows {
-                let timer = Timer::from_key(&key).ok_or_else(|| Error::DataDamaged {
-                    cause: "a timer's key cannot be read".to_owned(),
-                })?;
+                let timer = timer_of(&key)?;
                 if timer.time > self.now() {
-                    return Ok(Some(timer.time));
+                    break;
                 }
-                self.fire(Fire { timer, version: row.version }).await?;
+                due.push(Fire { timer, version: row.version });
+            }
+            for together in due.chunks(FIRED_TOGETHER) {
+                try_join_all(together.iter().map(|fire| self.fire(fire))).await?;
             }
         }
     }
 
-    async fn fire(&self, fire: Fire) -> Result<(), Error> {
+    async fn fire(&self, fire: &Fire) -> Result<(), Error> {
         let by = Authorized::system(&fire.timer.tenant, "timer");
-        match self.transact(&by, "", &fire).await {
+        match self.transact(&by, "", fire).await {
             Ok(_) => Ok(()),
             // Another server fired it, or its subject keeps changing: the next
             // look finds out which.

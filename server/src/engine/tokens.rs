@@ -4,7 +4,7 @@ use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx, result_at};
-use super::{Authorized, DEFAULT_TENANT, Engine, authorize, list, validate};
+use super::{Authorized, DEFAULT_TENANT, Engine, authorize, identity, list, validate};
 use crate::domain::digest::{Digest, FieldHasher, sha256};
 use crate::domain::error::{Error, Resource};
 use crate::domain::event::{EventKind, Subjects};
@@ -95,6 +95,7 @@ impl Operation for Create<'_> {
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Token, Vec<Uuid>), Error> {
         self.require_compatible(tx).await?;
+        tx.introduce(&self.command.principal, &self.command.roles).await?;
         let id = tx.next_id();
         let token = Token {
             id: TokenId::new(id),
@@ -125,12 +126,23 @@ impl Operation for Create<'_> {
 }
 
 impl Create<'_> {
-    /// Agent and reviewer exclude each other over all of a principal's tokens,
-    /// not in one of them only. The whole list is expected to be as it was read:
-    /// of two tokens that exclude each other and are made at once, one is made.
+    /// Roles exclude each other over all of a principal's tokens, not in one of them
+    /// only.
     async fn require_compatible(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let mut roles = self.command.roles.clone();
-        let mut range = keys::principal_tokens(tx.tenant(), &self.command.principal);
+        let mut roles = tx.token_roles(&self.command.principal).await?;
+        roles.extend(&self.command.roles);
+        check_roles(&roles)
+    }
+}
+
+impl Tx<'_> {
+    /// The roles of a principal's valid tokens. The whole list is expected to be as it
+    /// was read: of two tokens that exclude each other and are made at once, one is
+    /// made.
+    pub(super) async fn token_roles(&mut self, principal: &str) -> Result<Vec<Role>, Error> {
+        let tx = self;
+        let mut roles = Vec::new();
+        let mut range = keys::principal_tokens(tx.tenant(), principal);
         loop {
             let store = &tx.engine.0.store;
             let found = store.scan(range.clone(), Direction::Ascending, MAX_SCAN).await;
@@ -147,7 +159,7 @@ impl Create<'_> {
             tx.expect(Expectation::Range { range: range.clone(), rows, complete });
             match next {
                 Some(next) if !complete => range.start = next,
-                _ => return check_roles(&roles),
+                _ => return Ok(roles),
             }
         }
     }
@@ -188,6 +200,9 @@ fn not_found(id: TokenId) -> Error {
 impl Engine {
     /// Finds out who sends a secret.
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
+        if identity::is_signed(secret) {
+            return self.authenticate_signed(secret).await;
+        }
         if secret.is_empty() || secret.len() > MAX_SECRET_BYTES {
             return Err(Error::TokenInvalid);
         }
@@ -202,13 +217,30 @@ impl Engine {
         if !token.is_valid(now) {
             return Err(Error::TokenInvalid);
         }
-        Ok(Principal { tenant, name: token.principal, roles: token.roles, token: token.id })
+        let Token { id, principal: name, roles, .. } = token;
+        self.with_assigned(Principal { tenant, name, roles, token: id }, now).await
+    }
+
+    /// Adds the roles that are assigned to a principal.
+    pub(super) async fn with_assigned(
+        &self,
+        mut principal: Principal,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        let people = self.people_at_hand(&principal.tenant).await?;
+        if let Some(entry) = people.entry(&principal.name) {
+            principal.roles.extend(entry.roles(now));
+        }
+        Ok(principal)
     }
 
     async fn look_up(&self, digest: Digest, now: Timestamp) -> Result<(Token, String), Error> {
         let way =
             self.read::<SecretRecord>(&keys::secret(&digest)).await?.ok_or(Error::TokenInvalid)?;
         let token = self.existing_token(&way.tenant, way.token).await?;
+        // Roles that another server has assigned, or taken back, count as soon as its
+        // tokens do.
+        self.people(&way.tenant).await?;
         self.0.tokens.0.insert(digest, (token.clone(), way.tenant.clone(), now));
         Ok((token, way.tenant))
     }

@@ -36,6 +36,16 @@ pub(super) fn tool(field: &str, text: &str) -> Result<(), Error> {
     name(field, text, limits::MAX_TOOL_BYTES, b"_-./:")
 }
 
+/// A pattern of names in which `*` stands for any characters.
+pub(super) fn pattern(field: &str, text: &str) -> Result<(), Error> {
+    name(field, text, limits::MAX_TOOL_BYTES, b"_-./:*")
+}
+
+/// A name of a team, a skill, or of what else an operator names.
+pub(super) fn word(field: &str, text: &str) -> Result<(), Error> {
+    name(field, text, limits::MAX_LANE_BYTES, b"_.-")
+}
+
 /// A principal's name.
 pub(super) fn principal(field: &str, text: &str) -> Result<(), Error> {
     name(field, text, limits::MAX_PRINCIPAL_BYTES, b"_.@:/-")?;

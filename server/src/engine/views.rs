@@ -2,11 +2,14 @@
 
 use futures::future::try_join_all;
 
+use super::briefing::{LiveBriefing, Read};
+use super::conversation::QuestionView;
 use super::{Engine, authorize};
 use crate::domain::action::{Action, ActionContent};
+use crate::domain::briefing::{Briefing, ShownBriefing};
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::error::{Error, Resource};
-use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
+use crate::domain::escalation::{Escalation, EscalationState, ResolutionContent, Wants};
 use crate::domain::ids::{ActionId, EscalationId, RunId};
 use crate::domain::principal::Principal;
 use crate::domain::resumption::Resumption;
@@ -58,6 +61,14 @@ pub struct EscalationDetail {
     pub confidence: Option<f64>,
     /// What the run is to reach.
     pub goal: String,
+    /// What the agent was asked.
+    pub questions: Vec<QuestionView>,
+    /// The actions that follow its correction in words.
+    pub followed_by: Vec<ActionId>,
+    /// What the holder of the claim was told with it.
+    pub claim_note: String,
+    /// What only the reader of this one escalation gets.
+    pub live: Option<LiveBriefing>,
 }
 
 /// An escalation with what its view shows.
@@ -65,12 +76,14 @@ pub struct EscalationDetail {
 pub struct EscalationView {
     /// The escalation.
     pub escalation: Escalation,
-    /// The briefing.
+    /// The briefing, in safe text.
     pub briefing: Briefing,
     /// What the full view adds; absent in the basic view.
     pub detail: Option<EscalationDetail>,
     /// The words of the resolution.
     pub resolution: Option<ResolutionContent>,
+    /// What the answers want; none: nothing, or it is closed.
+    pub wants: Option<Wants>,
 }
 
 impl EscalationView {
@@ -78,12 +91,20 @@ impl EscalationView {
     pub(super) fn size(&self) -> usize {
         let detail = self.detail.as_ref();
         let words = self.resolution.as_ref();
-        detail.map_or(0, |detail| content_size(&detail.content) + detail.goal.len())
-            + words.map_or(0, |words| words.note.len() + words.response.len())
-            + self.briefing.headline.len()
-            + self.briefing.target.len()
-            + self.briefing.why.len()
+        let said = |detail: &EscalationDetail| {
+            detail.questions.iter().map(QuestionView::size).sum::<usize>()
+        };
+        detail.map_or(0, |it| content_size(&it.content) + it.goal.len() + said(it))
+            + words.map_or(0, ResolutionContent::size)
+            + briefing_size(&self.briefing, detail.is_some())
     }
+}
+
+fn briefing_size(briefing: &Briefing, is_full: bool) -> usize {
+    let risks = briefing.risks.iter().map(|risk| risk.words.len()).sum::<usize>();
+    let facts = briefing.facts.iter().map(|it| it.label.len() + it.value.len() + it.source.len());
+    let facts = if is_full { facts.sum() } else { 0 };
+    briefing.headline.len() + briefing.target.len() + briefing.why.len() + risks + facts
 }
 
 /// The end of a wait, with what may run now.
@@ -117,8 +138,10 @@ pub enum Depth {
     /// Without arguments, statements and goal.
     #[default]
     Basic,
-    /// Everything.
+    /// Everything that is stored.
     Full,
+    /// The same, with what changes while it waits: for one escalation.
+    Live,
 }
 
 fn not_found(resource: Resource, id: &impl ToString) -> Error {
@@ -170,7 +193,17 @@ impl Engine {
             .await?
             .filter(|escalation| authorize::may_see(caller, &escalation.agent))
             .ok_or_else(|| not_found(Resource::Escalation, &id))?;
-        self.escalation_view(&caller.tenant, escalation, Depth::Full).await
+        if escalation.state == EscalationState::Open && authorize::reviewer(caller).is_ok() {
+            self.0.looks.note(id, &caller.name, self.now());
+        }
+        if authorize::overseer(caller).is_ok() {
+            return self.escalation_view(&caller.tenant, escalation, Depth::Live).await;
+        }
+        // Others' questions are not for agents to read.
+        let mut view = self.escalation_view(&caller.tenant, escalation, Depth::Full).await?;
+        view.escalation.conversation.comments = 0;
+        let resolution = view.resolution.map(ResolutionContent::for_agents);
+        Ok(EscalationView { resolution, ..view })
     }
 
     pub(super) async fn escalation_view(
@@ -179,13 +212,16 @@ impl Engine {
         escalation: Escalation,
         depth: Depth,
     ) -> Result<EscalationView, Error> {
-        let briefing = self.payload::<Briefing>(&escalation.briefing).await?;
+        let shown = self.payload::<Briefing>(&escalation.briefing).await?.shown();
+        let briefing = shown.briefing.clone();
         let resolution = self.resolution_content(&escalation).await?;
         let detail = match depth {
             Depth::Basic => None,
-            Depth::Full => Some(self.escalation_detail(tenant, &escalation).await?),
+            Depth::Full => Some(self.escalation_detail(tenant, &escalation, None).await?),
+            Depth::Live => Some(self.escalation_detail(tenant, &escalation, Some(shown)).await?),
         };
-        Ok(EscalationView { escalation, briefing, detail, resolution })
+        let wants = escalation.wants(&briefing.target);
+        Ok(EscalationView { escalation, briefing, detail, resolution, wants })
     }
 
     pub(super) async fn escalation_views(
@@ -202,22 +238,33 @@ impl Engine {
         &self,
         tenant: &str,
         escalation: &Escalation,
+        live: Option<ShownBriefing>,
     ) -> Result<EscalationDetail, Error> {
         let run = self.existing_run(tenant, escalation.run).await?;
         let goal = self.goal_of(&run).await?.to_string();
-        let Some(action) = escalation.action else {
-            return Ok(EscalationDetail {
-                content: ActionContent::default(),
-                confidence: None,
-                goal,
-            });
+        let (content, confidence) = match escalation.action {
+            None => (ActionContent::default(), None),
+            Some(action) => {
+                let action = self.existing_action(tenant, action).await?;
+                (self.payload::<ActionContent>(&action.content).await?, action.confidence)
+            }
         };
-        let action = self.existing_action(tenant, action).await?;
-        let content = self.payload::<ActionContent>(&action.content).await?;
-        Ok(EscalationDetail { content, confidence: action.confidence, goal })
+        let live = match live {
+            None => None,
+            Some(shown) => {
+                let (run, goal, content) = (&run, goal.as_str(), &content);
+                let read = Read { tenant, escalation, run, goal, content, shown };
+                Some(self.live_briefing(read).await?)
+            }
+        };
+        let questions = self.questions_of(tenant, escalation).await?;
+        let followed_by = self.followed_by(tenant, escalation).await?;
+        let note = escalation.claim.as_ref().and_then(|claim| claim.note.as_ref());
+        let claim_note = self.text(note).await?;
+        Ok(EscalationDetail { content, confidence, goal, questions, followed_by, claim_note, live })
     }
 
-    async fn resolution_content(
+    pub(super) async fn resolution_content(
         &self,
         escalation: &Escalation,
     ) -> Result<Option<ResolutionContent>, Error> {

@@ -1,8 +1,7 @@
 //! The HTTP client of one provider: whom it trusts, and what it shows.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -11,13 +10,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use rustls::ClientConfig;
 
 use super::FactsError;
 use crate::config::{FactProtocol, FactProviderConfig};
 use crate::engine::facts::MAX_QUESTIONS_AT_ONCE;
+use crate::outgoing;
 
 /// How long a connection may take: no longer than the longest question.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,17 +47,11 @@ impl Access {
             })?;
         }
         let is_encrypted = config.address().is_ok_and(|it| it.is_encrypted());
-        let roots = match &config.ca_file {
-            Some(path) => authority(name, path)?,
-            None if is_encrypted => system_authorities(name)?,
-            None => RootCertStore::empty(),
+        let tls = match is_encrypted || config.ca_file.is_some() {
+            true => outgoing::trusting(config.ca_file.as_deref()),
+            false => outgoing::trusting_nobody(),
         };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-            .map_err(|cause| FactsError::Tls { name: name.to_owned(), cause })?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls.map_err(|problem| FactsError::Trust { name: name.to_owned(), problem })?;
         Ok(Self { tls, token_file: config.token_file.clone() })
     }
 
@@ -109,49 +101,12 @@ fn bearer(bytes: &[u8]) -> std::io::Result<HeaderValue> {
     Ok(value)
 }
 
-fn authority(name: &str, path: &Path) -> Result<RootCertStore, FactsError> {
-    let unusable =
-        |cause| FactsError::Authority { name: name.to_owned(), path: path.to_owned(), cause };
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(unusable)?;
-    if certificates.is_empty() {
-        return Err(unusable(rustls_pki_types::pem::Error::NoItemsFound));
-    }
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates {
-        let added = roots.add(certificate);
-        added.map_err(|cause| FactsError::Tls { name: name.to_owned(), cause })?;
-    }
-    Ok(roots)
-}
-
-fn system_authorities(name: &str) -> Result<RootCertStore, FactsError> {
-    let mut roots = RootCertStore::empty();
-    // Some that cannot be read are no reason to distrust the others.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(FactsError::NoAuthority { name: name.to_owned() });
-    }
-    Ok(roots)
-}
-
 /// Why a request failed before there was an answer, in words that name no address.
 pub(super) fn unreachable(error: &(dyn Error + 'static)) -> String {
-    match tls_error(error) {
+    match outgoing::tls_error(error) {
         Some(error) => format!("its encryption cannot be trusted: {}", tls_words(error)),
         None => "there is no connection to it".to_owned(),
     }
-}
-
-/// What rustls says, however deep it lies. An error of I/O hides the one inside it
-/// from whoever asks for its source.
-fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    let inside = || {
-        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        tls_error(inner)
-    };
-    let beneath = || tls_error(error.source()?);
-    error.downcast_ref::<rustls::Error>().or_else(inside).or_else(beneath)
 }
 
 fn tls_words(error: &rustls::Error) -> &'static str {

@@ -75,7 +75,7 @@ async fn who_is_not_there_is_not_reached() {
         let refused = match connect("desk", &config(&url)) {
             Ok(provider) => refusal(&provider).await,
             // A machine may trust nobody; the tests of TLS name an authority.
-            Err(FactsError::NoAuthority { .. }) => continue,
+            Err(FactsError::Trust { problem: TrustError::NoAuthority, .. }) => continue,
             Err(error) => panic!("{error}"),
         };
         assert_eq!(refused, "there is no connection to it", "{scheme}");

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::engine::outcomes::{Report, ReportOutcomes};
 use crate::engine::propose::{Propose, Proposed};
 use crate::engine::redeem::Redeem;
+use crate::engine::reverse::{Reverse, Reversed};
 use crate::telemetry::trace;
 
 /// Answers for actions.
@@ -108,6 +109,23 @@ impl ActionService for Actions {
             server_time: Some(time(self.0.now())),
         })?)
     }
+
+    async fn reverse_action(
+        &self,
+        request: Request<v1::ReverseActionRequest>,
+    ) -> Result<Response<v1::ReverseActionResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let id = convert::id("action_id", &message.action_id)?;
+        trace::action(&id);
+        let (request_id, reason) = (message.request_id, message.reason);
+        let command = Reverse { request_id, what: Reversed::Action(id), reason };
+        let done = self.0.reverse(&caller, command).await?;
+        let header = header(&done);
+        answer(v1::ReverseActionResponse {
+            header,
+            action: Some(convert::actions::action(done.value)),
+        })
+    }
 }
 
 fn read_proposal(message: v1::ProposeActionRequest) -> Result<Propose, Error> {
@@ -128,6 +146,7 @@ fn read_proposal(message: v1::ProposeActionRequest) -> Result<Propose, Error> {
         checkpoint: message.checkpoint.map(convert::resumptions::read_draft),
         redeem_if_allowed: message.redeem_if_allowed,
         resume_mode: convert::actions::read_resume_mode(resume_mode),
+        follows: convert::optional_id("follows_escalation_id", &message.follows_escalation_id)?,
     })
 }
 

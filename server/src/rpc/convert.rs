@@ -4,12 +4,22 @@
 
 pub(super) mod actions;
 pub(super) mod backtests;
+mod briefings;
+pub(super) mod claims;
+pub(super) mod conversation;
+pub(super) mod drills;
 pub(super) mod escalations;
 pub(super) mod explanations;
+pub(super) mod feedback;
 pub(super) mod figures;
+pub(super) mod incidents;
+pub(super) mod notices;
+pub(super) mod people;
 pub(super) mod policies;
 pub(super) mod profiles;
+pub(super) mod queue;
 pub(super) mod resumptions;
+pub(super) mod reviews;
 pub(super) mod runs;
 
 use std::str::FromStr;
@@ -53,6 +63,13 @@ pub(super) fn time(time: Timestamp) -> prost_types::Timestamp {
 pub(super) fn point(time: prost_types::Timestamp) -> Timestamp {
     let micros = time.seconds.saturating_mul(1_000_000);
     Timestamp::from_micros(micros.saturating_add(i64::from(time.nanos) / NANOS_PER_MICRO))
+}
+
+/// A span for the wire.
+pub(super) const fn duration(span: Span) -> prost_types::Duration {
+    let micros = span.as_micros();
+    let nanos = (micros % 1_000_000 * NANOS_PER_MICRO) as i32;
+    prost_types::Duration { seconds: micros / 1_000_000, nanos }
 }
 
 /// Reads a span; what lies beyond the range saturates and is the engine's to

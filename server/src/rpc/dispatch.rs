@@ -13,8 +13,11 @@ use http_body::Body as HttpBody;
 use pointsman_api::v1::action_service_server::ActionServiceServer;
 use pointsman_api::v1::admin_service_server::AdminServiceServer;
 use pointsman_api::v1::checkpoint_service_server::CheckpointServiceServer;
+use pointsman_api::v1::drill_service_server::DrillServiceServer;
 use pointsman_api::v1::escalation_service_server::EscalationServiceServer;
+use pointsman_api::v1::insight_service_server::InsightServiceServer;
 use pointsman_api::v1::policy_service_server::PolicyServiceServer;
+use pointsman_api::v1::review_service_server::ReviewServiceServer;
 use pointsman_api::v1::run_service_server::RunServiceServer;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
@@ -27,11 +30,14 @@ use super::Shared;
 use super::actions::Actions;
 use super::admin::Admin;
 use super::checkpoints::Checkpoints;
+use super::drills::Drills;
 use super::escalations::Escalations;
 use super::foreign;
 use super::health::HealthService;
+use super::insight::Insight;
 use super::limits::{MAX_ENCODED_BYTES, MAX_REQUEST_BYTES, RequestLimit};
 use super::policies::Policies;
+use super::reviews::Reviews;
 use super::runs::Runs;
 use crate::telemetry::health::Health;
 
@@ -45,6 +51,9 @@ struct Services {
     escalations: EscalationServiceServer<Escalations>,
     checkpoints: CheckpointServiceServer<Checkpoints>,
     policies: PolicyServiceServer<Policies>,
+    reviews: ReviewServiceServer<Reviews>,
+    insight: InsightServiceServer<Insight>,
+    drills: DrillServiceServer<Drills>,
     admin: AdminServiceServer<Admin>,
     health: HealthServer<HealthService>,
     reflection: Option<Routes>,
@@ -74,6 +83,9 @@ impl Dispatch {
             escalations: limited!(EscalationServiceServer<_>, Escalations(shared.clone())),
             checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(shared.clone())),
             policies: limited!(PolicyServiceServer<_>, Policies(engine.clone())),
+            insight: limited!(InsightServiceServer<_>, Insight(shared.clone())),
+            drills: limited!(DrillServiceServer<_>, Drills(engine.clone())),
+            reviews: limited!(ReviewServiceServer<_>, Reviews(engine.clone())),
             admin: limited!(AdminServiceServer<_>, Admin(shared.clone())),
             health: limited!(HealthServer<_>, HealthService::new(health)),
             reflection,
@@ -110,6 +122,9 @@ where
             CheckpointServiceServer::<Checkpoints>::NAME => served_by!(services.checkpoints),
             RunServiceServer::<Runs>::NAME => served_by!(services.runs),
             PolicyServiceServer::<Policies>::NAME => served_by!(services.policies),
+            InsightServiceServer::<Insight>::NAME => served_by!(services.insight),
+            ReviewServiceServer::<Reviews>::NAME => served_by!(services.reviews),
+            DrillServiceServer::<Drills>::NAME => served_by!(services.drills),
             AdminServiceServer::<Admin>::NAME => served_by!(services.admin),
             HealthServer::<HealthService>::NAME => served_by!(services.health),
             _ => match services.reflection.clone() {
@@ -136,6 +151,9 @@ fn reflection() -> Result<Routes, tonic_reflection::server::Error> {
         EscalationServiceServer::<Escalations>::NAME,
         CheckpointServiceServer::<Checkpoints>::NAME,
         PolicyServiceServer::<Policies>::NAME,
+        ReviewServiceServer::<Reviews>::NAME,
+        InsightServiceServer::<Insight>::NAME,
+        DrillServiceServer::<Drills>::NAME,
         AdminServiceServer::<Admin>::NAME,
         HealthServer::<HealthService>::NAME,
     ];

@@ -127,44 +127,99 @@ impl Method {
 /// request is not even read for a caller that it would be refused to.
 fn need_of(path: &str) -> Option<Need> {
     let (service, method) = path.strip_prefix("/pointsman.v1.")?.split_once('/')?;
+    match service {
+        "EscalationService" => of_escalations(method),
+        "ReviewService" => of_reviews(method),
+        "PolicyService" => of_policies(method),
+        "AdminService" => of_administration(method),
+        _ => of_runs(service, method),
+    }
+}
+
+fn of_runs(service: &str, method: &str) -> Option<Need> {
     Some(match (service, method) {
         ("RunService", "StartRun" | "FinishRun" | "AppendMessages")
         | ("ActionService", "ProposeAction" | "RedeemGrant" | "ReportOutcomes")
-        | ("EscalationService", "AwaitResolutions")
         | ("CheckpointService", "ClaimResumptions" | "AcknowledgeResumption") => Need::Agent,
-        (
-            "EscalationService",
-            "ClaimEscalation" | "RenewClaim" | "ReleaseEscalation" | "ResolveEscalation",
-        ) => Need::Reviewer,
-        ("EscalationService", "ListEscalations" | "WatchEscalations") => Need::Overseer,
-        (
-            "PolicyService",
-            "GetPolicy"
-            | "ListPolicies"
-            | "ListPolicyActivations"
-            | "BacktestPolicy"
-            | "GetPolicyShadow"
-            | "ExplainDecision"
-            | "GetProfiles"
-            | "TestPolicy",
-        ) => Need::Overseer,
-        ("AdminService", "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup")
-        | (
-            "PolicyService",
-            "PutPolicy"
-            | "ActivatePolicy"
-            | "ConfirmPolicyActivation"
-            | "WithdrawPolicyActivation"
-            | "RollBackPolicy"
-            | "LearnProfiles"
-            | "SetPolicyShadow",
-        ) => Need::Admin,
+        ("ActionService", "ReverseAction") => Need::Reviewer,
+        ("InsightService", "ExportFeedback") => Need::Auditor,
+        ("DrillService", "CreateDrill" | "ListDrills") => Need::Supervisor,
+        ("DrillService", "TakeDrill" | "AnswerDrill") => Need::Reviewer,
+        ("DrillService", "GetDrillStats") => Need::Overseer,
         ("RunService", "GetRun" | "ListRuns")
         | ("ActionService", "GetAction" | "ListActions")
-        | ("EscalationService", "GetEscalation")
-        | ("CheckpointService", "GetCheckpoint")
-        | ("PolicyService", "EvaluateAction" | "GetGuidance")
-        | ("AdminService", "GetServerInfo") => Need::Nothing,
+        | ("CheckpointService", "GetCheckpoint") => Need::Nothing,
+        _ => return None,
+    })
+}
+
+fn of_escalations(method: &str) -> Option<Need> {
+    Some(match method {
+        "AwaitResolutions" | "AnswerQuestion" => Need::Agent,
+        "ClaimEscalation"
+        | "ClaimNextEscalation"
+        | "HandOffEscalation"
+        | "SnoozeEscalation"
+        | "RenewClaim"
+        | "ReleaseEscalation"
+        | "ResolveEscalation"
+        | "RevertResolution"
+        | "AskAgent"
+        | "AddComment"
+        | "PreviewBulkResolution"
+        | "ResolveBulk" => Need::Reviewer,
+        "AssignEscalation" | "TakeOverEscalation" => Need::Supervisor,
+        "ListEscalations" | "WatchEscalations" | "ListComments" => Need::Overseer,
+        "GetEscalation" | "ListQuestions" => Need::Nothing,
+        _ => return None,
+    })
+}
+
+fn of_reviews(method: &str) -> Option<Need> {
+    Some(match method {
+        "ClaimNextReview" | "SubmitReview" | "SkipReview" | "RaiseIncident" => Need::Reviewer,
+        "GetReview" | "ListReviews" | "GetReviewStats" | "GetIncident" | "ListIncidents" => {
+            Need::Overseer
+        }
+        "AcknowledgeIncident" | "CloseIncident" => Need::IncidentHandler,
+        _ => return None,
+    })
+}
+
+fn of_policies(method: &str) -> Option<Need> {
+    Some(match method {
+        "GetPolicy"
+        | "ListPolicies"
+        | "ListPolicyActivations"
+        | "BacktestPolicy"
+        | "GetPolicyShadow"
+        | "ExplainDecision"
+        | "GetProfiles"
+        | "TestPolicy" => Need::Overseer,
+        "PutPolicy"
+        | "ActivatePolicy"
+        | "ConfirmPolicyActivation"
+        | "WithdrawPolicyActivation"
+        | "RollBackPolicy"
+        | "LearnProfiles"
+        | "SetPolicyShadow" => Need::PolicyAuthor,
+        "EvaluateAction" | "GetGuidance" => Need::Nothing,
+        _ => return None,
+    })
+}
+
+fn of_administration(method: &str) -> Option<Need> {
+    Some(match method {
+        "CreateToken" | "ListTokens" | "RevokeToken" | "CreateBackup" | "UpdatePrincipal"
+        | "AssignRole" | "UnassignRole" | "GrantAuthority" | "RevokeAuthority" | "RetryNotice"
+        | "SendTestNotice" | "PutQueueSettings" => Need::Admin,
+        "ListPrincipals" | "ListAuthorities" | "GetNotice" | "ListNotices"
+        | "ListNoticeChannels" | "GetQueueSettings" | "ListQueueSettings" | "GetQueueStatus" => {
+            Need::Overseer
+        }
+        "SetAvailability" => Need::Reviewer,
+        "BreakGlass" | "PauseAgent" | "ResumeAgent" => Need::Supervisor,
+        "GetServerInfo" => Need::Nothing,
         _ => return None,
     })
 }
@@ -181,7 +236,8 @@ fn max_request_bytes(path: &str) -> usize {
         | "/pointsman.v1.PolicyService/EvaluateAction"
         | "/pointsman.v1.PolicyService/ExplainDecision"
         | "/pointsman.v1.PolicyService/BacktestPolicy"
-        | "/pointsman.v1.PolicyService/TestPolicy" => limits::MAX_PAYLOAD_REQUEST_BYTES,
+        | "/pointsman.v1.PolicyService/TestPolicy"
+        | "/pointsman.v1.AdminService/PutQueueSettings" => limits::MAX_PAYLOAD_REQUEST_BYTES,
         _ => limits::MAX_REQUEST_BYTES,
     }
 }
@@ -238,7 +294,7 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 10);
+        assert_eq!(large.count(), 11);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 8);
     }

@@ -5,6 +5,8 @@
 //! message as metadata, and `effect`. Nothing else in the server makes a
 //! status, apart from [`super::foreign`], which repairs those of the transport.
 
+mod answering;
+
 use std::collections::HashMap;
 
 use pointsman_api::v1::ErrorReason as Reason;
@@ -149,7 +151,7 @@ fn shape(error: &Error) -> Shape {
             .field("cursor", problem)
             .with("problem", problem),
         E::RolesConflict => new(Code::InvalidArgument, Reason::RolesConflict)
-            .field("roles", "agent and reviewer exclude each other"),
+            .field("roles", "an agent neither answers nor writes policies"),
         E::RequestIdReused { request_id } => {
             new(Code::AlreadyExists, Reason::RequestIdReused).with("request_id", request_id)
         }
@@ -160,6 +162,34 @@ fn shape(error: &Error) -> Shape {
         E::SelfReview { escalation } => {
             new(Code::PermissionDenied, Reason::SelfReview).with("escalation_id", escalation)
         }
+        E::AlreadyVoted { escalation, by, at } => failed(Reason::AlreadyVoted)
+            .subject("escalation_id", escalation)
+            .with("by", by)
+            .with("at", rfc3339(*at)),
+        E::NotRouted { escalation, why } => {
+            let denied = new(Code::PermissionDenied, Reason::NotRouted);
+            denied.with("escalation_id", escalation).with("why", why)
+        }
+        E::Answer(error) => answering::shape(error),
+        E::AuthorityExceeded { subject, limit, stake, who_can } => {
+            new(Code::PermissionDenied, Reason::AuthorityExceeded)
+                .with("subject", subject)
+                .with("limit", limit)
+                .with("stake", stake)
+                .with("who_can", who_can)
+        }
+        E::ApprovalVoid { action, approver, why } => failed(Reason::ApprovalVoid)
+            .subject("action_id", action)
+            .with("approver", approver)
+            .with("why", why),
+        E::AlreadyReversed { action, by, at } => failed(Reason::AlreadyReversed)
+            .subject("action_id", action)
+            .with("by", by)
+            .with("at", rfc3339(*at)),
+        E::NotReversible { action, state, why } => failed(Reason::NotReversible)
+            .subject("action_id", action)
+            .with("state", state)
+            .with("why", why),
         E::NotFound { resource, id } => {
             new(Code::NotFound, not_found_reason(*resource)).with(id_key(*resource), id)
         }
@@ -185,9 +215,9 @@ fn shape(error: &Error) -> Shape {
         E::ClaimLost { escalation, epoch } => {
             failed(Reason::ClaimLost).subject("escalation_id", escalation).with("epoch", epoch)
         }
-        E::EtagMismatch { escalation, etag } => new(Code::Aborted, Reason::EtagMismatch)
-            .with("escalation_id", escalation)
-            .with("etag", etag),
+        E::EtagMismatch { resource, id, etag } => {
+            new(Code::Aborted, Reason::EtagMismatch).with(id_key(*resource), id).with("etag", etag)
+        }
         E::DigestMismatch { action, escalation, what } => failed(Reason::DigestMismatch)
             .subject("action_id", action)
             .with("what", what)
@@ -212,6 +242,18 @@ fn shape(error: &Error) -> Shape {
             .field("document", &format!("{place}: {problem}"))
             .with("place", place)
             .with("problem", problem),
+        E::QueueSettingsInvalid { place, problem } => {
+            new(Code::InvalidArgument, Reason::QueueSettingsInvalid)
+                .field("document", &format!("{place}: {problem}"))
+                .with("place", place)
+                .with("problem", problem)
+        }
+        E::QueueSettingsChanged { current, by, at } => {
+            new(Code::Aborted, Reason::QueueSettingsChanged)
+                .with_optional("current_settings_id", current.as_ref())
+                .with_optional("by", by.as_ref())
+                .with_optional("at", at.map(rfc3339))
+        }
         E::PolicyTestsFailed { failed: count, case, problem } => failed(Reason::PolicyTestsFailed)
             .subject("case", case)
             .with("failed", count)
@@ -249,11 +291,50 @@ fn shape(error: &Error) -> Shape {
         E::OutcomeAlreadyReported { action } => {
             failed(Reason::OutcomeAlreadyReported).subject("action_id", action)
         }
+        E::NoticeClosed { notice, state, at } => failed(Reason::NoticeClosed)
+            .subject("notice_id", notice)
+            .with("state", state)
+            .with("at", rfc3339(*at)),
+        E::ReviewClosed { review, state, at } => failed(Reason::ReviewClosed)
+            .subject("review_id", review)
+            .with("state", state)
+            .with("at", rfc3339(*at)),
+        E::AlreadyReviewed { review, by, at } => failed(Reason::AlreadyReviewed)
+            .subject("review_id", review)
+            .with("by", by)
+            .with("at", rfc3339(*at)),
+        E::ReviewClaimLost { review, epoch } => {
+            failed(Reason::ReviewClaimLost).subject("review_id", review).with("epoch", epoch)
+        }
+        E::IncidentClosed { incident, state, by, at } => failed(Reason::IncidentClosed)
+            .subject("incident_id", incident)
+            .with("state", state)
+            .with("by", by)
+            .with("at", rfc3339(*at)),
+        E::FeedbackNotConsented { setting } => {
+            failed(Reason::FeedbackNotConsented).subject("setting", setting)
+        }
+        E::DrillNotHeld { drill } => failed(Reason::DrillNotHeld).subject("drill_id", drill),
         E::BackupExists { name } => failed(Reason::BackupExists).subject("name", name),
         E::BackupFailed { cause } => failed(Reason::BackupFailed).subject("cause", cause),
         E::WatchCompacted { oldest } => {
             new(Code::OutOfRange, Reason::WatchCompacted).with("oldest_sequence", oldest)
         }
+        E::RepeatOfOpen { escalation, run } => new(Code::AlreadyExists, Reason::RepeatOfOpen)
+            .with("escalation_id", escalation)
+            .with("run_id", run),
+        E::TooManyEscalations { scope, whose, per_minute, retry_after } => {
+            new(Code::ResourceExhausted, Reason::TooManyEscalations)
+                .quota(scope.name(), *retry_after)
+                .with("scope", scope.name())
+                .with("whose", whose)
+                .with("per_minute", per_minute)
+        }
+        E::AgentPaused { agent, by, at, escalation } => failed(Reason::AgentPaused)
+            .subject("agent", agent)
+            .with("by", by)
+            .with("at", rfc3339(*at))
+            .with_optional("escalation_id", escalation.as_ref()),
         E::TooManyOpen { scope, limit } => new(Code::ResourceExhausted, Reason::TooManyOpen)
             .quota(scope, RETRY_TOO_MANY_OPEN)
             .with("scope", scope)
@@ -300,6 +381,15 @@ const fn not_found_reason(resource: Resource) -> Reason {
         Resource::Token => Reason::TokenNotFound,
         Resource::Policy => Reason::PolicyNotFound,
         Resource::PolicyActivation => Reason::PolicyActivationNotFound,
+        Resource::Authority => Reason::AuthorityNotFound,
+        Resource::Principal => Reason::PrincipalNotFound,
+        Resource::Question => Reason::QuestionNotFound,
+        Resource::Notice => Reason::NoticeNotFound,
+        Resource::NoticeChannel => Reason::NoticeChannelNotFound,
+        Resource::QueueSettings => Reason::QueueSettingsNotFound,
+        Resource::Review => Reason::ReviewNotFound,
+        Resource::Incident => Reason::IncidentNotFound,
+        Resource::Drill => Reason::DrillNotFound,
     }
 }
 
@@ -313,6 +403,15 @@ const fn id_key(resource: Resource) -> &'static str {
         Resource::Token => "token_id",
         Resource::Policy => "revision_id",
         Resource::PolicyActivation => "activation_id",
+        Resource::Authority => "authority_id",
+        Resource::Principal => "principal",
+        Resource::Question => "question_id",
+        Resource::Notice => "notice_id",
+        Resource::NoticeChannel => "channel",
+        Resource::QueueSettings => "settings_id",
+        Resource::Review => "review_id",
+        Resource::Incident => "incident_id",
+        Resource::Drill => "drill_id",
     }
 }
 

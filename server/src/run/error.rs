@@ -9,6 +9,8 @@ use crate::config::ConfigError;
 use crate::domain::error::Error;
 use crate::engine::policies::ActivateError;
 use crate::facts::FactsError;
+use crate::identity::IdentityError;
+use crate::notices::NoticesError;
 use crate::store::StoreFailure;
 use crate::store::damage::OpenError;
 use crate::telemetry::trace::TelemetryError;
@@ -34,6 +36,12 @@ pub enum RunError {
     /// A provider of facts cannot be set up.
     #[error(transparent)]
     Facts(#[from] FactsError),
+    /// A channel of notices cannot be set up.
+    #[error(transparent)]
+    Notices(#[from] NoticesError),
+    /// A provider of identities cannot be set up.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// Logs or traces cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -51,7 +59,7 @@ pub enum RunError {
     /// The data has well-known tokens and this is not `dev`.
     #[error(
         "the data was used by `dev` and has its well-known tokens; \
-         revoke `dev-agent`, `dev-reviewer` and `dev-admin` there, or use other data"
+         revoke `dev-agent`, `dev-reviewer`, `dev-admin` and their like there, or use other data"
     )]
     DevTokens,
     /// The port cannot be had.
@@ -86,6 +94,8 @@ impl RunError {
             Self::Config(_)
             | Self::Tls(_)
             | Self::Facts(_)
+            | Self::Notices(_)
+            | Self::Identity(_)
             | Self::Telemetry(_)
             | Self::PolicyFile { .. }
             | Self::Policy(ActivateError::Document(_))

@@ -52,6 +52,7 @@ impl Collector for Numbers {
         self.events(&mut page)?;
         self.latencies(&mut page)?;
         self.providers(&mut page)?;
+        self.notices(&mut page)?;
         store(&mut page, &self.store.stats())
     }
 }
@@ -64,9 +65,32 @@ impl Numbers {
             lanes.iter().map(|(lane, count)| ([("lane", &**lane)], *count)).collect();
         let rows: Vec<_> = labels.iter().map(|(labels, count)| (&labels[..], *count)).collect();
         page.gauge("open_escalations", "Open escalations by lane", &rows)?;
+        self.lateness(page)?;
         let oldest = stats.oldest_open();
         let age = oldest.map_or(0, |opened| self.engine.now().since(opened).as_micros().max(0));
         page.seconds("oldest_open_age", "Age of the oldest open escalation", age as f64)
+    }
+
+    /// What is late and why, and what the watchdog saw.
+    fn lateness(&self, page: &mut Page<'_>) -> fmt::Result {
+        let stats = self.engine.stats();
+        let lanes = stats.lanes();
+        let overdue: Vec<_> =
+            lanes.iter().map(|(lane, it)| ([("lane", &**lane)], it.overdue)).collect();
+        let rows: Vec<_> = overdue.iter().map(|(labels, count)| (&labels[..], *count)).collect();
+        page.gauge("overdue_escalations", "Open escalations that are overdue, by lane", &rows)?;
+        let late: Vec<_> = lanes
+            .iter()
+            .flat_map(|(lane, it)| it.late.iter().map(move |late| (lane, late)))
+            .map(|(lane, (why, count))| ([("lane", &**lane), ("reason", why.name())], *count))
+            .collect();
+        let rows: Vec<_> = late.iter().map(|(labels, count)| (&labels[..], *count)).collect();
+        page.gauge("late_escalations", "Those of them by why nobody has answered", &rows)?;
+        let Some(last) = stats.watchdog() else { return Ok(()) };
+        let help = "Open escalations that the watchdog last found without a timer";
+        page.gauge("open_without_timer", help, &[(&[], last.pass.repaired)])?;
+        let age = self.engine.now().since(last.time).as_micros().max(0);
+        page.seconds("watchdog_age", "Since the watchdog last ended a look", age as f64)
     }
 
     fn events(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -77,7 +101,9 @@ impl Numbers {
         };
         page.counters("events", "Audit events by kind", &labelled("event", |it| Some(it.name())))?;
         page.counters("decisions", "Policy decisions by effect", &labelled("effect", effect))?;
-        page.counters("resolutions", "Answers of people by kind", &labelled("kind", answer))
+        page.counters("resolutions", "Answers of people by kind", &labelled("kind", answer))?;
+        let fast = self.engine.stats().fast_approvals();
+        page.counters("fast_approvals", "Approvals faster than anybody reads", &[([], fast)])
     }
 
     fn latencies(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -110,6 +136,31 @@ impl Numbers {
             .collect();
         let help = "From a question to a provider until its answer, or until giving up";
         page.latencies("fact_question_duration", help, &taken)
+    }
+}
+
+impl Numbers {
+    /// What the channels of notices sent, and what waits for them.
+    fn notices(&self, page: &mut Page<'_>) -> fmt::Result {
+        let channels = self.engine.channels();
+        let all: Vec<_> = channels.all().collect();
+        let attempts: Vec<_> = all
+            .iter()
+            .flat_map(|(name, channel)| {
+                let row = |outcome, count| ([("channel", *name), ("outcome", outcome)], count);
+                [row("delivered", channel.delivered()), row("failed", channel.failed())]
+            })
+            .collect();
+        let help = "Attempts to deliver a notice, by channel and what came of it";
+        page.counters("notice_attempts", help, &attempts)?;
+        let labels: Vec<_> = all.iter().map(|(name, _)| [("channel", *name)]).collect();
+        let counts = all.iter().map(|(name, _)| channels.waiting(name) as u64);
+        let waiting: Vec<_> = labels.iter().map(|labels| &labels[..]).zip(counts).collect();
+        page.gauge("notices_pending", "Notices that wait for a channel", &waiting)?;
+        let now = self.engine.now();
+        let oldest = all.iter().filter_map(|(name, _)| channels.oldest_waiting(name)).min();
+        let age = oldest.map_or(0, |written| now.since(written).as_micros().max(0));
+        page.seconds("oldest_notice_age", "Age of the oldest notice that waits", age as f64)
     }
 }
 
@@ -154,6 +205,7 @@ const fn answer(kind: EventKind) -> Option<&'static str> {
         EventKind::EscalationRejected => Some("rejected"),
         EventKind::EscalationModified => Some("modified"),
         EventKind::EscalationResponded => Some("responded"),
+        EventKind::EscalationInstructed => Some("instructed"),
         _ => None,
     }
 }

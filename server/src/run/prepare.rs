@@ -7,12 +7,18 @@ use std::sync::Arc;
 use super::tls::Certificates;
 use super::{DEV_TOKENS, RunError};
 use crate::config::Config;
+use crate::domain::flood::{Allowance, FloodLimits, Rate};
+use crate::domain::time::Span;
 use crate::engine::clock::{Clock, SystemClock, SystemIds};
 use crate::engine::facts::Providers;
+use crate::engine::identity::Identities;
 use crate::engine::limits::Limits;
+use crate::engine::outbox::Channels;
 use crate::engine::policies::Started;
 use crate::engine::{Engine, Parts};
 use crate::facts;
+use crate::identity;
+use crate::notices;
 use crate::store::Store;
 
 /// The policy of a store that has none: whatever is proposed, a person is asked.
@@ -23,7 +29,14 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) policy: Option<String>,
-    pub(super) facts: Providers,
+    pub(super) outside: Outside,
+}
+
+/// Whom the operator lets the engine ask, tell, and believe.
+pub(super) struct Outside {
+    facts: Providers,
+    channels: Channels,
+    identities: Option<Box<dyn Identities>>,
 }
 
 /// Reads everything that can be wrong before anything is opened.
@@ -37,12 +50,17 @@ pub(super) async fn settings(config: Config) -> Result<Settings, RunError> {
             Some(tokio::fs::read_to_string(path).await.map_err(unreadable)?)
         }
     };
-    let facts = facts::register(&config.facts)?;
-    Ok(Settings { config, tls, policy, facts })
+    let outside = Outside {
+        facts: facts::register(&config.facts)?,
+        channels: notices::register(&config.notices, |name| std::env::var(name).ok())?,
+        identities: identity::register(&config.identity)?,
+    };
+    Ok(Settings { config, tls, policy, outside })
 }
 
-pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, facts: Providers) -> Engine {
+pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, outside: Outside) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let Outside { facts, channels, identities } = outside;
     Engine::new(Parts {
         store: Arc::clone(store),
         ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
@@ -50,11 +68,28 @@ pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, facts: Provi
         limits: Limits {
             open_per_agent: config.limits.open_per_agent,
             open_per_tenant: config.limits.open_per_tenant,
+            rejected_for: Span::from_secs(i64::from(config.floods.rejected_hours) * 3_600),
+            floods: flood_limits(config),
         },
         backup_dir: config.backup_dir(),
         second_person: config.policy.second_person,
         facts,
+        channels,
+        identities,
     })
+}
+
+fn flood_limits(config: &Config) -> FloodLimits {
+    let it = &config.floods;
+    let allowance = |per_minute, burst, open| Allowance { rate: Rate { per_minute, burst }, open };
+    FloodLimits {
+        agent: allowance(it.agent_per_minute, it.agent_burst, config.limits.open_per_agent),
+        owner: allowance(it.owner_per_minute, it.owner_burst, it.owner_open),
+        rule: allowance(it.rule_per_minute, it.rule_burst, it.rule_open),
+        begins_above: it.begins_above,
+        ends_below: it.ends_below,
+        window: Span::from_secs(i64::from(it.window_minutes) * 60),
+    }
 }
 
 /// The policy of the file, else the stored one, else one that asks a person.

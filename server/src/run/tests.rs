@@ -1,5 +1,6 @@
 //! A whole server on a port of its own: languages, refusals, start and end.
 
+mod identity;
 mod start;
 pub(in crate::run) mod tls;
 mod wire;

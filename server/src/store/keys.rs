@@ -16,11 +16,22 @@
 //! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
 //! | `TENANT/run-checkpoint/RUN CP` | – | actions: newest of a run |
 //! | `TENANT/escalation/ESC` | [`Escalation`] | escalations |
-//! | `TENANT/open/URGENCY DUE ESC` | – | escalations: the queue, most urgent first |
+//! | `TENANT/open/URGENCY ESC` | – | escalations: the queue, most urgent first |
 //! | `TENANT/run-open/RUN ESC` | – | escalations: what a finishing run cancels |
 //! | `TENANT/closed/STATE CLOSED ESC` | – | escalations: history by state |
+//! | `TENANT/asked-on/DIGEST ESC` | – | escalations: what was asked on a tool and target |
+//! | `TENANT/asked-by/DIGEST ESC` | – | escalations: what a rule asked on a tool |
+//! | `TENANT/question/ESC QST` | [`AgentQuestion`](crate::domain::escalation::AgentQuestion) | escalations: what reviewers ask the agent |
+//! | `TENANT/agent-question/AGENT 0 ESC QST` | – | escalations: what an agent has not answered |
+//! | `TENANT/comment/ESC CMT` | [`Comment`](crate::domain::escalation::Comment) | escalations: what people note for people |
+//! | `TENANT/followed/ESC ACT` | – | actions: which follow a correction in words |
+//! | `TENANT/repeat/DIGEST` | [`RepeatRecord`](super::records::RepeatRecord) | escalations: where the same was asked last |
+//! | `TENANT/flood/AGENT` | [`Flood`](crate::domain::flood::Flood) | floods: what is known of an agent that asks too much |
 //! | `TENANT/resumption/ESC` | [`Resumption`](crate::domain::resumption::Resumption) | escalations |
 //! | `TENANT/resume/AGENT 0 ESC` | – | escalations: what workers may claim |
+//! | `TENANT/principal/NAME` | [`Entry`](crate::domain::directory::Entry) | people: what is known of a principal |
+//! | `TENANT/authority/AUTH` | [`Authority`](crate::domain::authority::Authority) | people: up to where somebody may answer |
+//! | `TENANT/people/` | – | people: its version changes with every change of those two |
 //! | `TENANT/token/TOK` | [`Token`](crate::domain::principal::Token) | tokens |
 //! | `TENANT/principal-token/PRINCIPAL 0 TOK` | – | tokens: a principal's unrevoked ones |
 //! | `TENANT/policy/POL` | [`PolicyRecord`](super::records::PolicyRecord) | policies |
@@ -28,24 +39,64 @@
 //! | `TENANT/policy-current/` | [`PolicyInForceRecord`](super::records::PolicyInForceRecord) | policies |
 //! | `TENANT/policy-profiles/` | [`ProfilesRecord`](super::records::ProfilesRecord) | policies: the novelty profiles in force |
 //! | `TENANT/policy-activation/PACT` | [`Activation`](crate::domain::activation::Activation) | policies: who put what in force |
+//! | `TENANT/queue-settings/QS` | [`QueueSettingsRecord`](super::records::QueueSettingsRecord) | the queue's settings, every revision |
+//! | `TENANT/queue-current/` | [`QueueInForceRecord`](super::records::QueueInForceRecord) | the queue's settings in force |
 //! | `TENANT/request/PRINCIPAL 0 ID` | [`RequestRecord`](super::records::RequestRecord) | every call with a request id |
 //! | `!secret/DIGEST` | [`SecretRecord`](super::records::SecretRecord) | tokens: from a secret to its token |
 //! | `!swept/requests` | [`SweepRecord`](super::records::SweepRecord) | the sweep of old request ids |
+//! | `TENANT/notice/NTC` | [`Notice`](crate::domain::notice::Notice) | notices |
+//! | `TENANT/notice-state/STATE NTC` | – | notices: list by state |
+//! | `TENANT/review/REV` | [`Review`](crate::domain::review::Review) | reviews |
+//! | `TENANT/review-open/REV` | – | reviews: what waits to be judged, oldest first |
+//! | `TENANT/incident/INC` | [`Incident`](crate::domain::incident::Incident) | incidents |
+//! | `TENANT/incident-state/STATE INC` | – | incidents: list by state |
+//! | `TENANT/reversed/TIME ACT` | – | reversals: what was taken back, and when |
+//! | `TENANT/label/ACT` | [`Label`](crate::domain::incident::Label) | incidents: what should have become of an action |
+//! | `TENANT/drill/DRL` | [`Drill`](crate::domain::drill::Drill) | drills |
+//! | `TENANT/drill-given/PERSON 0 DRL` | [`DrillGiven`](crate::domain::drill::DrillGiven) | drills: what came of one that a person was given |
+//! | `TENANT/drill-person/PERSON` | [`Practice`](crate::domain::drill::Practice) | drills: what a person has done |
 //! | `!timer/DUE KIND ACT-ESC-or-RUN TENANT` | – | timers, in the order they fire |
+//! | `!outbox/CHANNEL 0 NEXT NTC TENANT` | – | notices: what a channel has to send, and when |
 //!
 //! Ids, times and numbers are big-endian bytes, so that key order is their
 //! order. A tenant's name holds neither `/` nor `!`.
 
+mod documents;
+mod drills;
+mod floods;
+mod notices;
+mod reviews;
+mod timers;
+mod words;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
+pub use self::documents::{
+    all_queue_settings, policies, policy, policy_activation, policy_activations, policy_current,
+    policy_digest, policy_profiles, queue_current, queue_settings,
+};
+pub use self::drills::{drill, drill_given, drills, practice, practices};
+pub use self::floods::{flood, repeat};
+pub use self::notices::{
+    Posted, listed_notice, notice, notice_state, notices, notices_in, outbox, outbox_of,
+};
+pub use self::reviews::{
+    incident, incident_in, incidents, incidents_in, label, listed_incident, listed_review,
+    open_review, open_reviews, reversal, reversals, review, reviews,
+};
+pub use self::timers::{Timer, TimerKind, timers};
+pub use self::words::{
+    agent_question, agent_questions, all_followed, comment, comments, followed, is_question,
+    listed_question, question, questions,
+};
+
 use super::KeyRange;
 use crate::domain::digest::Digest;
-use crate::domain::escalation::{Escalation, EscalationState, SeverityTier};
-use crate::domain::ids::{
-    ActionId, CheckpointId, EscalationId, PolicyActivationId, PolicyRevisionId, RunId, TokenId,
-};
+use crate::domain::escalation::{Escalation, EscalationState};
+use crate::domain::ids::{ActionId, AuthorityId, CheckpointId, EscalationId, RunId, TokenId};
 use crate::domain::message::Speaker;
+use crate::domain::queue::Urgency;
 use crate::domain::time::Timestamp;
 
 const ID_LENGTH: usize = 16;
@@ -241,21 +292,10 @@ pub fn is_escalation(tenant: &str, bytes: &[u8]) -> bool {
     is_kind(tenant, "escalation", bytes)
 }
 
-/// Lower comes first: the gravest.
-const fn urgency(severity: SeverityTier) -> u8 {
-    match severity {
-        SeverityTier::Critical => 0,
-        SeverityTier::High => 1,
-        SeverityTier::Medium => 2,
-        SeverityTier::Low => 3,
-    }
-}
-
 /// The place of an open escalation in the queue.
 pub fn open(tenant: &str, escalation: &Escalation) -> Bytes {
-    let urgency = [urgency(escalation.severity)];
-    let due = escalation.due_time.to_key_bytes();
-    key(tenant, "open", &[&urgency, &due, escalation.id.as_bytes()])
+    let urgency = Urgency::of(escalation).to_key_bytes();
+    key(tenant, "open", &[&urgency, escalation.id.as_bytes()])
 }
 
 /// The queue, most urgent first.
@@ -297,6 +337,26 @@ pub fn listed_escalation(key: &[u8]) -> Option<EscalationId> {
     last_id(key).map(EscalationId::from_bytes)
 }
 
+/// The entry of an escalation among those on the same tool and target.
+pub fn asked_on(tenant: &str, case: &Digest, id: EscalationId) -> Bytes {
+    key(tenant, "asked-on", &[case.as_bytes(), id.as_bytes()])
+}
+
+/// What was asked on a tool and target, oldest first.
+pub fn all_asked_on(tenant: &str, case: &Digest) -> KeyRange {
+    prefixed(&key(tenant, "asked-on", &[case.as_bytes()]))
+}
+
+/// The entry of an escalation among those that the same rule asked on the same tool.
+pub fn asked_by(tenant: &str, case: &Digest, id: EscalationId) -> Bytes {
+    key(tenant, "asked-by", &[case.as_bytes(), id.as_bytes()])
+}
+
+/// What a rule asked on a tool, oldest first.
+pub fn all_asked_by(tenant: &str, case: &Digest) -> KeyRange {
+    prefixed(&key(tenant, "asked-by", &[case.as_bytes()]))
+}
+
 /// A resumption.
 pub fn resumption(tenant: &str, id: EscalationId) -> Bytes {
     key(tenant, "resumption", &[id.as_bytes()])
@@ -315,6 +375,31 @@ pub fn resume(tenant: &str, agent: &str, id: EscalationId) -> Bytes {
 /// An agent's open resumptions, oldest escalation first.
 pub fn resumes(tenant: &str, agent: &str) -> KeyRange {
     prefixed(&key(tenant, "resume", &[agent.as_bytes(), &[0]]))
+}
+
+/// What is known of a principal.
+pub fn principal(tenant: &str, name: &str) -> Bytes {
+    key(tenant, "principal", &[name.as_bytes()])
+}
+
+/// Everybody, by name.
+pub fn principals(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "principal", &[]))
+}
+
+/// An authority.
+pub fn authority(tenant: &str, id: AuthorityId) -> Bytes {
+    key(tenant, "authority", &[id.as_bytes()])
+}
+
+/// All authority, the oldest first.
+pub fn authorities(tenant: &str) -> KeyRange {
+    prefixed(&key(tenant, "authority", &[]))
+}
+
+/// What is written with every change of a principal or an authority.
+pub fn people(tenant: &str) -> Bytes {
+    key(tenant, "people", &[])
 }
 
 /// A token.
@@ -356,41 +441,6 @@ pub fn secret(digest: &Digest) -> Bytes {
     bytes.freeze()
 }
 
-/// A policy revision.
-pub fn policy(tenant: &str, id: PolicyRevisionId) -> Bytes {
-    key(tenant, "policy", &[id.as_bytes()])
-}
-
-/// All policy revisions, oldest first.
-pub fn policies(tenant: &str) -> KeyRange {
-    prefixed(&key(tenant, "policy", &[]))
-}
-
-/// The way from a document's digest to its revision.
-pub fn policy_digest(tenant: &str, digest: &Digest) -> Bytes {
-    key(tenant, "policy-digest", &[digest.as_bytes()])
-}
-
-/// The putting in force of a policy revision.
-pub fn policy_activation(tenant: &str, id: PolicyActivationId) -> Bytes {
-    key(tenant, "policy-activation", &[id.as_bytes()])
-}
-
-/// Every putting in force, oldest first.
-pub fn policy_activations(tenant: &str) -> KeyRange {
-    prefixed(&key(tenant, "policy-activation", &[]))
-}
-
-/// The policy revision in force.
-pub fn policy_current(tenant: &str) -> Bytes {
-    key(tenant, "policy-current", &[])
-}
-
-/// The novelty profiles in force.
-pub fn policy_profiles(tenant: &str) -> Bytes {
-    key(tenant, "policy-profiles", &[])
-}
-
 /// What a request id was used for.
 pub fn request(tenant: &str, principal: &str, request_id: &str) -> Bytes {
     key(tenant, "request", &[principal.as_bytes(), &[0], request_id.as_bytes()])
@@ -404,72 +454,6 @@ pub fn is_request(tenant: &str, bytes: &[u8]) -> bool {
 /// How far old request ids have been swept out.
 pub const fn swept_requests() -> Bytes {
     Bytes::from_static(b"!swept/requests")
-}
-
-/// What a timer does when it fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimerKind {
-    /// An escalation is overdue.
-    Due,
-    /// An escalation expires.
-    Expire,
-    /// A redeemed action has no outcome.
-    Outcome,
-    /// A run may have used up its time.
-    Run,
-}
-
-/// A timer, read back from its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timer {
-    /// When it fires.
-    pub time: Timestamp,
-    /// What it does.
-    pub kind: TimerKind,
-    /// The id it is about: an escalation's, an action's or a run's.
-    pub id: [u8; ID_LENGTH],
-    /// The tenant.
-    pub tenant: String,
-}
-
-const TIMER_PREFIX: &[u8] = b"!timer/";
-
-impl Timer {
-    /// The timer's key.
-    pub fn key(&self) -> Bytes {
-        let kind = match self.kind {
-            TimerKind::Due => 0,
-            TimerKind::Expire => 1,
-            TimerKind::Outcome => 2,
-            TimerKind::Run => 3,
-        };
-        let mut bytes = BytesMut::from(TIMER_PREFIX);
-        bytes.put_slice(&self.time.to_key_bytes());
-        bytes.put_u8(kind);
-        bytes.put_slice(&self.id);
-        bytes.put_slice(self.tenant.as_bytes());
-        bytes.freeze()
-    }
-
-    /// Reads a timer back from its key.
-    pub fn from_key(key: &[u8]) -> Option<Self> {
-        let (time, rest) = key.strip_prefix(TIMER_PREFIX)?.split_first_chunk::<8>()?;
-        let (kind, rest) = rest.split_first()?;
-        let (id, tenant) = rest.split_first_chunk::<ID_LENGTH>()?;
-        let kind = match kind {
-            0 => TimerKind::Due,
-            1 => TimerKind::Expire,
-            2 => TimerKind::Outcome,
-            3 => TimerKind::Run,
-            _ => return None,
-        };
-        Some(Self {
-            time: Timestamp::from_key_bytes(*time),
-            kind,
-            id: *id,
-            tenant: String::from_utf8(tenant.to_vec()).ok()?,
-        })
-    }
 }
 
 /// Whose a key is.
@@ -491,16 +475,14 @@ pub fn owner(key: &[u8]) -> KeyOwner {
     if let Some(timer) = Timer::from_key(key) {
         return KeyOwner::Tenant(timer.tenant);
     }
+    if let Some(posted) = Posted::from_key(key) {
+        return KeyOwner::Tenant(posted.tenant);
+    }
     let tenant = key.split(|byte| *byte == b'/').next().filter(|tenant| tenant.len() < key.len());
     match tenant.map(std::str::from_utf8) {
         Some(Ok(tenant)) if !tenant.starts_with('!') => KeyOwner::Tenant(tenant.to_owned()),
         _ => KeyOwner::Store,
     }
-}
-
-/// All timers, the next first.
-pub fn timers() -> KeyRange {
-    prefixed(&Bytes::from_static(TIMER_PREFIX))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //! | time | number: microseconds since the Unix epoch, two's complement |
 //! | principal | UTF-8 |
 //! | kind | the stable name, such as `run.started` |
-//! | subjects | for each present one, in the order of [`Subjects`]: its name and its sixteen bytes, each behind its length |
+//! | subjects | for each present one, in the order of [`Subjects`]: its name and its bytes (sixteen of an id, the name of a principal), each behind its length |
 //! | action digest | 32 bytes, or none |
 //! | payloads | the salted commitments, 32 bytes each, one after another |
 //! | writes | the salted digest of the transaction's state writes, 32 bytes |
@@ -82,17 +82,21 @@ pub fn writes_digest(salt: &[u8; WRITES_SALT_LENGTH], writes: &[Write]) -> Diges
 
 /// A subject that is added to [`Subjects`] is added here too, at the end.
 fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
-    let Subjects { run, action, escalation, checkpoint, grant, token, policy, activation } =
-        subjects;
-    let named: [(&str, Option<&[u8; 16]>); 8] = [
-        ("run", run.as_ref().map(|id| id.as_bytes())),
-        ("action", action.as_ref().map(|id| id.as_bytes())),
-        ("escalation", escalation.as_ref().map(|id| id.as_bytes())),
-        ("checkpoint", checkpoint.as_ref().map(|id| id.as_bytes())),
-        ("grant", grant.as_ref().map(|id| id.as_bytes())),
-        ("token", token.as_ref().map(|id| id.as_bytes())),
-        ("policy", policy.as_ref().map(|id| id.as_bytes())),
-        ("activation", activation.as_ref().map(|id| id.as_bytes())),
+    let Subjects { run, action, escalation, checkpoint, grant, token, policy, .. } = subjects;
+    let Subjects { activation, notice, authority, principal, queue_settings, .. } = subjects;
+    let named: [(&str, Option<&[u8]>); 12] = [
+        ("run", run.as_ref().map(|id| &id.as_bytes()[..])),
+        ("action", action.as_ref().map(|id| &id.as_bytes()[..])),
+        ("escalation", escalation.as_ref().map(|id| &id.as_bytes()[..])),
+        ("checkpoint", checkpoint.as_ref().map(|id| &id.as_bytes()[..])),
+        ("grant", grant.as_ref().map(|id| &id.as_bytes()[..])),
+        ("token", token.as_ref().map(|id| &id.as_bytes()[..])),
+        ("policy", policy.as_ref().map(|id| &id.as_bytes()[..])),
+        ("activation", activation.as_ref().map(|id| &id.as_bytes()[..])),
+        ("notice", notice.as_ref().map(|id| &id.as_bytes()[..])),
+        ("authority", authority.as_ref().map(|id| &id.as_bytes()[..])),
+        ("principal", principal.as_deref().map(str::as_bytes)),
+        ("queue_settings", queue_settings.as_ref().map(|id| &id.as_bytes()[..])),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
     length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());

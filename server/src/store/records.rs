@@ -12,15 +12,25 @@ use serde::{Deserialize, Serialize};
 use super::ReadError;
 use crate::domain::action::{Action, ActionContent};
 use crate::domain::activation::Activation;
+use crate::domain::authority::Authority;
+use crate::domain::briefing::Briefing;
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::digest::Digest;
-use crate::domain::escalation::{Briefing, Escalation, ResolutionContent};
-use crate::domain::ids::{PolicyActivationId, PolicyRevisionId, TokenId};
+use crate::domain::directory::Entry;
+use crate::domain::drill::{Drill, DrillContent, DrillGiven, Practice};
+use crate::domain::escalation::{AgentQuestion, Comment, Escalation, ResolutionContent};
+use crate::domain::flood::Flood;
+use crate::domain::ids::{
+    EscalationId, PolicyActivationId, PolicyRevisionId, QueueSettingsId, TokenId,
+};
+use crate::domain::incident::{Incident, Label};
 use crate::domain::message::Speaker;
+use crate::domain::notice::Notice;
 use crate::domain::payload::PayloadRef;
 use crate::domain::policy::Profiles;
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
+use crate::domain::review::Review;
 use crate::domain::run::Run;
 use crate::domain::shadow::Shadow;
 use crate::domain::time::Timestamp;
@@ -56,7 +66,11 @@ records! {
     Escalation = "escalation", 1;
     Briefing = "briefing", 1;
     ResolutionContent = "resolution content", 1;
+    AgentQuestion = "question", 1;
+    Comment = "comment", 1;
     Resumption = "resumption", 1;
+    Entry = "principal", 1;
+    Authority = "authority", 1;
     Token = "token", 1;
     SecretRecord = "secret", 1;
     PolicyRecord = "policy", 1;
@@ -65,6 +79,18 @@ records! {
     Activation = "policy activation", 1;
     ProfilesRecord = "policy profiles", 1;
     Profiles = "policy profiles content", 1;
+    Notice = "notice", 1;
+    Review = "review", 1;
+    Incident = "incident", 1;
+    Label = "label", 1;
+    Drill = "drill", 1;
+    DrillContent = "drill content", 1;
+    DrillGiven = "drill given", 1;
+    Practice = "drill practice", 1;
+    QueueSettingsRecord = "queue settings", 1;
+    QueueInForceRecord = "queue settings in force", 1;
+    RepeatRecord = "repeat", 1;
+    Flood = "flood", 1;
     RequestRecord = "request", 1;
     SweepRecord = "sweep", 1;
 }
@@ -95,6 +121,8 @@ pub enum MessageForm {
     Arguments,
     /// The response of a [`ResolutionContent`].
     Response,
+    /// The correction in words of a [`ResolutionContent`].
+    Instruction,
 }
 
 /// How much of its user's words a run has appended.
@@ -207,6 +235,41 @@ pub struct ProfilesRecord {
     pub policy: PolicyRevisionId,
     /// Who had them learnt.
     pub learner: String,
+}
+
+/// A revision of the queue's settings. The document never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueSettingsRecord {
+    /// The revision's id.
+    pub id: QueueSettingsId,
+    /// SHA-256 of the document.
+    pub digest: Digest,
+    /// The document: YAML.
+    pub document: PayloadRef,
+    /// The name that the document gives itself; empty: none.
+    pub name: String,
+    /// When it was put, and came into force.
+    pub create_time: Timestamp,
+    /// Who put it.
+    pub author: String,
+    /// Why, in the author's words.
+    pub reason: PayloadRef,
+    /// What was in force before; none: nothing that anybody put.
+    pub replaced: Option<QueueSettingsId>,
+}
+
+/// Which settings of the queue are in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueInForceRecord {
+    /// The revision.
+    pub id: QueueSettingsId,
+}
+
+/// Where a call was last asked about that means the same as others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepeatRecord {
+    /// The question.
+    pub escalation: EscalationId,
 }
 
 /// What a request id was used for. The answer is rebuilt from what it names.

@@ -75,7 +75,7 @@ impl Caller {
         use v1::resolution::Kind;
         use v1::resolve_escalation_request::Resolution;
         let arguments = &escalation.briefing.as_ref().unwrap().arguments;
-        let (kind, resolution) = match self.seed.below(6) {
+        let (kind, resolution) = match self.seed.below(7) {
             0 => (Kind::Rejected, Resolution::Reject(v1::Reject::default())),
             1 => {
                 let text = String::from_utf8(arguments.to_vec()).unwrap();
@@ -85,6 +85,10 @@ impl Caller {
             2 => {
                 let response = Bytes::from_static(b"\"ask again tomorrow\"");
                 (Kind::Responded, Resolution::Respond(v1::Respond { response }))
+            }
+            3 => {
+                let text = "ask for half of it".to_owned();
+                (Kind::Instructed, Resolution::Instruct(v1::Instruct { text }))
             }
             _ => (Kind::Approved, Resolution::Approve(v1::Approve {})),
         };
@@ -103,6 +107,7 @@ impl Caller {
             claim_epoch: epoch,
             note: "seen".to_owned(),
             resolution: Some(resolution),
+            ..v1::ResolveEscalationRequest::default()
         };
         match self
             .lines

@@ -95,6 +95,7 @@ pub(super) async fn approve(connection: &Connection, seen: v1::Escalation) -> an
         claim_epoch: seen.claim.map_or(0, |claim| claim.claim_epoch),
         note: String::new(),
         resolution: Some(v1::resolve_escalation_request::Resolution::Approve(v1::Approve {})),
+        ..v1::ResolveEscalationRequest::default()
     };
     connection.escalation_service().resolve_escalation(request).await?;
     Ok(())

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use pointsman_server::config::{Config, StoreUrl};
+use pointsman_server::config::{Config, FloodsConfig, StoreUrl};
 use pointsman_server::run::{Shutdown, start};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -16,6 +16,19 @@ use tokio::sync::oneshot;
 const WORKERS: usize = 2;
 /// What the server logs while its numbers matter.
 const LOG_FILTER: &str = "warn";
+
+/// The most open questions of an agent that stands for many.
+const MOST_OPEN: u64 = 10_000;
+
+/// How much agents may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// As much as the configuration says that is not changed.
+    Usual,
+    /// As much as they like: one agent stands for many, and every call is judged by
+    /// itself.
+    Unlimited,
+}
 
 /// A running server.
 #[derive(Debug)]
@@ -34,6 +47,7 @@ impl LocalServer {
         policy: &str,
         data_dir: Option<PathBuf>,
         store: Option<StoreUrl>,
+        asking: Asking,
     ) -> anyhow::Result<Self> {
         let (folder, place) = match data_dir {
             Some(place) => (None, place),
@@ -58,6 +72,10 @@ impl LocalServer {
         config.metrics.open = true;
         // The folder is gone afterwards; a fixed reserve guards the disk well enough.
         config.disk.intake_percent = 0;
+        if asking == Asking::Unlimited {
+            config.floods = FloodsConfig::unlimited();
+            config.limits.open_per_agent = MOST_OPEN;
+        }
         let shutdown = Shutdown::new();
         let (started, address) = oneshot::channel();
         let asked = shutdown.clone();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::flood::Flooded;
 use super::judging::Judging;
 use super::latency::Spread;
 use super::load::Rate;
@@ -42,6 +43,9 @@ pub(super) struct Report {
     /// What novelty costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) novelty: Option<Novelty>,
+    /// One agent that floods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flood: Option<Flooded>,
     /// A restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restart: Option<Restart>,
@@ -125,6 +129,9 @@ impl Report {
         if let Some(it) = &self.novelty {
             rows.extend(it.rows());
         }
+        if let Some(it) = &self.flood {
+            rows.extend(it.rows());
+        }
         if let Some(it) = &self.restart {
             rows.push((format!("restart, {} entries", it.entries), format!("{:.2} s", it.seconds)));
             rows.push(("  orderly stop before".to_owned(), format!("{:.2} s", it.stop_seconds)));
@@ -156,11 +163,13 @@ impl Rounds {
 }
 
 impl Waits {
-    fn rows(&self) -> [(String, String); 4] {
+    fn rows(&self) -> [(String, String); 6] {
         let commits = format!("{:.2} commits each", self.commits_per_operation);
         [
             (format!("waits opened, {}", self.count), per_second(self.opened_per_second)),
             ("  first page of the queue".to_owned(), spread(&self.first_page_ms)),
+            ("  claim next, 32 reviewers".to_owned(), spread(&self.claim_next_ms)),
+            ("  told to 200 watches".to_owned(), spread(&self.fan_out_ms)),
             ("  resolved and resumed".to_owned(), per_second(self.resumed_per_second)),
             ("  cost".to_owned(), commits),
         ]

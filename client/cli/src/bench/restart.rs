@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::load;
-use super::local::LocalServer;
+use super::local::{Asking, LocalServer};
 
 /// A restart after an orderly stop.
 #[derive(Clone, Debug, Serialize)]
@@ -33,7 +33,7 @@ pub(super) async fn measure(
     server.stop().await?;
     let stop_seconds = began.elapsed().as_secs_f64();
     let began = Instant::now();
-    let server = LocalServer::start(policy, Some(place), store).await?;
+    let server = LocalServer::start(policy, Some(place), store, Asking::Unlimited).await?;
     let again = self::entries(&server).await?;
     let seconds = began.elapsed().as_secs_f64();
     server.stop().await?;

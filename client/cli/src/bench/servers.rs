@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use pointsman_server::config::{Config, StoreUrl};
 
-use super::local::LocalServer;
+use super::local::{Asking, LocalServer};
 use super::numbers::Numbers;
 
 /// Where the servers are; callers are spread over them.
@@ -41,7 +41,8 @@ pub(super) struct Servers {
 impl Servers {
     /// One server on a folder.
     pub(super) async fn on_folder(policy: &str, place: &Path) -> anyhow::Result<Self> {
-        let server = LocalServer::start(policy, Some(place.to_owned()), None).await?;
+        let server =
+            LocalServer::start(policy, Some(place.to_owned()), None, Asking::Unlimited).await?;
         Ok(Self { running: vec![server] })
     }
 
@@ -60,7 +61,8 @@ impl Servers {
         let mut running = Vec::new();
         for number in 1..=count.max(1) {
             let place = place.join(format!("server-{number}"));
-            let server = LocalServer::start(policy, Some(place), config.store.clone());
+            let server =
+                LocalServer::start(policy, Some(place), config.store.clone(), Asking::Unlimited);
             running.push(server.await.with_context(|| format!("server {number}"))?);
         }
         Ok(Self { running })

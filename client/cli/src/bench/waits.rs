@@ -1,4 +1,4 @@
-//! Many agents that wait at once: opened, listed, resolved and resumed.
+//! Many agents that wait at once: opened, listed, claimed, resolved and resumed.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::calls;
 use super::latency::{Latency, Spread};
 use super::load;
+use super::queue;
 use super::servers::Addresses;
 
 /// Questions that one agent may have open, with some to spare.
@@ -41,6 +42,10 @@ pub(super) struct Waits {
     pub(super) opened_per_second: f64,
     /// Listing the first page of 50 while all are open.
     pub(super) first_page_ms: Spread,
+    /// Getting the next question while all are open, 32 reviewers at once.
+    pub(super) claim_next_ms: Spread,
+    /// From before a question is sent until 200 watches have it, when all are closed.
+    pub(super) fan_out_ms: Spread,
     /// Resolved, and the answer with its grant at the waiting agent, per second.
     pub(super) resumed_per_second: f64,
     /// Commits for each wait, from opening to resolution.
@@ -88,29 +93,34 @@ pub(super) async fn measure(
     let reviewer = load::of(&reviewers, 0)?;
     let least = addresses.count() as u64;
     let agents = agents(addresses, count.div_ceil(PER_AGENT).max(least)).await?;
-    let queue = Arc::new(Queue::default());
+    let waiting = Arc::new(Queue::default());
     let mut streams = JoinSet::new();
-    streams.spawn(collect(calls::watch(&reviewer).await?, Arc::clone(&queue)));
+    streams.spawn(collect(calls::watch(&reviewer).await?, Arc::clone(&waiting)));
     for (agent, _) in &agents {
-        streams.spawn(count_answers(calls::answers(agent).await?, Arc::clone(&queue)));
+        streams.spawn(count_answers(calls::answers(agent).await?, Arc::clone(&waiting)));
     }
     let before = addresses.commits().await?;
     let began = Instant::now();
     open(&agents, callers, count).await?;
     let opened_per_second = count as f64 / began.elapsed().as_secs_f64();
-    queue.reach(&queue.opened, count).await.context("questions on the watch")?;
+    waiting.reach(&waiting.opened, count).await.context("questions on the watch")?;
     let first_page_ms = list(&reviewer).await?;
+    let (taken, claim_next_ms) = queue::claim_next(&reviewers).await?;
+    let left = count.saturating_sub(taken.len() as u64);
     let began = Instant::now();
-    resolve(&reviewers, callers, &queue).await?;
-    queue.reach(&queue.resumed, count).await.context("answers at the agents")?;
-    let resumed_per_second = count as f64 / began.elapsed().as_secs_f64();
+    resolve(&reviewers, callers, &waiting, &Arc::new(taken)).await?;
+    waiting.reach(&waiting.resumed, count).await.context("answers at the agents")?;
+    let resumed_per_second = left as f64 / began.elapsed().as_secs_f64();
     let commits = addresses.commits().await? - before;
     streams.shutdown().await;
+    let fan_out_ms = queue::fan_out(&reviewers, calls::whole(agents.first())?).await?;
     Ok(Waits {
         count,
         callers,
         opened_per_second,
         first_page_ms,
+        claim_next_ms,
+        fan_out_ms,
         resumed_per_second,
         commits_per_operation: commits / count as f64,
     })
@@ -155,12 +165,17 @@ async fn resolve(
     reviewers: &[Connection],
     callers: usize,
     queue: &Arc<Queue>,
+    taken: &Arc<HashSet<String>>,
 ) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     for caller in 0..callers {
         let (reviewer, queue) = (load::of(reviewers, caller)?, Arc::clone(queue));
+        let taken = Arc::clone(taken);
         tasks.spawn(async move {
             while let Some(question) = queue.next() {
+                if taken.contains(&question.escalation_id) {
+                    continue;
+                }
                 calls::approve(&reviewer, question).await?;
             }
             anyhow::Ok(())

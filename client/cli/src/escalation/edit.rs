@@ -7,14 +7,17 @@ use std::path::Path;
 
 use clap::Args;
 use pointsman_api::v1;
-use pointsman_client::{Seen, Verdict};
+use pointsman_client::{Given, Reviewer, Shown, Verdict};
 
+use super::given::{GivenArguments, answer};
 use super::resolve::{Question, must_be_open, must_be_seen, show_resolved, text_or_file};
 use super::{OneArguments, open};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::diff::{diff, laid_out};
 use crate::output::escape::inline;
+use crate::output::reflect::{node_of, short_name};
+use crate::prompt::digits;
 
 mod set;
 
@@ -36,9 +39,11 @@ pub(crate) struct ModifyArguments {
     /// Put this target in the place of the proposed one
     #[arg(long)]
     pub(crate) target: Option<String>,
-    /// Why; the agent sees it
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "TEXT")]
-    pub(crate) note: String,
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
+    /// Show what the server says of the edit, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// The digest of what you have seen, at least 8 digits; left out: asks for it
     #[arg(long, value_name = "HEX")]
     pub(crate) digest: Option<String>,
@@ -61,11 +66,42 @@ pub(super) async fn modify(context: &Context, modify: ModifyArguments) -> Result
         return Err(Failure::usage("the edit changes nothing; to let it run as it is: approve"));
     }
     let change = changes(context, &brief, &edited, modify.target.as_deref());
+    let verdict = Verdict::Modify { arguments: edited.into(), target: modify.target };
+    let given = modify.given.into();
+    if modify.dry_run {
+        context.output.say(&change);
+        return try_out(context, &reviewer, &shown, verdict, given).await;
+    }
     let question = Question { text: "Let the edited action run", change: &change };
     must_be_seen(context, &shown, modify.digest.as_deref(), question).await?;
-    let verdict = Verdict::Modify { arguments: edited.into(), target: modify.target };
-    let resolved = reviewer.resolve(Seen::from(&shown.escalation), verdict, modify.note).await?;
+    let resolved = answer(context, &reviewer, &shown, verdict, given).await?;
     show_resolved(context, &resolved);
+    Ok(Exit::Ok)
+}
+
+/// Shows what the server says of an edit; nothing is changed.
+async fn try_out(
+    context: &Context,
+    reviewer: &Reviewer,
+    shown: &Shown,
+    verdict: Verdict,
+    given: Given,
+) -> Result<Exit, Failure> {
+    let preview = reviewer.preview(&shown.escalation, verdict, given).await?;
+    context.output.one(&node_of("ResolutionPreview", &preview), || {
+        let decision = preview.decision.clone().unwrap_or_default();
+        let effect = short_name(decision.effect().as_str_name(), "DECISION_EFFECT_");
+        let severity = short_name(preview.severity().as_str_name(), "SEVERITY_TIER_");
+        let (reason, digest) = (inline(&decision.reason), digits(&preview.action_digest));
+        let people = match preview.quorum {
+            0 | 1 => "your answer is enough".to_owned(),
+            several => format!("{several} people must say exactly the same"),
+        };
+        format!(
+            "The policy says {effect}: {reason} ({severity}).\nIt would run as {digest}; {people}. \
+             Nothing was changed."
+        )
+    });
     Ok(Exit::Ok)
 }
 

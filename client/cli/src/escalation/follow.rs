@@ -8,7 +8,7 @@ use super::FilterArguments;
 use crate::briefing::resolution_line;
 use crate::context::{Capacity, Context};
 use crate::exit::{Exit, Failure};
-use crate::output::escape::inline;
+use crate::output::escape::{inline, shown};
 use crate::output::node::Node;
 use crate::output::reflect::node_of;
 use crate::output::table::risk;
@@ -128,7 +128,7 @@ fn one_line(
         Some(line) => line.lines().next().unwrap_or_default().to_owned(),
         None => {
             let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
-            let headline = inline(&escalation.briefing.clone().unwrap_or_default().headline);
+            let headline = shown(&escalation.briefing.clone().unwrap_or_default().headline);
             format!("{word}{by}  {headline}")
         }
     };

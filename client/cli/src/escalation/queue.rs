@@ -126,13 +126,21 @@ pub(super) fn open_table(output: &Output, found: &[v1::Escalation], now: &Timest
             Field::toned(mark, tone),
             due(one, now, output),
             Field::new(silence(&brief.if_silent)),
-            Field::new(&brief.headline),
+            Field::shown(&headline(one, &brief)),
             Field::new(&one.agent),
             Field::new(if holder.is_empty() { "–" } else { holder }),
         ]
     });
     let headers = ["ID", "RISK", "DUE", "IF SILENT", "WHAT", "AGENT", "HOLDER"];
     table(output, headers, rows.collect())
+}
+
+/// The headline, and how often the same was asked.
+fn headline(escalation: &v1::Escalation, brief: &v1::Briefing) -> String {
+    match escalation.repeat_count {
+        0 => brief.headline.clone(),
+        more => format!("{} (×{})", brief.headline, more.saturating_add(1)),
+    }
 }
 
 fn closed_table(output: &Output, found: &[v1::Escalation], now: &Timestamp) -> String {
@@ -147,14 +155,14 @@ fn closed_table(output: &Output, found: &[v1::Escalation], now: &Timestamp) -> S
             Field::new(&state_word(one)),
             Field::new(if said.reviewer.is_empty() { "–" } else { &said.reviewer }),
             ended(one, now, output),
-            Field::new(&brief.headline),
+            Field::shown(&brief.headline),
             Field::new(&one.agent),
         ]
     });
     table(output, ["ID", "RISK", "END", "BY", "WHEN", "WHAT", "AGENT"], rows.collect())
 }
 
-/// The word before the explanation: `cancelled: the action does not run …`.
+/// The word before the explanation: `cancelled: nothing runs …`.
 fn silence(if_silent: &str) -> &str {
     if_silent.split(':').next().unwrap_or_default()
 }

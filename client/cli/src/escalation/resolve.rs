@@ -1,10 +1,11 @@
 //! Answers: approve, reject, respond. What is answered is what was shown.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use pointsman_api::v1;
 use pointsman_api::v1::escalation::State;
-use pointsman_client::{Seen, Shown, Verdict};
+use pointsman_client::{Shown, Verdict};
 
+use super::given::{GivenArguments, answer};
 use super::{OneArguments, open};
 use crate::briefing::{briefing, resolution_line};
 use crate::context::Context;
@@ -22,22 +23,18 @@ pub(crate) struct ApproveArguments {
     /// The digest of what you have seen, at least 8 digits; left out: asks for it
     #[arg(long, value_name = "HEX")]
     pub(crate) digest: Option<String>,
-    /// Why; the agent sees it
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "TEXT")]
-    pub(crate) note: String,
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
 }
 
 /// What is rejected, and why.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("why").args(["reason", "note"]).required(true).multiple(true))]
 pub(crate) struct RejectArguments {
     #[command(flatten)]
     pub(crate) one: OneArguments,
-    /// A code for the reason, such as wrong_amount
-    #[arg(long, value_name = "CODE", required_unless_present = "note")]
-    pub(crate) reason: Option<String>,
-    /// Why; the agent sees it
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
     /// The digest of what you have seen, at least 8 digits
     #[arg(long, value_name = "HEX")]
     pub(crate) digest: Option<String>,
@@ -52,8 +49,20 @@ pub(crate) struct RespondArguments {
     /// standard input
     #[arg(long, value_name = "TEXT|@FILE")]
     pub(crate) with: String,
-    /// Why; the agent sees it
-    #[arg(long, default_value_t, hide_default_value = true, value_name = "TEXT")]
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
+    /// The digest of what you have seen, at least 8 digits
+    #[arg(long, value_name = "HEX")]
+    pub(crate) digest: Option<String>,
+}
+
+/// What is corrected in words.
+#[derive(Debug, Args)]
+pub(crate) struct InstructArguments {
+    #[command(flatten)]
+    pub(crate) one: OneArguments,
+    /// How the agent is to propose anew; @FILE reads it, @- from standard input
+    #[arg(long, value_name = "TEXT|@FILE")]
     pub(crate) note: String,
     /// The digest of what you have seen, at least 8 digits
     #[arg(long, value_name = "HEX")]
@@ -64,10 +73,10 @@ pub(crate) struct RespondArguments {
 pub(super) async fn approve(context: &Context, approve: ApproveArguments) -> Result<Exit, Failure> {
     let (reviewer, shown) = open(context, &approve.one).await?;
     must_be_open(&shown)?;
+    let given = approve.given.into();
     let question = Question { text: "Approve as shown", change: "" };
     must_be_seen(context, &shown, approve.digest.as_deref(), question).await?;
-    let resolved =
-        reviewer.resolve(Seen::from(&shown.escalation), Verdict::Approve, approve.note).await?;
+    let resolved = answer(context, &reviewer, &shown, Verdict::Approve, given).await?;
     show_resolved(context, &resolved);
     Ok(Exit::Ok)
 }
@@ -79,9 +88,9 @@ pub(super) async fn reject(context: &Context, reject: RejectArguments) -> Result
     if let Some(digest) = &reject.digest {
         check_digest(digest, &shown.escalation.action_digest)?;
     }
-    let verdict = Verdict::Reject(reject.reason.unwrap_or_default());
-    let note = reject.note.unwrap_or_default();
-    let resolved = reviewer.resolve(Seen::from(&shown.escalation), verdict, note).await?;
+    let verdict = Verdict::Reject(String::new());
+    let given = reject.given.into();
+    let resolved = answer(context, &reviewer, &shown, verdict, given).await?;
     show_resolved(context, &resolved);
     Ok(Exit::Ok)
 }
@@ -95,7 +104,28 @@ pub(super) async fn respond(context: &Context, respond: RespondArguments) -> Res
         check_digest(digest, &shown.escalation.action_digest)?;
     }
     let verdict = Verdict::Respond(response.into());
-    let resolved = reviewer.resolve(Seen::from(&shown.escalation), verdict, respond.note).await?;
+    let given = respond.given.into();
+    let resolved = answer(context, &reviewer, &shown, verdict, given).await?;
+    show_resolved(context, &resolved);
+    Ok(Exit::Ok)
+}
+
+/// Corrects in words.
+pub(super) async fn instruct(
+    context: &Context,
+    instruct: InstructArguments,
+) -> Result<Exit, Failure> {
+    let text = text_or_file(&instruct.note)?;
+    let text = String::from_utf8(text)
+        .map_err(|_| Failure::usage("the correction is not text in UTF-8"))?;
+    let (reviewer, shown) = open(context, &instruct.one).await?;
+    must_be_open(&shown)?;
+    if let Some(digest) = &instruct.digest {
+        check_digest(digest, &shown.escalation.action_digest)?;
+    }
+    let verdict = Verdict::Instruct(text);
+    let given = GivenArguments::default().into();
+    let resolved = answer(context, &reviewer, &shown, verdict, given).await?;
     show_resolved(context, &resolved);
     Ok(Exit::Ok)
 }
@@ -156,9 +186,20 @@ pub(super) fn show_resolved(context: &Context, resolved: &v1::Escalation) {
     let node = node_of("Escalation", resolved);
     context.output.one(&node, || {
         let now = time::local_now();
-        let line = resolution_line(resolved, &now).unwrap_or_default();
+        let line = resolution_line(resolved, &now).unwrap_or_else(|| still_wanted(resolved));
         format!("{}  {line}", inline(&resolved.escalation_id))
     });
+}
+
+/// What an answer came to that is not enough by itself.
+fn still_wanted(escalation: &v1::Escalation) -> String {
+    format!(
+        "Your answer is kept, and nobody is shown it. Answered: {} of at least {}; nothing runs \
+         until {} people say exactly the same.",
+        escalation.votes.len(),
+        escalation.quorum,
+        escalation.quorum
+    )
 }
 
 /// The text itself, or the content of a file behind `@`; `@-` is standard input.

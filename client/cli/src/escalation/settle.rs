@@ -43,7 +43,7 @@ pub(super) fn exit_of(ended: &v1::Escalation) -> Exit {
         State::Open | State::Unspecified => Exit::Failure,
         State::Resolved => match ended.resolution.clone().unwrap_or_default().kind() {
             Kind::Approved | Kind::Modified => Exit::Ok,
-            Kind::Rejected | Kind::Responded => Exit::Rejected,
+            Kind::Rejected | Kind::Responded | Kind::Instructed => Exit::Rejected,
             Kind::Unspecified => Exit::Failure,
         },
     }
@@ -99,6 +99,7 @@ mod tests {
             (resolved(Kind::Modified), 0),
             (resolved(Kind::Rejected), 10),
             (resolved(Kind::Responded), 10),
+            (resolved(Kind::Instructed), 10),
             (resolved(Kind::Unspecified), 1),
             (in_state(State::Expired), 7),
             (in_state(State::Cancelled), 11),

@@ -21,6 +21,12 @@ pub(crate) fn block(text: &str) -> String {
     escape(text, |letter| matches!(letter, '\n' | '\t'))
 }
 
+/// Makes safe text of the server's safe for a terminal once more, and keeps the marks
+/// that the server made: nobody else can have written them there.
+pub(crate) fn shown(text: &str) -> String {
+    escape(text, |letter| letter == OPEN)
+}
+
 /// Whether a character must never reach a terminal as it is.
 pub(crate) fn is_unsafe(letter: char) -> bool {
     letter.is_control() || is_invisible(letter) || is_private(letter)

@@ -47,6 +47,11 @@ pub(crate) enum Tone {
 // === impl Field ===
 
 impl Field {
+    /// A field of the server's safe text: its marks stay marks.
+    pub(crate) fn shown(text: &str) -> Self {
+        Self(Cell::new(super::escape::shown(text)))
+    }
+
     /// A field of text from anywhere: it is made safe here.
     pub(crate) fn new(text: &str) -> Self {
         Self::toned(text, Tone::Plain)

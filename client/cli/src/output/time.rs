@@ -1,5 +1,7 @@
 //! Times: RFC 3339 in data, spans for people.
 
+use std::time::Duration;
+
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -36,6 +38,12 @@ pub(crate) fn local_now() -> Timestamp {
     let now = OffsetDateTime::now_utc();
     let nanos = i32::try_from(now.nanosecond()).unwrap_or_default();
     Timestamp { seconds: now.unix_timestamp(), nanos }
+}
+
+/// A span after a time.
+pub(crate) fn after(time: &Timestamp, span: Duration) -> Timestamp {
+    let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    Timestamp { seconds: time.seconds.saturating_add(seconds), nanos: time.nanos }
 }
 
 /// How long until `time`: `3m40s`, or `2m late`.

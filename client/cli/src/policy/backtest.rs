@@ -196,6 +196,7 @@ fn answers(answers: &v1::HumanAnswers) -> String {
         (answers.rejected, "rejected"),
         (answers.modified, "modified"),
         (answers.responded, "responded"),
+        (answers.instructed, "corrected in words"),
         (answers.expired, "expired"),
         (answers.cancelled, "cancelled"),
         (answers.open, "open"),

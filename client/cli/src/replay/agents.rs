@@ -22,6 +22,8 @@ use super::stage::{Asked, Stage};
 
 /// How long a person's answer may take before its call counts as lost.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// The longest name of whom an agent acts for, in characters.
+const LONGEST_NAME: usize = 64;
 /// How the state of a checkpoint is to be read.
 const SCHEMA: &str = "replay/1";
 
@@ -53,7 +55,9 @@ enum Course {
 pub(super) async fn live(stage: &Stage, agent: &Agent, index: usize) {
     let Some(trajectory) = stage.trajectories.get(index) else { return };
     let goal = trajectory.goal.clone();
-    let start = StartRun { goal, ..StartRun::default() };
+    // Each for somebody else: the same call of two trajectories is asked twice.
+    let on_behalf_of = trajectory.id.chars().take(LONGEST_NAME).collect();
+    let start = StartRun { goal, on_behalf_of, ..StartRun::default() };
     let run = match agent.start_run(start).await {
         Ok(run) => run,
         Err(error) => {
@@ -178,7 +182,9 @@ async fn act(stage: &Stage, asked: Asked, answer: Answer) {
         Answer::Approved(permit) | Answer::Modified(permit) => {
             execute(stage, asked.place, permit).await;
         }
-        Answer::Rejected(_) | Answer::Responded(_) => stage.close(asked.place, Fate::Rejected),
+        Answer::Rejected(_) | Answer::Responded(_) | Answer::Instructed(_) => {
+            stage.close(asked.place, Fate::Rejected)
+        }
         other @ (Answer::Expired(_) | Answer::Cancelled | Answer::Lapsed(_)) => {
             stage.anomaly(format!("a question ended without an answer: {other:?}"));
         }

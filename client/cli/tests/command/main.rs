@@ -8,7 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod briefing;
+mod deciding;
+mod drill;
+mod notice;
 mod policy;
+mod queue;
+mod review;
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::path::Path;
@@ -189,13 +195,18 @@ fn without_a_permit_nothing_runs() {
     assert!(said_by_gate.contains("[freeze]: after the freeze"), "{said_by_gate}");
     nothing_ran("rejected");
 
-    let gated = server.gate(&touch);
+    let again = server.run(&[&["gate"], &touch[..]].concat());
+    assert_eq!(code(&again), 5, "the same is not asked twice: {}", said(&again));
+    assert!(said(&again).contains("after the freeze"), "{}", said(&again));
+    nothing_ran("answered from the record");
+
+    let gated = server.gate(&[&touch[..], &["by-hand"]].concat());
     server.run(&["esc", "respond", &gated.escalation, "--with", "by hand"]);
     let (written, _, exit) = gated.end();
     assert_eq!((written.as_str(), exit), ("by hand\n", 10));
     nothing_ran("answered");
 
-    let gated = server.gate(&[&["--timeout", "200ms"], &touch[..]].concat());
+    let gated = server.gate(&[&["--timeout", "200ms"], &touch[..], &["too-late"]].concat());
     let escalation = gated.escalation.clone();
     assert_eq!(gated.end().2, 8);
     assert_eq!(code(&server.run(&["esc", "wait", &escalation])), 11, "the question is withdrawn");

@@ -7,7 +7,7 @@ use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::domain::time::Timestamp;
 
-const BASE: CallFields<'static> = CallFields {
+pub(super) const BASE: CallFields<'static> = CallFields {
     tool: "refund",
     tool_schema_version: "2",
     target: "acct-7",
@@ -25,7 +25,7 @@ fn ids() -> (RunId, PolicyRevisionId) {
     (RunId::from_bytes(run.try_into().unwrap()), revision)
 }
 
-fn run(on_behalf_of: Option<&str>) -> Run {
+pub(super) fn run(on_behalf_of: Option<&str>) -> Run {
     Run {
         id: ids().0,
         agent: "claims".to_owned(),
@@ -45,7 +45,7 @@ fn run(on_behalf_of: Option<&str>) -> Run {
     }
 }
 
-fn call(fields: CallFields<'_>) -> ToolCall<'_> {
+pub(super) fn call(fields: CallFields<'_>) -> ToolCall<'_> {
     ToolCall::read("arguments", fields).unwrap()
 }
 

@@ -4,8 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::delay::DelayCost;
 pub use super::lexicon::EffectClass;
+use super::link::LinkTemplate;
 use super::schema::ArgumentSchema;
+use crate::domain::money::{Money, Stake};
 use crate::domain::time::Span;
 
 /// How long a redeemed action may go without an outcome.
@@ -155,6 +158,10 @@ pub struct Tool {
     pub affected: Option<Path>,
     /// Which arguments name somebody or some place outside; none said: guessed.
     pub identifiers: Option<Vec<Path>>,
+    /// Where its target can be looked at in its own system.
+    pub link: Option<LinkTemplate>,
+    /// What it costs to wait for a person.
+    pub delay_cost: Option<DelayCost>,
     /// What its arguments look like.
     pub arguments: Option<ArgumentSchema>,
     /// What its results look like.
@@ -181,6 +188,8 @@ impl Default for Tool {
             customer: None,
             affected: None,
             identifiers: None,
+            link: None,
+            delay_cost: None,
             arguments: None,
             result: None,
         }
@@ -188,6 +197,11 @@ impl Default for Tool {
 }
 
 impl Tool {
+    /// Where a target can be looked at in its own system.
+    pub fn link_to(&self, target: &str) -> Option<String> {
+        self.link.as_ref()?.to(target)
+    }
+
     /// How many the arguments say are touched: a number, or the length of a list.
     pub fn affected_count(&self, arguments: &Map<String, Value>) -> Option<f64> {
         match self.affected.as_ref()?.find(arguments)? {
@@ -201,6 +215,22 @@ impl Tool {
     pub fn blast_radius_of(&self, arguments: &Map<String, Value>) -> Level {
         let counted = self.affected_count(arguments).map(|count| self.impact.affected.level(count));
         counted.map_or(self.blast_radius, |level| level.max(self.blast_radius))
+    }
+
+    /// The amount that the arguments name.
+    pub fn stake(&self, arguments: &Map<String, Value>) -> Stake {
+        let Some(path) = &self.amount else { return Stake::Unpriced };
+        let Some(units) = path.find(arguments).and_then(Value::as_f64) else {
+            return Stake::Unknown;
+        };
+        let currency = match &self.currency {
+            None => None,
+            Some(path) => match path.find(arguments).and_then(Value::as_str) {
+                Some(currency) => Some(currency),
+                None => return Stake::Unknown,
+            },
+        };
+        Stake::Amount(Money::new(units, currency))
     }
 
     /// How much money is at stake; an amount that should be there and is not a

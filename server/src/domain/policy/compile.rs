@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 
 use super::catalogue::{EffectClass, Impact, OUTCOME_TIMEOUT_DEFAULT, Tool};
 use super::condition::{Condition, Constants, Defined};
+use super::delay::DelayCost;
 use super::document::{Document, FactSource, RuleSource, SamplingSource, ToolSource, WindowSource};
+use super::evidence;
+use super::link::LinkTemplate;
 use super::period::Period;
 use super::rule::{AskTemplate, Rule, RuleKind, When};
 use super::sampling::Sampling;
@@ -14,7 +17,9 @@ use super::schema::ArgumentSchema;
 use super::template;
 use super::variables;
 use super::{Effect, Fact, Lexicon, LexiconDoc, Policy, PolicyError, Window};
+use crate::domain::briefing::{HEADLINE_WORDS, WHY_WORDS, word_count};
 use crate::domain::escalation::SeverityTier;
+use crate::domain::principal::Role;
 use crate::domain::time::Span;
 
 /// The most bytes a document may have.
@@ -41,6 +46,13 @@ fn wrong(place: impl Into<String>, problem: impl Into<String>) -> PolicyError {
 impl Policy {
     /// Reads, checks and compiles a document.
     pub fn parse(yaml: &str) -> Result<Self, PolicyError> {
+        let policy = Self::recorded(yaml)?;
+        policy.require_short_words()?;
+        Ok(policy)
+    }
+
+    /// Reads a document that was put once, also by a server that took longer words.
+    pub fn recorded(yaml: &str) -> Result<Self, PolicyError> {
         if yaml.len() > MAX_DOCUMENT_BYTES {
             let problem = format!("{} bytes, more than {MAX_DOCUMENT_BYTES}", yaml.len());
             return Err(wrong("the document", problem));
@@ -49,6 +61,32 @@ impl Policy {
             .map_err(|error| wrong("the document", error.to_string()))?;
         require_known_form(&document)?;
         compile(document)
+    }
+
+    /// Refuses words that reviewers have no time to read.
+    fn require_short_words(&self) -> Result<(), PolicyError> {
+        for rule in &self.rules {
+            let headline = rule.ask.headline.as_deref().unwrap_or_default();
+            let budget = [
+                ("headline", headline, HEADLINE_WORDS, "the arguments are shown beside it"),
+                (
+                    "reason",
+                    rule.reason.as_str(),
+                    WHY_WORDS,
+                    "the document's `description` has room for more",
+                ),
+            ];
+            for (part, text, most, instead) in budget {
+                let count = word_count(text);
+                if count > most {
+                    let problem = format!(
+                        "{count} words, more than {most}: a reviewer has ten seconds; {instead}"
+                    );
+                    return Err(wrong(format!("rule `{}`, {part}", rule.id), problem));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -175,6 +213,11 @@ fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, Tool>
         };
         let arguments = schema("arguments", source.arguments)?;
         let result = schema("result", source.result)?;
+        let part = |part: &str, problem: String| wrong(format!("tool `{name}`, {part}"), problem);
+        let link = source.link.as_deref().map(LinkTemplate::compile).transpose();
+        let link = link.map_err(|problem| part("link", problem))?;
+        let delay_cost = source.delay_cost.as_ref().map(DelayCost::compile).transpose();
+        let delay_cost = delay_cost.map_err(|problem| part("delay_cost", problem))?;
         let tool = Tool {
             is_known: true,
             description: source.description,
@@ -198,6 +241,8 @@ fn tools(sources: BTreeMap<String, ToolSource>) -> Result<BTreeMap<String, Tool>
             customer: source.customer,
             affected: source.affected,
             identifiers: source.identifiers,
+            link,
+            delay_cost,
             arguments,
             result,
         };
@@ -282,21 +327,17 @@ fn rule(source: &RuleSource, kind: RuleKind, defined: Defined<'_>) -> Result<Rul
     if source.tools.is_empty() {
         return Err(wrong(place("tools"), "want at least one name or pattern"));
     }
-    for (part, name) in [("lane", &source.lane), ("required_role", &source.required_role)] {
-        name.as_deref().map_or(Ok(()), |name| require_name(&place(part), name, 32))?;
+    if let Some(lane) = &source.lane {
+        require_name(&place("lane"), lane, 32)?;
+    }
+    if source.required_role.is_some_and(|role| !role.includes(Role::Reviewer)) {
+        return Err(wrong(place("required_role"), "want `reviewer` or `supervisor`"));
     }
     if !source.relaxes.is_empty() && source.effect > Effect::Sample {
         return Err(wrong(place("relaxes"), "only a rule that allows can relax a gate"));
     }
     if let Some(quorum) = source.quorum.filter(|quorum| !(1..=MAX_QUORUM).contains(quorum)) {
         return Err(wrong(place("quorum"), format!("{quorum}: want 1 to {MAX_QUORUM} people")));
-    }
-    // What is not enforced is not promised.
-    if source.quorum.is_some_and(|quorum| quorum > 1) {
-        return Err(wrong(place("quorum"), "this server asks one person; leave it out"));
-    }
-    if source.required_role.is_some() {
-        return Err(wrong(place("required_role"), "this server asks any reviewer; leave it out"));
     }
     if let Some(template) = &source.headline {
         template::check(template).map_err(|problem| wrong(place("headline"), problem))?;
@@ -321,23 +362,24 @@ fn rule(source: &RuleSource, kind: RuleKind, defined: Defined<'_>) -> Result<Rul
         effect: source.effect,
         relaxes: source.relaxes.clone(),
         reason: source.reason.clone(),
-        ask: ask(source),
+        ask: ask(source, &place("evidence"))?,
         sampling: sampled,
     })
 }
 
-fn ask(source: &RuleSource) -> AskTemplate {
+fn ask(source: &RuleSource, place: &str) -> Result<AskTemplate, PolicyError> {
     let span = |period: Option<Period>| period.map(|period| period.0);
-    AskTemplate {
+    Ok(AskTemplate {
         severity: source.severity,
         lane: source.lane.clone(),
-        required_role: source.required_role.clone(),
+        required_role: source.required_role,
         quorum: source.quorum,
         due: span(source.due),
         expire: span(source.expire),
         on_expiry: source.on_expiry,
         headline: source.headline.clone(),
-    }
+        evidence: evidence::compile(place, &source.evidence)?,
+    })
 }
 
 /// Compiles a condition that stands at a place.

@@ -16,6 +16,7 @@ use super::lexicon::LexiconDoc;
 use super::period::Period;
 use super::triggers::Triggers;
 use crate::domain::escalation::SeverityTier;
+use crate::domain::principal::Role;
 
 pub(super) use cases::CaseSource;
 pub use cases::{Expected, WindowCount};
@@ -245,7 +246,7 @@ pub(super) struct RuleSource {
     /// With `effect: allow`: the effect classes that it exempts from their gate.
     #[serde(default)]
     pub(super) relaxes: Vec<EffectClass>,
-    /// Why, for the agent and the reviewer.
+    /// Why, for the agent and the reviewer: at most 18 words.
     pub(super) reason: String,
     /// With `effect: sample`: how many.
     pub(super) sampling: Option<SamplingSource>,
@@ -255,7 +256,7 @@ pub(super) struct RuleSource {
     /// The priority lane; unset: the document's.
     pub(super) lane: Option<String>,
     /// The role that a person needs to answer; unset: reviewer.
-    pub(super) required_role: Option<String>,
+    pub(super) required_role: Option<Role>,
     /// How many distinct people must agree; unset: 1.
     pub(super) quorum: Option<u32>,
     /// By when a person should answer; unset: the document's.
@@ -264,8 +265,32 @@ pub(super) struct RuleSource {
     pub(super) expire: Option<Period>,
     /// What becomes of it then; unset: the document's.
     pub(super) on_expiry: Option<OnExpiry>,
-    /// The briefing's first sentence, with `{tool}`, `{target}` and `{args.name}`.
+    /// The briefing's first sentence, with `{tool}`, `{target}` and `{args.name}`: at most
+    /// 12 words.
     pub(super) headline: Option<String>,
+    /// What a reviewer looks at before answering; at most 8.
+    #[serde(default)]
+    pub(super) evidence: Vec<EvidenceSource>,
+}
+
+/// Something that a reviewer looks at before answering.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Evidence")]
+pub(super) struct EvidenceSource {
+    /// Its name, unique in the rule: 1 to 32 of `A-Za-z0-9_.-`.
+    pub(super) id: String,
+    /// What it is, in at most 12 words.
+    pub(super) label: String,
+    /// Where it is: an `https` address, in which `{target}` stands for the target.
+    pub(super) url: Option<String>,
+    /// Whether a critical action is permitted only once it was looked at; unset: yes.
+    #[serde(default = "yes")]
+    pub(super) required: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Which actions a person judges after they ran.

@@ -14,6 +14,7 @@ use super::template::headline;
 use super::{Effect, EffectClass, Facts, Policy};
 use crate::domain::action::DecisionEffect;
 use crate::domain::escalation::SeverityTier;
+use crate::domain::principal::Role;
 use crate::domain::time::Span;
 
 /// When a routine question closes unless somebody says otherwise.
@@ -29,7 +30,7 @@ pub struct Ask {
     /// The priority lane.
     pub lane: String,
     /// The role that a person needs; none: any reviewer.
-    pub required_role: Option<String>,
+    pub required_role: Option<Role>,
     /// How many distinct people must agree.
     pub quorum: u32,
     /// How long a person should take at most.

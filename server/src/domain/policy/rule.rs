@@ -4,9 +4,11 @@
 use super::catalogue::{EffectClass, Tool};
 use super::condition::Condition;
 use super::document::OnExpiry;
+use super::evidence::EvidenceTemplate;
 use super::sampling::Sampling;
 use super::{Effect, Facts};
 use crate::domain::escalation::SeverityTier;
+use crate::domain::principal::Role;
 use crate::domain::time::Span;
 
 /// Which part of the document a rule comes from. Of two rules that demand the same,
@@ -46,7 +48,7 @@ pub struct AskTemplate {
     /// The priority lane.
     pub lane: Option<String>,
     /// The role that a person needs.
-    pub required_role: Option<String>,
+    pub required_role: Option<Role>,
     /// How many distinct people must agree.
     pub quorum: Option<u32>,
     /// How long a person should take.
@@ -57,6 +59,8 @@ pub struct AskTemplate {
     pub on_expiry: Option<OnExpiry>,
     /// A template for the briefing's first sentence.
     pub headline: Option<String>,
+    /// What a person looks at before answering.
+    pub evidence: Vec<EvidenceTemplate>,
 }
 
 /// When a rule applies to a tool that it is about.
@@ -133,7 +137,7 @@ impl Rule {
 }
 
 /// Matches a name against a pattern in which `*` stands for any characters.
-pub(super) fn glob(pattern: &str, name: &str) -> bool {
+pub fn glob(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

@@ -30,7 +30,7 @@ impl PartialEq for ArgumentSchema {
 
 impl ArgumentSchema {
     /// Checks and compiles a schema.
-    pub(super) fn compile(source: Value) -> Result<Self, String> {
+    pub(in crate::domain) fn compile(source: Value) -> Result<Self, String> {
         if let Some(reference) = outside(&source) {
             return Err(format!("`{reference}` points outside the document; nothing is fetched"));
         }

@@ -10,13 +10,29 @@ const HEADLINE_WORDS: usize = 40;
 /// The most characters a headline has.
 const HEADLINE_CHARS: usize = 240;
 
+/// The most characters of a headline that is to be shown within a budget of its own.
+const FILLED_CHARS: usize = 2_000;
+
+/// Fills a template with values as `written` has them: nothing but its length is changed.
+pub(super) fn filled(
+    template: Option<&str>,
+    facts: &Facts<'_>,
+    written: &dyn Fn(&str) -> Option<String>,
+) -> String {
+    let text = sentence(template, facts, written);
+    match text.char_indices().nth(FILLED_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// Fills a template and cuts the result to the briefing's budget of words.
 pub(super) fn headline(template: Option<&str>, facts: &Facts<'_>) -> String {
-    let text = match template {
-        Some(template) => fill(template, facts),
-        None if facts.target.is_empty() => facts.tool.to_owned(),
-        None => format!("{} on {}", facts.tool, facts.target),
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     };
+    let text = sentence(template, facts, &|path| find(facts.arguments, path).map(plain));
     let words: Vec<_> = text.split_whitespace().collect();
     let mut short = words.iter().take(HEADLINE_WORDS).copied().collect::<Vec<_>>().join(" ");
     let is_cut = words.len() > HEADLINE_WORDS || short.chars().count() > HEADLINE_CHARS;
@@ -27,8 +43,20 @@ pub(super) fn headline(template: Option<&str>, facts: &Facts<'_>) -> String {
     short
 }
 
+fn sentence(
+    template: Option<&str>,
+    facts: &Facts<'_>,
+    value: &dyn Fn(&str) -> Option<String>,
+) -> String {
+    match template {
+        Some(template) => fill(template, facts, value),
+        None if facts.target.is_empty() => facts.tool.to_owned(),
+        None => format!("{} on {}", facts.tool, facts.target),
+    }
+}
+
 /// Fills `{tool}`, `{target}`, `{agent}` and `{args.name}`.
-fn fill(template: &str, facts: &Facts<'_>) -> String {
+fn fill(template: &str, facts: &Facts<'_>, value: &dyn Fn(&str) -> Option<String>) -> String {
     let mut text = String::with_capacity(template.len());
     for part in parts(template) {
         match part {
@@ -37,12 +65,8 @@ fn fill(template: &str, facts: &Facts<'_>) -> String {
             Part::Name("target") => text.push_str(facts.target),
             Part::Name("agent") => text.push_str(facts.agent),
             Part::Name(name) => {
-                let path = name.strip_prefix("args.");
-                match path.and_then(|path| find(facts.arguments, path)) {
-                    Some(Value::String(value)) => text.push_str(value),
-                    Some(value) => text.push_str(&value.to_string()),
-                    None => text.push_str("(not given)"),
-                }
+                let value = name.strip_prefix("args.").and_then(value);
+                text.push_str(value.as_deref().unwrap_or("(not given)"));
             }
         }
     }

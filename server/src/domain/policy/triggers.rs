@@ -254,6 +254,7 @@ pub(super) fn asking(id: String, tools: &[String], when: String, reason: String)
         expire: None,
         on_expiry: None,
         headline: None,
+        evidence: Vec::new(),
     }
 }
 

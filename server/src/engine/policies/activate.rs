@@ -321,7 +321,7 @@ impl Engine {
         caller: &Principal,
         command: Activate,
     ) -> Result<Answer<ActivationView>, Error> {
-        let by = authorize::admin(caller)?;
+        let by = authorize::policy_author(caller)?;
         check_reason(&command.reason)?;
         let revision = self.named_revision(by.tenant(), command.revision).await?;
         require_tests(&revision.policy)?;
@@ -338,7 +338,7 @@ impl Engine {
         caller: &Principal,
         command: RollBack,
     ) -> Result<Answer<ActivationView>, Error> {
-        let by = authorize::admin(caller)?;
+        let by = authorize::policy_author(caller)?;
         validate::required("reason", command.reason.as_bytes())?;
         check_reason(&command.reason)?;
         let preparation = Preparation::default();

@@ -11,7 +11,7 @@ use super::tally::{Flip, Judged, Side, Tally};
 use crate::domain::action::Action;
 use crate::domain::error::Error;
 use crate::domain::ids::PolicyRevisionId;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::{Engine, authorize, validate};
@@ -120,7 +120,7 @@ impl Engine {
             if since.is_some_and(|since| action.create_time < since) {
                 break;
             }
-            if action.modified_from.is_some() {
+            if action.modified_from.is_some() || action.answered_from.is_some() {
                 left_out += 1;
             } else {
                 self.judge_again(tenant, action, policy, &mut tally).await?;
@@ -140,11 +140,13 @@ impl Engine {
             Some(id) => Some(self.existing_escalation(tenant, id).await?),
             None => None,
         };
+        let is_mistake = self.label_of(tenant, action.id).await?.is_some();
         let recalled = self.recall(tenant, action).await?;
         let verdict = self.judge(tenant, &recalled, policy, |facts| policy.evaluate(facts)).await?;
         let Recalled { action, .. } = &recalled;
         let escalation = escalation.as_ref();
-        tally.add(Judged { action, escalation, effect: verdict.effect, rule: verdict.rule });
+        let Verdict { effect, rule, .. } = verdict;
+        tally.add(Judged { action, escalation, is_mistake, effect, rule });
         Ok(())
     }
 }

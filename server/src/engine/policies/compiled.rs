@@ -161,7 +161,7 @@ impl Engine {
             .ok_or_else(|| damaged(format!("policy revision {id} is named but missing")))?;
         let bytes = self.0.store.payload(&record.document).await.map_err(read_error)?;
         let text = std::str::from_utf8(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let policy = Policy::parse(text).map_err(|error| damaged(error.to_string()))?;
+        let policy = Policy::recorded(text).map_err(|error| damaged(error.to_string()))?;
         let revision = Arc::new(Revision { id, policy });
         self.0.policies.keep(Arc::clone(&revision));
         Ok(revision)

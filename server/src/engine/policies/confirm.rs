@@ -102,7 +102,7 @@ impl Engine {
         request_id: &str,
         id: PolicyActivationId,
     ) -> Result<Answer<ActivationView>, Error> {
-        let by = authorize::admin(caller)?;
+        let by = authorize::policy_author(caller)?;
         let confirming = Confirming { id, preparation: Preparation::default() };
         let answer = self.change(&by, request_id, &confirming).await?;
         let figures = confirming.preparation.into_figures();
@@ -116,7 +116,7 @@ impl Engine {
         request_id: &str,
         id: PolicyActivationId,
     ) -> Result<Answer<ActivationView>, Error> {
-        let by = authorize::admin(caller)?;
+        let by = authorize::policy_author(caller)?;
         self.change(&by, request_id, &Withdrawing(id)).await
     }
 }

@@ -135,7 +135,7 @@ impl Engine {
         caller: &Principal,
         command: PutPolicy,
     ) -> Result<Answer<PutRevision>, Error> {
-        let by = authorize::admin(caller)?;
+        let by = authorize::policy_author(caller)?;
         validate::required("document", command.document.as_bytes())?;
         validate::length("note", command.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
         refuse_secrets("document", command.document.as_bytes())?;

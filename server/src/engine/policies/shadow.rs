@@ -135,7 +135,7 @@ impl Engine {
         caller: &Principal,
         command: SetShadow,
     ) -> Result<Answer<Option<Shadow>>, Error> {
-        let by = authorize::admin(caller)?;
+        let by = authorize::policy_author(caller)?;
         let answer = self.transact(&by, &command.request_id, &Setting(&command)).await?;
         // This server need not wait until it hears of it.
         self.restore_policy().await?;
@@ -187,7 +187,9 @@ impl Engine {
             Some(id) => Some(self.existing_escalation(tenant, id).await?),
             None => None,
         };
-        tally.add(Judged { action, escalation: escalation.as_ref(), effect, rule });
+        let is_mistake = self.label_of(tenant, action.id).await?.is_some();
+        let escalation = escalation.as_ref();
+        tally.add(Judged { action, escalation, is_mistake, effect, rule });
         Ok(0)
     }
 }

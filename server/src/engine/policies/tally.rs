@@ -54,6 +54,8 @@ pub struct Answers {
     pub modified: u32,
     /// Answered in the tool's place.
     pub responded: u32,
+    /// Corrected in words.
+    pub instructed: u32,
     /// Not answered in time.
     pub expired: u32,
     /// Withdrawn.
@@ -99,6 +101,8 @@ pub(super) struct Judged<'a> {
     pub(super) action: &'a Action,
     /// What asks about it, or did last.
     pub(super) escalation: Option<&'a Escalation>,
+    /// Whether people said afterwards that it should have been decided otherwise.
+    pub(super) is_mistake: bool,
     pub(super) effect: DecisionEffect,
     pub(super) rule: Option<String>,
 }
@@ -159,6 +163,7 @@ impl Answers {
             HumanAnswer::Said(ResolutionKind::Rejected) => &mut self.rejected,
             HumanAnswer::Said(ResolutionKind::Modified) => &mut self.modified,
             HumanAnswer::Said(ResolutionKind::Responded) => &mut self.responded,
+            HumanAnswer::Said(ResolutionKind::Instructed) => &mut self.instructed,
             HumanAnswer::Expired => &mut self.expired,
             HumanAnswer::Cancelled => &mut self.cancelled,
             HumanAnswer::Open => &mut self.open,
@@ -170,7 +175,7 @@ impl Answers {
 
 impl Tally {
     pub(super) fn add(&mut self, judged: Judged<'_>) {
-        let Judged { action, escalation, effect, rule } = judged;
+        let Judged { action, escalation, is_mistake, effect, rule } = judged;
         let Decision { effect: recorded, rule: recorded_rule, .. } = &action.decision;
         let time = action.create_time;
         self.times = Some(match self.times {
@@ -183,7 +188,7 @@ impl Tally {
         // An allowed action has a question only after it ran.
         let asked = escalation.filter(|_| *recorded == DecisionEffect::Escalate);
         let answer = asked.map(HumanAnswer::of);
-        self.label(action, answer, effect != DecisionEffect::Allow);
+        self.label(action, answer, is_mistake, effect != DecisionEffect::Allow);
         if *recorded == effect {
             return;
         }
@@ -205,14 +210,21 @@ impl Tally {
     }
 
     /// Counts what people said of an action: by an answer, or by letting it run well
-    /// without being asked.
-    fn label(&mut self, action: &Action, answer: Option<HumanAnswer>, is_gated: bool) {
+    /// without being asked; what they call a mistake afterwards counts before either.
+    fn label(
+        &mut self,
+        action: &Action,
+        answer: Option<HumanAnswer>,
+        is_mistake: bool,
+        is_gated: bool,
+    ) {
         let ran_unasked = action.decision.effect == DecisionEffect::Allow
             && action.state == ActionState::Executed;
         let (count, gated) = match answer {
-            Some(HumanAnswer::Said(ResolutionKind::Rejected | ResolutionKind::Modified)) => {
-                (&mut self.labels.wanted, &mut self.labels.wanted_gated)
-            }
+            _ if is_mistake => (&mut self.labels.wanted, &mut self.labels.wanted_gated),
+            Some(HumanAnswer::Said(
+                ResolutionKind::Rejected | ResolutionKind::Modified | ResolutionKind::Instructed,
+            )) => (&mut self.labels.wanted, &mut self.labels.wanted_gated),
             Some(HumanAnswer::Said(ResolutionKind::Approved)) => {
                 (&mut self.labels.routine, &mut self.labels.routine_gated)
             }

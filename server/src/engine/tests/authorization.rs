@@ -7,26 +7,34 @@ use std::pin::Pin;
 use uuid::Uuid;
 
 use super::world::*;
+use crate::domain::authority::{Holder, Limit};
 use crate::domain::error::Error;
 use crate::domain::escalation::EscalationState;
 use crate::domain::ids::{
-    ActionId, CheckpointId, EscalationId, GrantId, PolicyActivationId, PolicyRevisionId, RunId,
-    TokenId,
+    ActionId, AuthorityId, CheckpointId, EscalationId, GrantId, NoticeId, PolicyActivationId,
+    PolicyRevisionId, QuestionId, RunId, TokenId,
 };
 use crate::domain::principal::{Principal, Role};
 use crate::domain::run::RunState;
 use crate::engine::Engine;
 use crate::engine::await_resolutions::Scope;
+use crate::engine::comments::AddComment;
+use crate::engine::conversation::{AnswerQuestion, AskAgent};
 use crate::engine::escalations::{ClaimStep, Filter};
 use crate::engine::messages::AppendMessages;
 use crate::engine::outcomes::ReportOutcomes;
+use crate::engine::people::{
+    AssignRole, BreakGlass, GrantAuthority, SetAvailability, SetPause, UpdatePrincipal,
+};
 use crate::engine::policies::{
     Activate, Backtest, Evaluate, LearnProfiles, PutPolicy, RollBack, SetShadow, Subject,
 };
 use crate::engine::propose::Propose;
+use crate::engine::queue::{ClaimNext, How, PassOn, PutQueueSettings};
 use crate::engine::redeem::Redeem;
-use crate::engine::resolve::{Resolve, Verb};
+use crate::engine::resolve::{Resolve, ResolveBulk, Verb};
 use crate::engine::resumptions::ClaimResumptions;
+use crate::engine::reverse::{Reverse, Reversed};
 use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::tokens::CreateToken;
 use crate::engine::watch::Watch;
@@ -42,6 +50,8 @@ macro_rules! use_case {
         |$engine, $caller| Box::pin(async move { $call.await.map(|_| ()) })
     };
 }
+
+mod reviews;
 
 fn no_shadow() -> SetShadow {
     SetShadow { request_id: String::new(), revision: None }
@@ -59,8 +69,42 @@ fn resolve() -> Resolve {
         action_digest: crate::domain::digest::sha256(b""),
         claim_epoch: 0,
         note: String::new(),
+        reason_code: String::new(),
+        confirmation: String::new(),
+        circumstances: Default::default(),
         verb: Verb::Approve,
     }
+}
+
+fn bulk() -> ResolveBulk {
+    ResolveBulk {
+        request_id: "garbage".to_owned(),
+        token: String::new(),
+        seen: Vec::new(),
+        is_approved: true,
+        note: String::new(),
+        reason_code: String::new(),
+        surface: String::new(),
+    }
+}
+
+fn ask() -> AskAgent {
+    let (request_id, text) = ("garbage".to_owned(), String::new());
+    AskAgent { request_id, escalation: nil(EscalationId::new), text }
+}
+
+fn answer() -> AnswerQuestion {
+    AnswerQuestion {
+        request_id: "garbage".to_owned(),
+        escalation: nil(EscalationId::new),
+        question: nil(QuestionId::new),
+        text: String::new(),
+    }
+}
+
+fn comment() -> AddComment {
+    let (request_id, text) = ("garbage".to_owned(), String::new());
+    AddComment { request_id, escalation: nil(EscalationId::new), text }
 }
 
 fn redeem() -> Redeem {
@@ -75,6 +119,14 @@ fn redeem() -> Redeem {
         arguments: "garbage".into(),
         preconditions: "".into(),
     }
+}
+
+fn reverse(what: Reversed) -> Reverse {
+    Reverse { request_id: "garbage".to_owned(), what, reason: String::new() }
+}
+
+fn reverted() -> Reversed {
+    Reversed::Resolution { escalation: nil(EscalationId::new), etag: String::new() }
 }
 
 fn finish() -> FinishRun {
@@ -108,7 +160,19 @@ fn create_token() -> CreateToken {
 }
 
 fn use_cases() -> Vec<(&'static str, UseCase)> {
-    [of_runs_and_actions(), of_escalations(), of_checkpoints_and_server(), of_policies()].concat()
+    [
+        of_runs_and_actions(),
+        of_escalations(),
+        of_claims(),
+        of_checkpoints_and_server(),
+        of_notices(),
+        of_people(),
+        reviews::of_reviews(),
+        reviews::of_incidents(),
+        reviews::of_drills(),
+        of_policies(),
+    ]
+    .concat()
 }
 
 fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
@@ -128,6 +192,10 @@ fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
             use_case!(e, c, e.report_outcomes(c, ReportOutcomes::default())),
         ),
         ("ActionService/GetAction", use_case!(e, c, e.get_action(c, nil(ActionId::new)))),
+        (
+            "ActionService/ReverseAction",
+            use_case!(e, c, e.reverse(c, reverse(Reversed::Action(nil(ActionId::new))))),
+        ),
         (
             "ActionService/ListActions",
             use_case!(e, c, e.list_actions(c, nil(RunId::new), Default::default())),
@@ -159,9 +227,65 @@ fn of_escalations() -> Vec<(&'static str, UseCase)> {
             "EscalationService/WatchEscalations",
             use_case!(e, c, e.watch_escalations(c, Watch::default())),
         ),
+        ("EscalationService/ResolveEscalation", use_case!(e, c, e.resolve(c, resolve()))),
+        (
+            "EscalationService/PreviewBulkResolution",
+            use_case!(e, c, e.preview_bulk(c, Default::default())),
+        ),
+        ("EscalationService/ResolveBulk", use_case!(e, c, e.resolve_bulk(c, bulk()))),
+        ("EscalationService/AskAgent", use_case!(e, c, e.ask_agent(c, ask()))),
+        ("EscalationService/AnswerQuestion", use_case!(e, c, e.answer_question(c, answer()))),
+        (
+            "EscalationService/ListQuestions",
+            use_case!(e, c, e.list_questions(c, Default::default(), Some(nil(EscalationId::new)))),
+        ),
+        ("EscalationService/AddComment", use_case!(e, c, e.add_comment(c, comment()))),
+        (
+            "EscalationService/ListComments",
+            use_case!(e, c, e.list_comments(c, Default::default(), nil(EscalationId::new))),
+        ),
+        ("EscalationService/RevertResolution", use_case!(e, c, e.reverse(c, reverse(reverted())))),
+        (
+            "EscalationService/AwaitResolutions",
+            use_case!(e, c, e.await_resolutions(c, Scope::Run(nil(RunId::new)), None)),
+        ),
+    ]
+}
+
+fn of_claims() -> Vec<(&'static str, UseCase)> {
+    vec![
         (
             "EscalationService/ClaimEscalation",
             use_case!(e, c, e.claim(c, "", nil(EscalationId::new), ClaimStep::Claim(None))),
+        ),
+        (
+            "EscalationService/ClaimNextEscalation",
+            use_case!(e, c, e.claim_next(c, ClaimNext::default())),
+        ),
+        (
+            "EscalationService/HandOffEscalation",
+            use_case!(e, c, e.pass_on(c, pass_on(How::HandOff { epoch: 1, to: "bob".to_owned() }))),
+        ),
+        (
+            "EscalationService/AssignEscalation",
+            use_case!(e, c, e.pass_on(c, pass_on(How::Assign { to: "bob".to_owned() }))),
+        ),
+        (
+            "EscalationService/TakeOverEscalation",
+            use_case!(e, c, e.pass_on(c, pass_on(How::TakeOver))),
+        ),
+        (
+            "EscalationService/SnoozeEscalation",
+            use_case!(
+                e,
+                c,
+                e.claim(
+                    c,
+                    "",
+                    nil(EscalationId::new),
+                    ClaimStep::Snooze { epoch: 0, until: START }
+                )
+            ),
         ),
         (
             "EscalationService/RenewClaim",
@@ -178,11 +302,6 @@ fn of_escalations() -> Vec<(&'static str, UseCase)> {
                 c,
                 e.claim(c, "", nil(EscalationId::new), ClaimStep::Release { epoch: 0 })
             ),
-        ),
-        ("EscalationService/ResolveEscalation", use_case!(e, c, e.resolve(c, resolve()))),
-        (
-            "EscalationService/AwaitResolutions",
-            use_case!(e, c, e.await_resolutions(c, Scope::Run(nil(RunId::new)), None)),
         ),
     ]
 }
@@ -206,6 +325,75 @@ fn of_checkpoints_and_server() -> Vec<(&'static str, UseCase)> {
         ("AdminService/ListTokens", use_case!(e, c, e.list_tokens(c, Default::default()))),
         ("AdminService/RevokeToken", use_case!(e, c, e.revoke_token(c, "", nil(TokenId::new)))),
         ("AdminService/CreateBackup", use_case!(e, c, e.create_backup(c, "garbage/"))),
+        (
+            "AdminService/PutQueueSettings",
+            use_case!(e, c, e.put_queue_settings(c, PutQueueSettings::default())),
+        ),
+        ("AdminService/GetQueueSettings", use_case!(e, c, e.get_queue_settings(c, None))),
+        (
+            "AdminService/ListQueueSettings",
+            use_case!(e, c, e.list_queue_settings(c, Default::default())),
+        ),
+        ("AdminService/GetQueueStatus", use_case!(e, c, e.queue_status(c))),
+    ]
+}
+
+fn of_notices() -> Vec<(&'static str, UseCase)> {
+    vec![
+        ("AdminService/GetNotice", use_case!(e, c, e.get_notice(c, nil(NoticeId::new)))),
+        ("AdminService/ListNotices", use_case!(e, c, e.list_notices(c, Default::default(), None))),
+        ("AdminService/RetryNotice", use_case!(e, c, e.retry_notice(c, "", nil(NoticeId::new)))),
+        ("AdminService/SendTestNotice", use_case!(e, c, e.send_test_notice(c, "", "nowhere"))),
+        ("AdminService/ListNoticeChannels", use_case!(e, c, async { e.notice_channels(c) })),
+    ]
+}
+
+fn grant_authority() -> GrantAuthority {
+    GrantAuthority {
+        request_id: "garbage".to_owned(),
+        holder: Holder::Role(Role::Agent),
+        limit: Limit::default(),
+        start_time: None,
+        end_time: None,
+        reason: String::new(),
+    }
+}
+
+fn assign_role() -> AssignRole {
+    AssignRole {
+        request_id: "garbage".to_owned(),
+        principal: String::new(),
+        role: Role::Agent,
+        start_time: None,
+        end_time: None,
+    }
+}
+
+fn of_people() -> Vec<(&'static str, UseCase)> {
+    vec![
+        ("AdminService/ListPrincipals", use_case!(e, c, e.list_principals(c, Default::default()))),
+        (
+            "AdminService/UpdatePrincipal",
+            use_case!(e, c, e.update_principal(c, UpdatePrincipal::default())),
+        ),
+        ("AdminService/AssignRole", use_case!(e, c, e.assign_role(c, assign_role()))),
+        ("AdminService/UnassignRole", use_case!(e, c, e.unassign_role(c, "", "", Role::Agent))),
+        (
+            "AdminService/SetAvailability",
+            use_case!(e, c, e.set_availability(c, SetAvailability::default())),
+        ),
+        ("AdminService/PauseAgent", use_case!(e, c, e.set_pause(c, SetPause::default()))),
+        ("AdminService/ResumeAgent", use_case!(e, c, e.set_pause(c, SetPause::default()))),
+        ("AdminService/GrantAuthority", use_case!(e, c, e.grant_authority(c, grant_authority()))),
+        (
+            "AdminService/RevokeAuthority",
+            use_case!(e, c, e.revoke_authority(c, "", nil(AuthorityId::new))),
+        ),
+        (
+            "AdminService/ListAuthorities",
+            use_case!(e, c, e.list_authorities(c, Default::default())),
+        ),
+        ("AdminService/BreakGlass", use_case!(e, c, e.break_glass(c, BreakGlass::default()))),
     ]
 }
 
@@ -262,8 +450,7 @@ async fn the_engine_demands_of_every_caller_what_the_door_does() {
     let mut listed: Vec<_> = use_cases().iter().map(|(method, _)| *method).collect();
     listed.sort_unstable();
     assert_eq!(listed, known, "every method has its use case here");
-    let callers =
-        [Role::Agent, Role::Reviewer, Role::Admin].map(|role| principal("somebody", &[role]));
+    let callers = Role::ALL.map(|role| principal("somebody", &[role]));
     for (method, call) in use_cases() {
         let Access::Caller(need) = methods.find(&format!("/pointsman.v1.{method}")).unwrap().access
         else {
@@ -274,5 +461,15 @@ async fn the_engine_demands_of_every_caller_what_the_door_does() {
             let refused = matches!(answer, Err(Error::RoleRequired { .. }));
             assert_eq!(refused, need.check(caller).is_err(), "{method}, {caller:?}: {answer:?}");
         }
+    }
+}
+
+fn pass_on(how: How) -> PassOn {
+    PassOn {
+        request_id: String::new(),
+        escalation: nil(EscalationId::new),
+        how,
+        note: "why".to_owned(),
+        lease: None,
     }
 }

@@ -1,6 +1,7 @@
 //! A small world to test in: store, clock, engine, and people.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -12,14 +13,17 @@ use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, EscalationState, ResumeMode};
 use crate::domain::event::EventKind;
+use crate::domain::flood::{Allowance, FloodLimits, Rate};
 use crate::domain::ids::{ActionId, EscalationId, RunId, TokenId};
 use crate::domain::principal::{Principal, Role};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::{Clock, ManualClock, SystemIds};
 use crate::engine::escalations::Filter;
 use crate::engine::facts::Providers;
+use crate::engine::identity::Identities;
 use crate::engine::limits::Limits;
 use crate::engine::list::Page;
+use crate::engine::outbox::Channels;
 use crate::engine::outcomes::{Report, ReportOutcomes};
 use crate::engine::propose::{Propose, Proposed};
 use crate::engine::redeem::{Redeem, Redeemed};
@@ -125,26 +129,50 @@ pub(super) async fn start_under(
     policy: &str,
     second_person: bool,
 ) -> (Engine, Background) {
-    start_asking(store, clock, policy, second_person, Providers::default()).await
+    start_among(store, clock, policy, second_person, Outside::default()).await
 }
 
-/// The same, with providers of facts.
-async fn start_asking(
+/// Whom the engine asks, and whom it tells.
+#[derive(Default)]
+pub(super) struct Outside {
+    pub(super) facts: Providers,
+    pub(super) channels: Channels,
+    pub(super) identities: Option<Box<dyn Identities>>,
+    /// How much agents may ask; none: as much as they like.
+    pub(super) floods: Option<FloodLimits>,
+}
+
+/// One agent stands for many.
+fn unlimited() -> FloodLimits {
+    let rate = Rate { per_minute: 0, burst: 1 };
+    let each = Allowance { rate, open: u64::MAX };
+    FloodLimits { agent: each, owner: each, rule: each, ..FloodLimits::default() }
+}
+
+/// The same, with somebody outside.
+async fn start_among(
     store: &Arc<dyn Store>,
     clock: &ManualClock,
     policy: &str,
     second_person: bool,
-    facts: Providers,
+    outside: Outside,
 ) -> (Engine, Background) {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let engine = Engine::new(Parts {
         store: Arc::clone(store),
         ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
         clock,
-        limits: Limits { open_per_agent: 1_000, open_per_tenant: 2_000 },
+        limits: Limits {
+            open_per_agent: 1_000,
+            open_per_tenant: 2_000,
+            floods: outside.floods.unwrap_or_else(unlimited),
+            ..Limits::default()
+        },
         backup_dir: std::env::temp_dir(),
         second_person,
-        facts,
+        facts: outside.facts,
+        channels: outside.channels,
+        identities: outside.identities,
     });
     engine.start_with_policy(policy).await.unwrap();
     let background = engine.start().await.unwrap();
@@ -172,10 +200,35 @@ impl World {
 
     /// A world under a policy, with providers of facts.
     pub(super) async fn asking(policy: &str, facts: Providers) -> Self {
+        Self::among(policy, Outside { facts, ..Outside::default() }).await
+    }
+
+    /// A world that tells of what happens in it.
+    pub(super) async fn telling(channels: Channels) -> Self {
+        Self::among(POLICY, Outside { channels, ..Outside::default() }).await
+    }
+
+    /// The same under another policy.
+    pub(super) async fn telling_under(policy: &str, channels: Channels) -> Self {
+        Self::among(policy, Outside { channels, ..Outside::default() }).await
+    }
+
+    /// A world in which agents may not ask too much.
+    pub(super) async fn limited(floods: FloodLimits) -> Self {
+        Self::among(POLICY, Outside { floods: Some(floods), ..Outside::default() }).await
+    }
+
+    /// A world in which somebody else vouches for callers.
+    pub(super) async fn vouched_for(identities: impl Identities) -> Self {
+        let identities: Option<Box<dyn Identities>> = Some(Box::new(identities));
+        Self::among(POLICY, Outside { identities, ..Outside::default() }).await
+    }
+
+    async fn among(policy: &str, outside: Outside) -> Self {
         let place = Place::new();
         let clock = ManualClock::new(START);
         let store = place.open(&clock).await;
-        let (engine, background) = start_asking(&store, &clock, policy, false, facts).await;
+        let (engine, background) = start_among(&store, &clock, policy, false, outside).await;
         Self { engine, clock, store, background: Some(background), place }
     }
 
@@ -285,8 +338,13 @@ impl World {
 
     /// How many events of a kind there are.
     pub(super) async fn events(&self, kind: EventKind) -> usize {
-        let commits = self.store.tail(TailFrom::Commit(0), 10_000).await.unwrap();
-        commits.iter().flat_map(|it| &it.events).filter(|it| it.kind == kind).count()
+        let (mut from, mut count) = (0, 0);
+        loop {
+            let commits = self.store.tail(TailFrom::Commit(from), 10_000).await.unwrap();
+            let Some(last) = commits.last() else { return count };
+            count += commits.iter().flat_map(|it| &it.events).filter(|it| it.kind == kind).count();
+            from = last.commit;
+        }
     }
 
     /// Moves the clock and fires what is due by then.
@@ -321,11 +379,13 @@ pub(super) fn admin() -> Principal {
     principal("admin", &[Role::Admin])
 }
 
+/// A proposal on a target of its own: nobody is asked the same twice.
 pub(super) fn proposal(run: RunId, tool: &str, arguments: &Value) -> Propose {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
     Propose {
         run: Some(run),
         tool: tool.to_owned(),
-        target: "acct-7".to_owned(),
+        target: format!("acct-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
         arguments: Bytes::from(arguments.to_string()),
         ..Propose::default()
     }
@@ -339,6 +399,9 @@ pub(super) fn resolution(escalation: &Escalation, verb: Verb) -> Resolve {
         action_digest: escalation.action_digest,
         claim_epoch: 0,
         note: String::new(),
+        reason_code: String::new(),
+        confirmation: String::new(),
+        circumstances: Default::default(),
         verb,
     }
 }

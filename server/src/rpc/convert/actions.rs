@@ -10,6 +10,7 @@ use crate::domain::action::{Action, ActionState, Decision, DecisionEffect, Grant
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, ResumeMode};
+use crate::domain::reversion::{Reversion, ReversionState};
 use crate::engine::views::ActionView;
 
 /// An action for the wire.
@@ -38,6 +39,30 @@ pub(in crate::rpc) fn action(view: ActionView) -> v1::Action {
         create_time: Some(time(action.create_time)),
         update_time: Some(time(action.update_time)),
         confidence: action.confidence,
+        compensates_action_id: text_of(action.compensates),
+        reversion: action.reversion.map(reversion),
+        follows_escalation_id: text_of(action.follows),
+        answered_from_escalation_id: text_of(action.answered_from),
+    }
+}
+
+fn reversion(reversion: Reversion) -> v1::Reversion {
+    use v1::reversion::State as Wire;
+    let state = match reversion.state {
+        ReversionState::Revoked => Wire::Revoked,
+        ReversionState::AwaitingOutcome => Wire::AwaitingOutcome,
+        ReversionState::NothingToUndo => Wire::NothingToUndo,
+        ReversionState::Compensating => Wire::Compensating,
+        ReversionState::Compensated => Wire::Compensated,
+        ReversionState::CompensationFailed => Wire::CompensationFailed,
+        ReversionState::CompensationOverdue => Wire::CompensationOverdue,
+    };
+    v1::Reversion {
+        state: state.into(),
+        reverser: reversion.reverser,
+        compensation_action_id: text_of(reversion.compensation),
+        reverse_time: Some(time(reversion.reverse_time)),
+        update_time: Some(time(reversion.update_time)),
     }
 }
 
@@ -103,7 +128,7 @@ pub(in crate::rpc) const fn read_resume_mode(mode: v1::ResumeMode) -> ResumeMode
     }
 }
 
-const fn state(state: ActionState) -> State {
+pub(super) const fn state(state: ActionState) -> State {
     match state {
         ActionState::Denied => State::Denied,
         ActionState::Escalated => State::Escalated,
@@ -125,7 +150,7 @@ pub(in crate::rpc) const fn effect(effect: DecisionEffect) -> v1::DecisionEffect
     }
 }
 
-const fn outcome_status(status: OutcomeStatus) -> Status {
+pub(super) const fn outcome_status(status: OutcomeStatus) -> Status {
     match status {
         OutcomeStatus::Succeeded => Status::Succeeded,
         OutcomeStatus::Failed => Status::Failed,

@@ -10,7 +10,7 @@ use super::{figures, id, point, text_of, time};
 use crate::domain::error::Error;
 use crate::domain::escalation::ResolutionKind;
 use crate::engine::policies::{
-    Answers, Backtest, Backtested, Example, Flip, HumanAnswer, ShadowReport, Side, Subject,
+    Backtest, Backtested, Example, Flip, HumanAnswer, ShadowReport, Side, Subject,
 };
 
 /// Reads which actions to judge again, and by what.
@@ -68,20 +68,20 @@ pub(in crate::rpc) fn shadowed(report: ShadowReport) -> v1::GetPolicyShadowRespo
 }
 
 fn flip(flip: Flip) -> v1::BacktestFlip {
-    let Answers { approved, rejected, modified, responded, expired, cancelled, open } =
-        flip.answers;
+    let said = flip.answers;
     v1::BacktestFlip {
         recorded: effect(flip.recorded).into(),
         decision: effect(flip.said).into(),
         action_count: flip.count,
         answers: Some(v1::HumanAnswers {
-            approved,
-            rejected,
-            modified,
-            responded,
-            expired,
-            cancelled,
-            open,
+            approved: said.approved,
+            rejected: said.rejected,
+            modified: said.modified,
+            responded: said.responded,
+            instructed: said.instructed,
+            expired: said.expired,
+            cancelled: said.cancelled,
+            open: said.open,
         }),
         examples: flip.examples.into_iter().map(example).collect(),
     }
@@ -104,6 +104,7 @@ const fn answer(answer: HumanAnswer) -> WireAnswer {
         HumanAnswer::Said(ResolutionKind::Rejected) => WireAnswer::Rejected,
         HumanAnswer::Said(ResolutionKind::Modified) => WireAnswer::Modified,
         HumanAnswer::Said(ResolutionKind::Responded) => WireAnswer::Responded,
+        HumanAnswer::Said(ResolutionKind::Instructed) => WireAnswer::Instructed,
         HumanAnswer::Expired => WireAnswer::Expired,
         HumanAnswer::Cancelled => WireAnswer::Cancelled,
         HumanAnswer::Open => WireAnswer::Open,

@@ -7,23 +7,31 @@ use pointsman_api::v1::resolution::Kind;
 use pointsman_api::v1::watch_escalations_response::Event;
 
 use super::actions::digest;
-use super::{known, optional_id, text_of, time};
+use super::{briefings, claims, conversation, known, optional_id, people, queue, text_of, time};
 use crate::domain::error::Error;
 use crate::domain::escalation as domain;
 use crate::domain::escalation::{EscalationState, ResolutionContent, ResolutionKind, SeverityTier};
 use crate::domain::event::EventKind;
 use crate::domain::policy::OnExpiry;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::engine::escalations::Filter;
+use crate::engine::resolve::Preview;
 use crate::engine::views::{Depth, EscalationView};
 use crate::engine::watch::{WatchEvent, WatchItem};
+
+const MINUTE: Span = Span::from_secs(60);
 
 /// An escalation for the wire; a claim that lapsed before `now` is not shown.
 pub(in crate::rpc) fn escalation(view: EscalationView, now: Timestamp) -> v1::Escalation {
     let is_full = view.detail.is_some();
-    let claim = view.escalation.live_claim(now).map(claim);
-    let briefing = Some(briefing(&view));
-    let EscalationView { escalation, resolution: content, .. } = view;
+    let is_open = view.escalation.state == EscalationState::Open;
+    let note = view.detail.as_ref().map(|detail| detail.claim_note.clone());
+    let claim = view.escalation.live_claim(now).map(|it| claims::claim(it, note));
+    let urgency = view.escalation.urgency_line();
+    let briefing = Some(briefings::briefing(&view));
+    let EscalationView { escalation, resolution: content, detail, .. } = view;
+    let (followed_by, questions) =
+        detail.map(|detail| (detail.followed_by, detail.questions)).unwrap_or_default();
     let etag = escalation.etag();
     v1::Escalation {
         escalation_id: escalation.id.to_string(),
@@ -47,6 +55,23 @@ pub(in crate::rpc) fn escalation(view: EscalationView, now: Timestamp) -> v1::Es
         etag,
         policy_revision_id: escalation.policy_revision.to_string(),
         on_expiry: on_expiry(escalation.on_expiry).into(),
+        required_role: escalation.required_role.map_or(v1::Role::Unspecified, people::role).into(),
+        quorum: escalation.quorum,
+        votes: escalation.votes.into_iter().map(|it| vote(it, is_open)).collect(),
+        amount: people::amount(&escalation.stake),
+        plan: escalation.plan.map(queue::plan),
+        overdue: escalation.is_overdue,
+        late_reason: queue::late(escalation.late).into(),
+        follows_escalation_id: text_of(escalation.follows),
+        followed_by_action_ids: followed_by.iter().map(ToString::to_string).collect(),
+        questions: questions.into_iter().map(conversation::question).collect(),
+        open_question_count: escalation.conversation.open.len() as u32,
+        comment_count: escalation.conversation.comments,
+        repeat_count: escalation.repeats.count,
+        last_repeat_time: escalation.repeats.last_time.map(time),
+        snooze_until_time: escalation.snooze_until.filter(|until| now < *until).map(time),
+        delay_cost_per_minute: escalation.delay_cost.map(|it| people::money(&it.of(MINUTE))),
+        urgency,
     }
 }
 
@@ -96,11 +121,9 @@ pub(in crate::rpc) fn slim(message: &mut v1::WatchEscalationsResponse) {
         if escalation.state() == State::Open {
             continue;
         }
+        escalation.questions = Vec::new();
         if let Some(briefing) = &mut escalation.briefing {
-            briefing.arguments = Bytes::new();
-            briefing.agent_statement = String::new();
-            briefing.goal = String::new();
-            briefing.confidence = None;
+            briefings::slim(briefing);
         }
     }
 }
@@ -112,14 +135,33 @@ pub(in crate::rpc) fn resolution(
     is_full: bool,
 ) -> v1::Resolution {
     let content = content.unwrap_or_default();
+    let circumstances = content.circumstances;
     v1::Resolution {
         kind: kind(resolution.kind).into(),
         reviewer: resolution.reviewer,
         resolve_time: Some(time(resolution.resolve_time)),
         note: content.note,
+        instruction: content.instruction,
+        evidence_viewed: circumstances.evidence,
+        surface: circumstances.surface,
+        show_time: circumstances.show_time.map(time),
+        decide_time: circumstances.decide_time.map(time),
         reason_code: resolution.reason_code.unwrap_or_default(),
         action_id: text_of(resolution.action),
         response: if is_full { Bytes::from(content.response) } else { Bytes::new() },
+        approvers: resolution.approvers.into_iter().map(people::approver).collect(),
+    }
+}
+
+/// What an answer would do.
+pub(in crate::rpc) fn preview(preview: Preview) -> v1::ResolutionPreview {
+    let decided = preview.decision;
+    v1::ResolutionPreview {
+        kind: kind(preview.kind).into(),
+        quorum: preview.quorum,
+        action_digest: preview.action_digest.as_ref().map(digest).unwrap_or_default(),
+        decision: decided.map(|(decision, reason)| super::actions::decision(decision, reason)),
+        severity: severity(preview.severity).into(),
     }
 }
 
@@ -162,43 +204,20 @@ pub(in crate::rpc) const fn state(state: EscalationState) -> State {
     }
 }
 
-fn claim(claim: &domain::Claim) -> v1::Claim {
-    v1::Claim {
-        holder: claim.holder.clone(),
-        claim_epoch: claim.epoch,
-        expire_time: Some(time(claim.expire_time)),
-    }
-}
-
-fn briefing(view: &EscalationView) -> v1::Briefing {
-    let EscalationView { escalation, briefing, detail, .. } = view;
-    let basic = v1::Briefing {
-        headline: briefing.headline.clone(),
-        tool: escalation.tool.clone(),
-        target: briefing.target.clone(),
-        why: briefing.why.clone(),
-        rule_id: escalation.rule.clone().unwrap_or_default(),
-        if_silent: briefing.if_silent.clone(),
-        ..v1::Briefing::default()
-    };
-    match detail {
-        None => basic,
-        Some(detail) => v1::Briefing {
-            arguments: detail.content.arguments.clone(),
-            agent_statement: detail.content.reasoning.clone(),
-            goal: detail.goal.clone(),
-            confidence: detail.confidence,
-            ..basic
-        },
-    }
+/// What somebody said; while the question is open, only that somebody has.
+fn vote(vote: domain::Vote, is_open: bool) -> v1::Vote {
+    let said = if is_open { Kind::Unspecified } else { kind(vote.kind) };
+    v1::Vote { reviewer: vote.reviewer, kind: said.into(), vote_time: Some(time(vote.vote_time)) }
 }
 
 const fn question(question: domain::Question) -> Question {
     match question {
         domain::Question::ApproveAction => Question::ApproveAction,
         domain::Question::ExecutionUnknown => Question::ExecutionUnknown,
+        domain::Question::CompensateAction => Question::CompensateAction,
         domain::Question::RunOverdue => Question::RunOverdue,
         domain::Question::UnexpectedResult => Question::UnexpectedResult,
+        domain::Question::AgentFlood => Question::AgentFlood,
     }
 }
 
@@ -208,6 +227,7 @@ const fn kind(kind: ResolutionKind) -> Kind {
         ResolutionKind::Rejected => Kind::Rejected,
         ResolutionKind::Modified => Kind::Modified,
         ResolutionKind::Responded => Kind::Responded,
+        ResolutionKind::Instructed => Kind::Instructed,
     }
 }
 
@@ -220,7 +240,7 @@ pub(in crate::rpc) const fn severity(tier: SeverityTier) -> v1::SeverityTier {
     }
 }
 
-const fn read_severity(tier: v1::SeverityTier) -> Option<SeverityTier> {
+pub(in crate::rpc) const fn read_severity(tier: v1::SeverityTier) -> Option<SeverityTier> {
     match tier {
         v1::SeverityTier::Unspecified => None,
         v1::SeverityTier::Low => Some(SeverityTier::Low),

@@ -79,7 +79,7 @@ fn question(ask: Ask) -> v1::HypotheticalQuestion {
         due: duration(ask.due),
         expire: duration(ask.expire),
         headline: ask.headline,
-        required_role: ask.required_role.unwrap_or_default(),
+        required_role: ask.required_role.map(|role| role.name().to_owned()).unwrap_or_default(),
         quorum: ask.quorum,
     }
 }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use pointsman_api::v1;
 use pointsman_api::v1::await_resolutions_response::Event;
 
-use super::{actions, escalations, text_of, time};
+use super::{actions, conversation, escalations, text_of, time};
 use crate::domain::checkpoint::{CheckpointContent, CredentialRef};
-use crate::domain::escalation::EscalationState;
+use crate::domain::escalation::{EscalationState, ResolutionContent};
 use crate::domain::time::Timestamp;
 use crate::engine::await_resolutions::AwaitEvent;
 use crate::engine::views::{CheckpointView, ResumptionView};
@@ -23,9 +23,9 @@ pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
         escalation_id: resumption.escalation.to_string(),
         run_id: resumption.run.to_string(),
         state: escalations::state(escalation.state).into(),
-        resolution: escalation
-            .resolution
-            .map(|given| escalations::resolution(given, resolution, true)),
+        resolution: escalation.resolution.map(|given| {
+            escalations::resolution(given, resolution.map(ResolutionContent::for_agents), true)
+        }),
         proposed_action_id: resumption.proposed_action.to_string(),
         action: action.map(actions::action),
         grant,
@@ -40,6 +40,7 @@ pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
 pub(in crate::rpc) fn awaited(event: AwaitEvent, now: Timestamp) -> v1::AwaitResolutionsResponse {
     let event = match event {
         AwaitEvent::Resumption(view) => Event::Resumption(resumption(*view)),
+        AwaitEvent::Question(view) => Event::Question(conversation::question(*view)),
         AwaitEvent::SnapshotEnd { sequence, count } => {
             Event::SnapshotEnd(v1::SnapshotEnd { sequence, count })
         }

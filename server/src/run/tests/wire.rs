@@ -187,6 +187,7 @@ async fn pages_stand_beside_grpc_and_count_it() {
         r#"pointsman_events_total{event="run.started"} 1"#,
         "pointsman_escalation_visible_seconds_count 0",
         "pointsman_oldest_open_age_seconds 0",
+        "pointsman_oldest_notice_age_seconds 0",
         "pointsman_commits_total",
         "pointsman_group_size_bucket",
         "# EOF",

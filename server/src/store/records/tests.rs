@@ -3,6 +3,8 @@
 //! A new format version gets a file of its own beside the old ones, which stay.
 //! `GOLDEN_WRITE=1` writes a file that is missing, and only then.
 
+mod reviews;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,14 +13,20 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::action::{ActionState, Decision, DecisionEffect, Grant, Outcome, OutcomeStatus};
 use crate::domain::activation::{ActivationKind, ActivationState};
+use crate::domain::briefing::Briefing;
 use crate::domain::checkpoint::CredentialRef;
 use crate::domain::digest::sha256;
 use crate::domain::escalation::{
-    Claim, EscalationState, Question, Resolution, ResolutionKind, ResumeMode, SeverityTier,
+    Claim, EscalationState, Friction, Question, Repeats, Resolution, ResolutionKind, ResumeMode,
+    SeverityTier, Upkeep,
 };
-use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, RunId, WaitId};
+use crate::domain::flood::{FloodLimits, Refused};
+use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, NoticeId, RunId, WaitId};
+use crate::domain::money::Stake;
+use crate::domain::notice::{DeliveryProblem, NoticeKind, NoticeState, Subject};
 use crate::domain::policy::OnExpiry;
 use crate::domain::principal::Role;
+use crate::domain::queue::{LateReason, Plan, PlannedStep, StepAction, Target};
 use crate::domain::run::RunState;
 
 fn id(number: u128) -> Uuid {
@@ -73,6 +81,10 @@ fn action() -> Action {
         confidence: Some(0.5),
         escalation: Some(EscalationId::new(id(7))),
         modified_from: Some(ActionId::new(id(8))),
+        follows: None,
+        compensates: None,
+        answered_from: None,
+        reversion: None,
         grant: Some(Grant {
             id: GrantId::new(id(9)),
             expire_time: time(2),
@@ -83,6 +95,7 @@ fn action() -> Action {
         }),
         revoked_grants: vec![GrantId::new(id(10))],
         is_counted: false,
+        is_reviewed: false,
         outcome: Some(Outcome {
             status: OutcomeStatus::Failed,
             result: Some(payload(11)),
@@ -105,9 +118,17 @@ fn escalation() -> Escalation {
         wait: WaitId::new(id(13)),
         resume_mode: ResumeMode::Detached,
         agent: "claims".to_owned(),
+        ancestors: Vec::new(),
         on_behalf_of: None,
         lane: "money".to_owned(),
         severity: SeverityTier::Critical,
+        required_role: None,
+        quorum: 1,
+        stake: Stake::Unpriced,
+        delay_cost: None,
+        votes: Vec::new(),
+        follows: None,
+        conversation: Default::default(),
         rule: None,
         policy_revision: PolicyRevisionId::new(id(6)),
         briefing: payload(14),
@@ -117,7 +138,12 @@ fn escalation() -> Escalation {
             epoch: 3,
             expire_time: time(9),
             claim_time: None,
+            assigner: None,
+            stands_in_for: None,
+            note: None,
+            upkeep: Upkeep::Nothing,
         }),
+        snooze_until: None,
         resolution: Some(Resolution {
             kind: ResolutionKind::Modified,
             reviewer: "alice".to_owned(),
@@ -125,6 +151,7 @@ fn escalation() -> Escalation {
             reason_code: Some("wrong_amount".to_owned()),
             content: Some(payload(15)),
             action: Some(ActionId::new(id(8))),
+            approvers: Vec::new(),
         }),
         due_time: time(11),
         expire_time: time(12),
@@ -132,6 +159,9 @@ fn escalation() -> Escalation {
         create_time: time(13),
         update_time: time(14),
         is_overdue: true,
+        late: None,
+        plan: None,
+        repeats: Repeats::default(),
         close_time: Some(time(15)),
         revision: 4,
     }
@@ -178,8 +208,13 @@ fn others() -> Vec<(String, String)> {
             target: "acct-7".to_owned(),
             why: "over 500".to_owned(),
             if_silent: "cancelled".to_owned(),
+            ..Briefing::default()
         }),
-        bytes_of(&ResolutionContent { note: "too much".to_owned(), response: b"no".to_vec() }),
+        bytes_of(&ResolutionContent {
+            note: "too much".to_owned(),
+            response: b"no".to_vec(),
+            ..ResolutionContent::default()
+        }),
         bytes_of(&Resumption {
             escalation: EscalationId::new(id(7)),
             run: RunId::new(id(1)),
@@ -281,11 +316,122 @@ fn policies() -> Vec<(String, String)> {
     ]
 }
 
+fn notice() -> Notice {
+    Notice {
+        id: NoticeId::new(id(30)),
+        kind: NoticeKind::EscalationExpired,
+        state: NoticeState::Failed,
+        channel: "ops".to_owned(),
+        subject: Some(Subject {
+            on_behalf_of: Some("anna".to_owned()),
+            ..Subject::of(&escalation())
+        }),
+        incident: None,
+        attempts: 10,
+        epoch: 12,
+        next_time: time(30),
+        attempt_time: Some(time(29)),
+        problem: Some(DeliveryProblem::Status(503)),
+        create_time: time(28),
+        close_time: Some(time(30)),
+    }
+}
+
+fn flood() -> Flood {
+    let mut refused = Refused::new(RunId::new(id(1)), time(36));
+    refused.add(RunId::new(id(1)), "refund", "refund-over-500", time(37));
+    let mut flood = Flood::new("claims", &refused);
+    flood.add(&refused, &FloodLimits::default());
+    Flood { escalation: Some(EscalationId::new(id(7))), told: 1, is_let_go: true, ..flood }
+}
+
+fn queue() -> Vec<(String, String)> {
+    vec![
+        bytes_of(&QueueSettingsRecord {
+            id: QueueSettingsId::new(id(30)),
+            digest: sha256(b"version: 1"),
+            document: payload(31),
+            name: "desk".to_owned(),
+            create_time: time(32),
+            author: "ada".to_owned(),
+            reason: payload(33),
+            replaced: Some(QueueSettingsId::new(id(34))),
+        }),
+        bytes_of(&QueueInForceRecord { id: QueueSettingsId::new(id(30)) }),
+        bytes_of(&RepeatRecord { escalation: EscalationId::new(id(7)) }),
+        bytes_of(&flood()),
+    ]
+}
+
+/// A question that waits by a plan, with all that a plan may hold.
+fn planned() -> Escalation {
+    let step = |action, take_time| PlannedStep { time: time(40), action, take_time };
+    let team = Target::Team("claims".to_owned());
+    let plan = Plan {
+        revision: Some(QueueSettingsId::new(id(30))),
+        chain: "money".to_owned(),
+        teams: vec!["claims".to_owned()],
+        skills: vec!["refunds".to_owned()],
+        wants_supervisor: true,
+        friction: Friction::Off,
+        duty_time: Some(time(41)),
+        steps: vec![
+            step(StepAction::Notify { to: vec![team] }, Some(time(42))),
+            step(StepAction::Widen { team: Some("seniors".to_owned()), skills: vec![] }, None),
+            step(StepAction::OnCall { to: vec![Target::Channel("pager".to_owned())] }, None),
+            step(StepAction::Supervisor, None),
+            step(StepAction::Fallback, None),
+        ],
+        told: vec![NoticeId::new(id(35))],
+    };
+    let mut planned =
+        Escalation { plan: Some(plan), late: Some(LateReason::OffDuty), ..escalation() };
+    if let Some(claim) = &mut planned.claim {
+        claim.upkeep = Upkeep::Lapse;
+    }
+    planned
+}
+
+/// The bytes of [`planned`], as the first servers that know plans write them.
+const FIRST_PLAN: &str = "9201de001ca26964c41001900000000070008000000000000007a57374617465a87265736f6c766564a87175657374696f6eae617070726f76655f616374696f6ea372756ec41001900000000070008000000000000001a6616374696f6ec41001900000000070008000000000000004a4746f6f6ca6726566756e64aa636865636b706f696e74c4100190000000007000800000000000000ca477616974c4100190000000007000800000000000000dab726573756d655f6d6f6465a86465746163686564a56167656e74a6636c61696d73ac6f6e5f626568616c665f6f66c0a46c616e65a56d6f6e6579a87365766572697479a8637269746963616ca472756c65c0af706f6c6963795f7265766973696f6ec41001900000000070008000000000000006a86272696566696e6783a26964c4100190000000007000800000000000000eaa636f6d6d69746d656e74c420239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5a473697a6507ad616374696f6e5f646967657374c420bd938c688f49b77c7fc537c6b9222e2c97ebddd63076b87f2feaec66fb9c05d0a5636c61696d84a6686f6c646572a5616c696365a565706f636803ab6578706972655f74696d65cf000665172921d440a675706b656570a56c61707365aa7265736f6c7574696f6e86a46b696e64a86d6f646966696564a87265766965776572a5616c696365ac7265736f6c76655f74696d65cf0006651729311680ab726561736f6e5f636f6465ac77726f6e675f616d6f756e74a7636f6e74656e7483a26964c4100190000000007000800000000000000faa636f6d6d69746d656e74c420239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5a473697a6507a6616374696f6ec41001900000000070008000000000000008a86475655f74696d65cf00066517294058c0ab6578706972655f74696d65cf00066517294f9b00ab6372656174655f74696d65cf00066517295edd40ab7570646174655f74696d65cf00066517296e1f80aa69735f6f766572647565c3a46c617465a86f66665f64757479a4706c616e88a87265766973696f6ec4100190000000007000800000000000001ea5636861696ea56d6f6e6579a57465616d7391a6636c61696d73a6736b696c6c7391a7726566756e6473b077616e74735f73757065727669736f72c3a9647574795f74696d65cf000665172b0a1c40a573746570739583a474696d65cf000665172afada00a6616374696f6e81a66e6f7469667981a2746f9181a47465616da6636c61696d73a974616b655f74696d65cf000665172b195e8082a474696d65cf000665172afada00a6616374696f6e81a5776964656e81a47465616da773656e696f727382a474696d65cf000665172afada00a6616374696f6e81a76f6e5f63616c6c81a2746f9181a76368616e6e656ca5706167657282a474696d65cf000665172afada00a6616374696f6eaa73757065727669736f7282a474696d65cf000665172afada00a6616374696f6ea866616c6c6261636ba4746f6c6491c41001900000000070008000000000000023aa636c6f73655f74696d65cf00066517297d61c0a87265766973696f6e04";
+
+#[test]
+fn a_plan_has_the_bytes_that_were_released() {
+    assert_eq!(bytes_of(&planned()).1, FIRST_PLAN);
+}
+
+#[test]
+fn the_largest_plan_leaves_room_for_the_rest_of_a_record() {
+    let name = |length: usize| "n".repeat(length);
+    let text = name(32);
+    let steps = (0..8).map(|number| PlannedStep {
+        time: time(40),
+        action: StepAction::Notify { to: vec![Target::Channel(name(12)); 4] },
+        take_time: Some(time(number)),
+    });
+    let plan = Plan {
+        revision: Some(QueueSettingsId::new(id(30))),
+        chain: text.clone(),
+        teams: vec![text.clone(); 9],
+        skills: vec![text; 4],
+        wants_supervisor: true,
+        friction: Friction::ByTier,
+        duty_time: Some(time(41)),
+        steps: steps.collect(),
+        told: vec![NoticeId::new(id(35)); 8],
+    };
+    let with = encode(&Escalation { plan: Some(plan), ..escalation() }).unwrap().len();
+    let without = encode(&escalation()).unwrap().len();
+    assert!(with - without < 2_048, "{}", with - without);
+}
+
 #[test]
 fn records_have_the_bytes_that_were_released() {
     let mut now: BTreeMap<String, String> =
-        others().into_iter().chain(policies()).chain(messages()).collect();
+        others().into_iter().chain(policies()).chain(messages()).chain(queue()).collect();
     now.extend([bytes_of(&run()), bytes_of(&action()), bytes_of(&escalation())]);
+    now.extend([bytes_of(&notice())]);
+    now.extend(reviews::reviews().into_iter().chain(reviews::drills()));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/records-v1.txt");
     let lines: String = now.iter().map(|(name, hex)| format!("{name}: {hex}\n")).collect();
     if std::env::var_os("GOLDEN_WRITE").is_some() && !path.exists() {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::catalogue::{EffectClass, Level, Path, Steps};
+use super::super::delay::DelayCostSource;
 use super::super::period::Period;
 
 /// What is known of one tool.
@@ -51,6 +52,11 @@ pub(in crate::domain::policy) struct ToolSource {
     /// The arguments that name somebody or some place: their origin matters.
     /// Unset: guessed from their names and values.
     pub(in crate::domain::policy) identifiers: Option<Vec<Path>>,
+    /// Where reviewers can look at its target in its own system: an `https` address with
+    /// `{target}` in its path, such as `https://crm.example/customers/{target}`.
+    pub(in crate::domain::policy) link: Option<String>,
+    /// What it costs that it waits for a person; reviewers see it.
+    pub(in crate::domain::policy) delay_cost: Option<DelayCostSource>,
     /// A JSON Schema of its arguments; no references to other documents.
     pub(in crate::domain::policy) arguments: Option<Value>,
     /// A JSON Schema of its result. A result that is no JSON is a text. One that does

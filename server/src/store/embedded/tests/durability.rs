@@ -1,6 +1,6 @@
 //! What is seen when, who goes first, who is refused for space.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::make::*;
@@ -76,25 +76,36 @@ async fn a_stop_is_synced_next_however_many_commits_wait() {
     let place = mk_place();
     let (store, gate) = mk_gated(&place);
     gate.set(true);
+    let sent = Arc::new(AtomicUsize::new(0));
     let mut tasks = Vec::new();
     for n in 0..1_200 {
-        let store = Arc::clone(&store);
-        tasks
-            .push(tokio::spawn(async move { commit(&store, mk_put(&format!("k{n}"), "v")).await }));
+        let (store, sent) = (Arc::clone(&store), Arc::clone(&sent));
+        tasks.push(tokio::spawn(async move {
+            // Queued within the same poll.
+            sent.fetch_add(1, Ordering::Relaxed);
+            commit(&store, mk_put(&format!("k{n}"), "v")).await
+        }));
         if n == 0 {
             gate.reached().await;
         }
     }
-    // One group is being synced, the next is full, the rest waits.
+    // One group is being synced, the next is full, the rest waits. Only once all are sent:
+    // the queue has this depth while it fills as well.
+    while sent.load(Ordering::Relaxed) < 1_200 {
+        tokio::task::yield_now().await;
+    }
     while store.stats().queue_depth != 1_199 - MAX_GROUP as u64 {
         tokio::task::yield_now().await;
     }
-    let stopper = Arc::clone(&store);
+    let (stopper, asked) = (Arc::clone(&store), Arc::clone(&sent));
     let stop = tokio::spawn(async move {
+        asked.fetch_add(1, Ordering::Relaxed);
         commit(&stopper, Transaction { lane: CommitLane::Exempt, ..mk_put("stop", "v") }).await
     });
     // Queued at the first poll, and then let into the full group.
-    tokio::task::yield_now().await;
+    while sent.load(Ordering::Relaxed) < 1_201 {
+        tokio::task::yield_now().await;
+    }
     while store.stats().queue_depth != 1_199 - MAX_GROUP as u64 {
         tokio::task::yield_now().await;
     }

@@ -1,0 +1,51 @@
+//! Whose word may count.
+
+use super::*;
+use crate::config::Config;
+
+const FILE: &str = "
+[identity.oidc]
+issuer = \"https://idp.example/realms/main\"
+audience = \"pointsman\"
+jwks_url = \"https://idp.example/realms/main/certs\"
+roles_claim = \"realm_access.roles\"
+[identity.oidc.roles]
+reviewer = [\"claims-desk\"]
+policy_author = [\"risk\", \"risk-lead\"]
+";
+
+fn load(text: &str) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pointsman.toml");
+    std::fs::write(&file, text).unwrap();
+    let config = Config::load(Some(&file), |_| None, &[]).map_err(|error| error.to_string())?;
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+#[test]
+fn a_file_says_it_all() {
+    let oidc = load(FILE).unwrap().identity.oidc;
+    assert_eq!(oidc.roles[&Role::PolicyAuthor], ["risk", "risk-lead"]);
+    assert_eq!(oidc.name_claim, "sub");
+    assert!(matches!(oidc.jwks().unwrap(), JwksPlace::Url(_)));
+}
+
+#[test]
+fn what_is_not_whole_or_not_safe_is_refused_with_its_key() {
+    for (from, to, key) in [
+        ("issuer = \"https://idp.example/realms/main\"\n", "", "identity.oidc.issuer"),
+        ("audience = \"pointsman\"\n", "", "identity.oidc.audience"),
+        ("audience = \"pointsman\"", "audience = \"\"", "identity.oidc.audience"),
+        ("jwks_url = \"https://idp.example", "jwks_url = \"http://idp.example", "not encrypted"),
+        ("jwks_url = \"https://idp.example/realms/main/certs\"\n", "", "jwks_file"),
+        ("jwks_url = \"https", "jwks_file = \"/a\"\njwks_url = \"https", "jwks_file"),
+        ("reviewer = [\"claims-desk\"]\npolicy_author = [\"risk\", \"risk-lead\"]", "", "roles"),
+        ("reviewer = [", "reveiwer = [", "reveiwer"),
+        ("roles_claim = \"realm_access.roles\"", "roles_claim = \"\"", "roles_claim"),
+    ] {
+        assert!(FILE.contains(from), "{from}");
+        let refused = load(&FILE.replace(from, to)).unwrap_err();
+        assert!(refused.contains(key), "{key}: {refused}");
+    }
+}

@@ -1,0 +1,4 @@
+//! What settings and calendars mean.
+
+mod calendar;
+mod settings;

@@ -1,0 +1,125 @@
+//! Callers whom somebody else vouches for: tokens that an identity provider signed.
+//!
+//! What such a token says is asked again and again, so that it stops counting within
+//! seconds when it expires or its key goes: on every call, and on open streams.
+
+use async_trait::async_trait;
+use quick_cache::sync::Cache;
+use uuid::Uuid;
+
+use super::{DEFAULT_TENANT, Engine, read_error, validate};
+use crate::domain::digest::{Digest, sha256};
+use crate::domain::error::Error;
+use crate::domain::ids::TokenId;
+use crate::domain::principal::{Principal, Role, Token, check_roles};
+use crate::domain::time::{Span, Timestamp};
+use crate::store::{Direction, MAX_SCAN, keys};
+
+/// The longest signed token.
+pub const MAX_SIGNED_BYTES: usize = 8 * 1024;
+/// How long what was verified counts without another look.
+const TRUST: Span = Span::from_secs(5);
+/// How many tokens stay verified.
+const CACHED: usize = 10_000;
+
+/// What a provider says of the holder of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The principal's name.
+    pub name: String,
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// Until when the token counts.
+    pub expire_time: Timestamp,
+}
+
+/// Verifies signed tokens.
+#[async_trait]
+pub trait Identities: Send + Sync + 'static {
+    /// What a token says; `None`: it does not count, for whatever reason.
+    async fn verify(&self, token: &str, now: Timestamp) -> Option<Identity>;
+}
+
+/// Whom the operator lets vouch for callers, and what was verified of late.
+pub(super) struct Vouching {
+    identities: Option<Box<dyn Identities>>,
+    verified: Cache<Digest, (Identity, Timestamp)>,
+}
+
+impl Vouching {
+    pub(super) fn new(identities: Option<Box<dyn Identities>>) -> Self {
+        Self { identities, verified: Cache::new(CACHED) }
+    }
+
+    /// Whether there may be callers of whom nothing is known here.
+    pub(super) const fn is_by_others(&self) -> bool {
+        self.identities.is_some()
+    }
+}
+
+/// Whether a secret has the form of a signed token. None of this server's own has.
+pub(super) fn is_signed(secret: &str) -> bool {
+    secret.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+impl Engine {
+    /// Finds out who sends a signed token.
+    pub(super) async fn authenticate_signed(&self, token: &str) -> Result<Principal, Error> {
+        let vouching = &self.0.vouching;
+        let Some(identities) = &vouching.identities else { return Err(Error::TokenInvalid) };
+        if token.len() > MAX_SIGNED_BYTES {
+            return Err(Error::TokenInvalid);
+        }
+        let now = self.now();
+        let digest = sha256(token.as_bytes());
+        let known = vouching.verified.get(&digest);
+        let fresh = known.filter(|(_, seen)| now.since(*seen) < TRUST && now >= *seen);
+        let identity = match fresh {
+            Some((identity, _)) => identity,
+            None => {
+                let identity = identities.verify(token, now).await.ok_or(Error::TokenInvalid)?;
+                self.require_fit(&identity, now).await?;
+                vouching.verified.insert(digest, (identity.clone(), now));
+                identity
+            }
+        };
+        if now >= identity.expire_time {
+            return Err(Error::TokenInvalid);
+        }
+        let (bytes, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
+        let principal = Principal {
+            tenant: DEFAULT_TENANT.to_owned(),
+            name: identity.name,
+            roles: identity.roles,
+            token: TokenId::new(Uuid::from_bytes(*bytes)),
+        };
+        let principal = self.with_assigned(principal, now).await?;
+        check_roles(&principal.roles).map_err(|_| Error::TokenInvalid)?;
+        Ok(principal)
+    }
+
+    /// Refuses a name that no principal may have, and roles that exclude each other or
+    /// those of the principal's own tokens here.
+    async fn require_fit(&self, identity: &Identity, now: Timestamp) -> Result<(), Error> {
+        let refused = |_| Error::TokenInvalid;
+        validate::principal("name", &identity.name).map_err(refused)?;
+        let mut roles = identity.roles.clone();
+        // What other servers have assigned, or taken back, counts from here on.
+        self.people(DEFAULT_TENANT).await?;
+        let mut range = keys::principal_tokens(DEFAULT_TENANT, &identity.name);
+        loop {
+            let found = self.0.store.scan(range.clone(), Direction::Ascending, MAX_SCAN).await;
+            let found = found.map_err(read_error)?;
+            for id in found.rows.iter().filter_map(|(key, _)| keys::listed_token(key)) {
+                let token = self.read::<Token>(&keys::token(DEFAULT_TENANT, id)).await?;
+                roles.extend(
+                    token.filter(|it| it.is_valid(now)).into_iter().flat_map(|it| it.roles),
+                );
+            }
+            match found.rows.last() {
+                Some((last, _)) if found.has_more => range.start = keys::after(last),
+                _ => return check_roles(&roles).map_err(refused),
+            }
+        }
+    }
+}

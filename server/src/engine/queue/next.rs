@@ -1,0 +1,228 @@
+//! Claim next: the server says which question, and claims it in the same call.
+
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use crate::domain::digest::FieldHasher;
+use crate::domain::directory::{Answerer, Entry};
+use crate::domain::error::Error;
+use crate::domain::escalation::{
+    CLAIM_LEASE_DEFAULT, CLAIM_LEASE_MAX, CLAIM_LEASE_MIN, Escalation, Hands,
+};
+use crate::domain::event::EventKind;
+use crate::domain::ids::EscalationId;
+use crate::domain::principal::Principal;
+use crate::domain::queue::{Board, Looked, Nothing, Picked, load_of};
+use crate::domain::time::Span;
+use crate::engine::operation::{Answer, Operation, Tx, result_at};
+use crate::engine::views::{Depth, EscalationView};
+use crate::engine::{Authorized, Engine, authorize, closing, escalations, limits, validate};
+use crate::store::keys;
+
+/// How many questions are tried that others take first.
+const MAX_TRIED: usize = 32;
+/// How long an empty answer waits for what was committed before the call.
+const HEARING: Span = Span::from_secs(1);
+
+/// Asks for the next question.
+#[derive(Clone, Debug, Default)]
+pub struct ClaimNext {
+    /// Makes retries safe; may be empty.
+    pub request_id: String,
+    /// In which lanes; empty: in all.
+    pub lanes: Vec<String>,
+    /// For how long; none: as for any claim.
+    pub lease: Option<Span>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// The question, and why it is this one.
+    Claimed(Box<EscalationView>, String),
+    /// There is none.
+    Nothing {
+        /// What was looked at.
+        seen: Nothing,
+        /// Whether the caller has as much in hand as it can.
+        is_full: bool,
+    },
+}
+
+struct Claiming<'a> {
+    command: &'a ClaimNext,
+    lease: Span,
+    /// The question that is tried now; it is no part of the request.
+    escalation: EscalationId,
+}
+
+impl Operation for Claiming<'_> {
+    type Output = Escalation;
+    const METHOD: &'static str = "ClaimNextEscalation";
+
+    fn fingerprint(&self, hasher: &mut FieldHasher) {
+        hasher
+            .field(self.command.lanes.join("\n").as_bytes())
+            .field(&self.lease.as_micros().to_be_bytes());
+    }
+
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
+        let mut escalation = escalations::get(tx, self.escalation).await?;
+        escalation.require_open()?;
+        tx.admit(&escalation, &escalation.matter()).await?;
+        tx.require_no_vote(&escalation).await?;
+        if let Some(claim) = escalation.live_claim(tx.now) {
+            return Err(escalation.claimed_by(claim));
+        }
+        let stands_in_for = tx.require_routed(&escalation).await?;
+        let before = closing::timer(tx.tenant(), &escalation);
+        let (holder, stands_in_for) = (tx.by.name(), stands_in_for.as_deref());
+        let lease = self.lease;
+        escalation.hold(Hands { holder, assigner: None, stands_in_for, note: None, lease }, tx.now);
+        closing::touch(&mut escalation, tx.now);
+        tx.put(keys::escalation(tx.tenant(), escalation.id), &escalation)?;
+        closing::rearm(tx, &before, &escalation);
+        tx.event(EventKind::EscalationClaimed, closing::subjects(&escalation));
+        let results = closing::result(escalation.id.as_bytes());
+        Ok((escalation, results))
+    }
+
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Escalation, Error> {
+        engine.existing_escalation(tenant, EscalationId::new(result_at(results, 0)?)).await
+    }
+}
+
+impl ClaimNext {
+    fn check(&self) -> Result<Span, Error> {
+        if self.lanes.len() > limits::MAX_FILTER_LANES {
+            return Err(Error::field(
+                "lanes",
+                format!("want at most {}", limits::MAX_FILTER_LANES),
+            ));
+        }
+        for lane in &self.lanes {
+            validate::required("lanes", lane.as_bytes())?;
+            validate::length("lanes", lane.as_bytes(), limits::MAX_LANE_BYTES)?;
+        }
+        let bounds = CLAIM_LEASE_MIN..=CLAIM_LEASE_MAX;
+        validate::span("lease", self.lease, CLAIM_LEASE_DEFAULT, bounds)
+    }
+}
+
+/// What waits, as this server has heard.
+#[derive(Default)]
+pub(in crate::engine) struct BoardAtHand(Mutex<Board>);
+
+impl BoardAtHand {
+    pub(in crate::engine) fn lock(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Claims the question that is next for the caller.
+    pub async fn claim_next(
+        &self,
+        caller: &Principal,
+        command: ClaimNext,
+    ) -> Result<Answer<Next>, Error> {
+        let by = authorize::reviewer(caller)?;
+        let lease = command.check()?;
+        let mut escalation = EscalationId::new(Uuid::nil());
+        let mut claiming = Claiming { command: &command, lease, escalation };
+        if let Some(kept) = self.kept(&by, &command.request_id, &claiming).await? {
+            return self.claimed(kept, String::new()).await;
+        }
+        for _ in 0..MAX_TRIED {
+            let picked = match self.pick(&by, &command.lanes).await? {
+                Ok(picked) => picked,
+                Err(nothing) => return self.answered(&by, nothing).await,
+            };
+            Picked { id: escalation, .. } = picked;
+            claiming.escalation = escalation;
+            match self.transact(&by, &command.request_id, &claiming).await {
+                Ok(answer) => {
+                    // The caller's next call is to see it, and may come before the feed.
+                    self.0.board.lock().note(&answer.value);
+                    return self.claimed(answer, picked.why).await;
+                }
+                // Somebody else was first, or it is not for the caller any more.
+                Err(
+                    Error::EscalationClosed { .. }
+                    | Error::ClaimedByOther { .. }
+                    | Error::NotRouted { .. }
+                    | Error::AuthorityExceeded { .. }
+                    | Error::AlreadyVoted { .. }
+                    | Error::SelfReview { .. },
+                ) => {}
+                Err(error) => {
+                    self.0.board.lock().put_back(escalation);
+                    return Err(error);
+                }
+            }
+        }
+        Err(Error::Overloaded { retry_after: limits::CLAIM_RETRY })
+    }
+
+    async fn claimed(
+        &self,
+        answer: Answer<Escalation>,
+        why: String,
+    ) -> Result<Answer<Next>, Error> {
+        let escalation = answer.value.clone();
+        let view = self.escalation_view(crate::engine::DEFAULT_TENANT, escalation, Depth::Live);
+        let view = Box::new(view.await?);
+        Ok(answer.map(|_| Next::Claimed(view, why)))
+    }
+
+    async fn answered(&self, by: &Authorized, value: Next) -> Result<Answer<Next>, Error> {
+        let sequence = self.0.store.sequence(by.tenant()).await;
+        let sequence = sequence.map_err(crate::engine::read_error)?;
+        Ok(Answer { value, sequence, time: self.now(), is_replayed: false })
+    }
+
+    /// The question that is next. That there is none is said only once everything was
+    /// heard that was committed before.
+    async fn pick(&self, by: &Authorized, lanes: &[String]) -> Result<Result<Picked, Next>, Error> {
+        let newest = *self.0.store.doorbell().borrow();
+        let known = self.audience_at_hand(by.tenant()).await?;
+        let look = || {
+            let now = self.now();
+            let audience = known.at(now);
+            let who = Answerer { name: by.name(), roles: by.roles() };
+            let capacity = known.people.entry(by.name()).map_or(0, |entry: &Entry| entry.capacity);
+            let is_full = Cell::new(false);
+            let mut board = self.0.board.lock();
+            let load = board.load(by.name(), now);
+            let settings = &known.in_force.settings;
+            let weight_of = |lane: &str| settings.lane(lane).weight;
+            let looked = board.pick(lanes, weight_of, now, |question| {
+                // With nothing in hand there is room for anything.
+                let is_free = capacity == 0 || load == 0;
+                let has_room = is_free || load + load_of(question.severity) <= capacity;
+                let is_for = audience.is_for(question, who);
+                is_full.set(is_full.get() || (is_for && !has_room));
+                is_for && has_room
+            });
+            match looked {
+                Looked::Picked(picked) => Ok(picked),
+                Looked::Nothing(seen) => Err(Next::Nothing { seen, is_full: is_full.get() }),
+            }
+        };
+        if let Ok(picked) = look() {
+            return Ok(Ok(picked));
+        }
+        tokio::select! {
+            () = self.0.feed.heard(newest) => {}
+            () = self.0.clock.sleep_until(self.now().plus(HEARING)) => {}
+        }
+        Ok(look())
+    }
+}
