@@ -247,7 +247,7 @@ impl World {
                     request_id,
                     claim_epoch: claimed.claim.unwrap().claim_epoch,
                     escalation_id: claimed.escalation_id,
-                    until_time: Some(in_a_minute()),
+                    until_time: Some(in_an_hour()),
                 }
                 .encode_to_vec()
             }
@@ -594,7 +594,8 @@ fn draft() -> v1::CheckpointDraft {
 }
 
 /// A time that no question of the suite expires before.
-fn in_a_minute() -> prost_types::Timestamp {
-    let now = std::time::SystemTime::now() + Duration::from_secs(60);
+/// Beyond the end of the test: what comes back on time leaves an event of its own.
+fn in_an_hour() -> prost_types::Timestamp {
+    let now = std::time::SystemTime::now() + Duration::from_secs(60 * 60);
     prost_types::Timestamp::from(now)
 }
