@@ -4,6 +4,7 @@
 //! the text here says what and why, lower case, without a full stop.
 
 mod answering;
+mod making;
 mod phrases;
 mod resource;
 
@@ -12,7 +13,7 @@ use phrases::{by_whom, missed_bound, now_in_force, put_by};
 pub use resource::Resource;
 
 use super::flood::Scope;
-use super::ids::{EscalationId, InvalidId};
+use super::ids::EscalationId;
 use super::policy::JudgedBound;
 use super::time::{Span, Timestamp};
 
@@ -570,24 +571,4 @@ pub enum Error {
         /// For the log only.
         cause: String,
     },
-}
-
-impl Error {
-    /// An [`Error::InvalidField`] in short.
-    pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::InvalidField { field: field.into(), problem: problem.into() }
-    }
-
-    /// A field that should hold an id and does not.
-    pub fn id(field: &str, error: &InvalidId) -> Self {
-        Self::field(field, error.to_string())
-    }
-
-    /// What the failed call has done: nothing, unless the store stopped midway.
-    pub const fn effect(&self) -> Effect {
-        match self {
-            Self::Stopping { effect } => *effect,
-            _ => Effect::None,
-        }
-    }
 }

@@ -41,5 +41,5 @@ impl Engine {
 
 /// The refusal for an action that is not there, or another agent's.
 pub(super) fn not_found(id: impl ToString) -> Error {
-    Error::NotFound { resource: Resource::Action, id: id.to_string() }
+    Error::not_found(Resource::Action, id)
 }

@@ -141,7 +141,7 @@ impl Engine {
                 let run = self.run_record(caller, run).await?;
                 if run.agent != caller.name {
                     let id = run.id.to_string();
-                    return Err(Error::NotFound { resource: Resource::Run, id });
+                    return Err(Error::not_found(Resource::Run, id));
                 }
                 awaiting.begin_kept().await?;
             }
@@ -199,10 +199,7 @@ impl Awaiting {
             .read::<Escalation>(&keys::escalation(&self.tenant, id))
             .await?
             .filter(|escalation| escalation.agent == caller.name && escalation.wait == wait)
-            .ok_or_else(|| Error::NotFound {
-                resource: Resource::Escalation,
-                id: id.to_string(),
-            })?;
+            .ok_or_else(|| Error::not_found(Resource::Escalation, id))?;
         if escalation.state != EscalationState::Open {
             self.look_at_one(id).await?;
         }

@@ -56,10 +56,7 @@ impl Engine {
             .read::<Checkpoint>(&keys::checkpoint(&caller.tenant, id))
             .await?
             .filter(|checkpoint| authorize::may_see(caller, &checkpoint.agent))
-            .ok_or_else(|| Error::NotFound {
-                resource: Resource::Checkpoint,
-                id: id.to_string(),
-            })?;
+            .ok_or_else(|| Error::not_found(Resource::Checkpoint, id))?;
         let mut content = self.payload::<CheckpointContent>(&checkpoint.content).await?;
         if checkpoint.agent != caller.name {
             content.state.clear();

@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::conversation::check_words;
 use super::list::{Listed, Page};
 use super::operation::{Answer, Operation, Tx, result_at};
-use super::{Engine, authorize, closing, escalations, limits, read_error};
+use super::{Engine, authorize, closing, escalations, limits, read_error, validate};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{Comment, Escalation};
@@ -84,7 +83,7 @@ impl Engine {
         command: AddComment,
     ) -> Result<Answer<CommentView>, Error> {
         let by = authorize::reviewer(caller)?;
-        check_words(&command.text)?;
+        validate::words("text", &command.text)?;
         let answer = self.transact(&by, &command.request_id, &Commenting(&command)).await?;
         let view = self.comment_view(answer.value.clone()).await?;
         Ok(answer.map(|_| view))
@@ -100,10 +99,7 @@ impl Engine {
         authorize::overseer(caller)?;
         let tenant = &caller.tenant;
         let found = self.read::<Escalation>(&keys::escalation(tenant, escalation)).await?;
-        found.ok_or_else(|| Error::NotFound {
-            resource: Resource::Escalation,
-            id: escalation.to_string(),
-        })?;
+        found.ok_or_else(|| Error::not_found(Resource::Escalation, escalation))?;
         let range = keys::comments(tenant, escalation);
         let mut walk = self.walk(range, Direction::Ascending, &page, "comments")?;
         let (mut items, mut bytes) = (Vec::new(), 0);

@@ -13,7 +13,6 @@ use crate::domain::escalation::{AgentAnswer, AgentQuestion, Escalation, MAX_QUES
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EscalationId, QuestionId};
 use crate::domain::principal::{Principal, Role};
-use crate::domain::secrets::refuse_secrets;
 use crate::store::{Direction, keys};
 
 /// Asks the agent.
@@ -56,13 +55,6 @@ impl QuestionView {
     pub(super) fn size(&self) -> usize {
         self.text.len() + self.answer.len()
     }
-}
-
-/// Checks words that are said about an escalation.
-pub(super) fn check_words(text: &str) -> Result<(), Error> {
-    validate::required("text", text.trim().as_bytes())?;
-    validate::length("text", text.as_bytes(), limits::MAX_NOTE_BYTES)?;
-    refuse_secrets("text", text.as_bytes())
 }
 
 struct Asking<'a>(&'a AskAgent);
@@ -162,7 +154,7 @@ impl Operation for Answering<'_> {
 }
 
 fn no_question(id: QuestionId) -> Error {
-    Error::NotFound { resource: Resource::Question, id: id.to_string() }
+    Error::not_found(Resource::Question, id)
 }
 
 impl Engine {
@@ -173,7 +165,7 @@ impl Engine {
         command: AskAgent,
     ) -> Result<Answer<QuestionView>, Error> {
         let by = authorize::reviewer(caller)?;
-        check_words(&command.text)?;
+        validate::words("text", &command.text)?;
         let answer = self.transact(&by, &command.request_id, &Asking(&command)).await?;
         self.answered_with(answer).await
     }
@@ -185,7 +177,7 @@ impl Engine {
         command: AnswerQuestion,
     ) -> Result<Answer<QuestionView>, Error> {
         let by = authorize::agent(caller)?;
-        check_words(&command.text)?;
+        validate::words("text", &command.text)?;
         let answer = self.transact(&by, &command.request_id, &Answering(&command)).await?;
         self.answered_with(answer).await
     }
@@ -203,10 +195,7 @@ impl Engine {
             Some(id) => {
                 let found = self.read::<Escalation>(&keys::escalation(tenant, id)).await?;
                 let seen = found.filter(|it| authorize::may_see(caller, &it.agent));
-                seen.ok_or_else(|| Error::NotFound {
-                    resource: Resource::Escalation,
-                    id: id.to_string(),
-                })?;
+                seen.ok_or_else(|| Error::not_found(Resource::Escalation, id))?;
                 (keys::questions(tenant, id), "questions of one")
             }
             None if caller.has(Role::Agent) => {

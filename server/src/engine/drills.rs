@@ -23,7 +23,7 @@ fn subjects(drill: &Drill) -> Subjects {
 }
 
 fn not_found(id: DrillId) -> Error {
-    Error::NotFound { resource: Resource::Drill, id: id.to_string() }
+    Error::not_found(Resource::Drill, id)
 }
 
 impl Tx<'_> {

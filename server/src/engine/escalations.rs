@@ -179,7 +179,7 @@ impl Operation for Claiming {
 /// An escalation for a reviewer to act on.
 pub(super) async fn get(tx: &mut Tx<'_>, id: EscalationId) -> Result<Escalation, Error> {
     let found = tx.get(keys::escalation(tx.tenant(), id)).await?;
-    found.ok_or_else(|| Error::NotFound { resource: Resource::Escalation, id: id.to_string() })
+    found.ok_or_else(|| Error::not_found(Resource::Escalation, id))
 }
 
 impl Engine {

@@ -46,7 +46,7 @@ const fn notice_of(kind: IncidentKind) -> NoticeKind {
 }
 
 fn not_found(id: IncidentId) -> Error {
-    Error::NotFound { resource: Resource::Incident, id: id.to_string() }
+    Error::not_found(Resource::Incident, id)
 }
 
 /// Opens an incident, tells of it, and labels the action.

@@ -99,7 +99,7 @@ impl Operation for SendTest<'_> {
 }
 
 fn not_found(id: NoticeId) -> Error {
-    Error::NotFound { resource: Resource::Notice, id: id.to_string() }
+    Error::not_found(Resource::Notice, id)
 }
 
 impl Engine {
@@ -161,7 +161,7 @@ impl Engine {
         let by = authorize::admin(caller)?;
         if self.0.channels.get(channel).is_none() {
             let (resource, id) = (Resource::NoticeChannel, channel.to_owned());
-            return Err(Error::NotFound { resource, id });
+            return Err(Error::not_found(resource, id));
         }
         self.transact(&by, request_id, &SendTest(channel)).await
     }

@@ -56,7 +56,7 @@ fn no_policy() -> Error {
 }
 
 fn not_found(id: PolicyRevisionId) -> Error {
-    Error::NotFound { resource: Resource::Policy, id: id.to_string() }
+    Error::not_found(Resource::Policy, id)
 }
 
 impl Tx<'_> {

@@ -135,7 +135,7 @@ impl Redemption<'_> {
         let grant = action
             .grant
             .filter(|grant| grant.id == self.command.grant)
-            .ok_or_else(|| Error::NotFound { resource: Resource::Grant, id: name.clone() })?;
+            .ok_or_else(|| Error::not_found(Resource::Grant, name.clone()))?;
         if let Some(at) = grant.redeem_time {
             return Err(Error::GrantRedeemed { grant: name, at });
         }

@@ -179,10 +179,7 @@ impl Operation for Acknowledging {
             .get::<Resumption>(key)
             .await?
             .filter(|resumption| resumption.agent == tx.by.name())
-            .ok_or_else(|| Error::NotFound {
-                resource: Resource::Escalation,
-                id: self.escalation.to_string(),
-            })?;
+            .ok_or_else(|| Error::not_found(Resource::Escalation, self.escalation))?;
         resumption.require_held(self.epoch)?;
         closing::finish_resumption(tx, resumption)?;
         Ok(((), Vec::new()))

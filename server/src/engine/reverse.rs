@@ -32,7 +32,6 @@ use crate::domain::policy::{Ask, OnExpiry, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::reversion::{COMPENSATION_DUE, Reversion, ReversionEvent, ReversionState};
 use crate::domain::run::Run;
-use crate::domain::secrets::refuse_secrets;
 use crate::store::keys::{self, Timer, TimerKind};
 
 /// What is taken back.
@@ -168,8 +167,7 @@ impl Reversing<'_> {
             }
         };
         let found = tx.get::<Action>(keys::action(tx.tenant(), id)).await?;
-        let action = found
-            .ok_or_else(|| Error::NotFound { resource: Resource::Action, id: id.to_string() })?;
+        let action = found.ok_or_else(|| Error::not_found(Resource::Action, id))?;
         if action.compensates.is_some() {
             return Err(not_reversible(&action, "it undoes another; propose a new one"));
         }
@@ -444,9 +442,7 @@ impl Engine {
         command: Reverse,
     ) -> Result<Answer<ActionView>, Error> {
         let by = authorize::reviewer(caller)?;
-        validate::required("reason", command.reason.as_bytes())?;
-        validate::length("reason", command.reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
-        refuse_secrets("reason", command.reason.as_bytes())?;
+        validate::words("reason", &command.reason)?;
         if let Reversed::Resolution { etag, .. } = &command.what {
             validate::required("etag", etag.as_bytes())?;
             validate::length("etag", etag.as_bytes(), limits::MAX_SCHEMA_VERSION_BYTES)?;

@@ -63,7 +63,7 @@ fn settle(tx: &mut Tx<'_>, review: &Review, progress: Progress) -> Result<(), Er
 }
 
 fn not_found(id: ReviewId) -> Error {
-    Error::NotFound { resource: Resource::Review, id: id.to_string() }
+    Error::not_found(Resource::Review, id)
 }
 
 impl Tx<'_> {

@@ -139,8 +139,7 @@ impl Start<'_> {
 
     async fn line_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<Line, Error> {
         let found = tx.get::<Run>(keys::run(tx.tenant(), parent)).await?;
-        let run = found
-            .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: parent.to_string() })?;
+        let run = found.ok_or_else(|| Error::not_found(Resource::Run, parent))?;
         run.require_running()?;
         let hops = run.hop_count + 1;
         if hops > self.max_hops {
@@ -202,9 +201,7 @@ pub(super) async fn own_running(tx: &mut Tx<'_>, id: RunId) -> Result<Run, Error
 /// A run of the caller, which may have finished.
 pub(super) async fn own(tx: &mut Tx<'_>, id: RunId) -> Result<Run, Error> {
     let found = tx.get::<Run>(keys::run(tx.tenant(), id)).await?;
-    found
-        .filter(|run| run.agent == tx.by.name())
-        .ok_or_else(|| Error::NotFound { resource: Resource::Run, id: id.to_string() })
+    found.filter(|run| run.agent == tx.by.name()).ok_or_else(|| Error::not_found(Resource::Run, id))
 }
 
 impl Engine {

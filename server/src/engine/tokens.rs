@@ -194,7 +194,7 @@ impl Operation for Revoke {
 }
 
 fn not_found(id: TokenId) -> Error {
-    Error::NotFound { resource: Resource::Token, id: id.to_string() }
+    Error::not_found(Resource::Token, id)
 }
 
 impl Engine {

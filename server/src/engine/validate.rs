@@ -2,6 +2,7 @@
 
 use super::limits;
 use crate::domain::error::Error;
+use crate::domain::secrets::refuse_secrets;
 use crate::domain::time::Span;
 
 /// Refuses text over `limit` bytes.
@@ -18,6 +19,18 @@ pub(super) fn required(field: &str, bytes: &[u8]) -> Result<(), Error> {
         return Err(Error::field(field, "required"));
     }
     Ok(())
+}
+
+/// Words of a person, if there are any: not too long, and no secret in them.
+pub(super) fn note(field: &str, text: &str) -> Result<(), Error> {
+    length(field, text.as_bytes(), limits::MAX_NOTE_BYTES)?;
+    refuse_secrets(field, text.as_bytes())
+}
+
+/// Words of a person that there must be.
+pub(super) fn words(field: &str, text: &str) -> Result<(), Error> {
+    required(field, text.trim().as_bytes())?;
+    note(field, text)
 }
 
 fn name(field: &str, text: &str, limit: usize, extra: &[u8]) -> Result<(), Error> {

@@ -144,16 +144,12 @@ pub enum Depth {
     Live,
 }
 
-fn not_found(resource: Resource, id: &impl ToString) -> Error {
-    Error::NotFound { resource, id: id.to_string() }
-}
-
 impl Engine {
     pub(super) async fn run_record(&self, caller: &Principal, id: RunId) -> Result<Run, Error> {
         self.read::<Run>(&keys::run(&caller.tenant, id))
             .await?
             .filter(|run| authorize::may_see(caller, &run.agent))
-            .ok_or_else(|| not_found(Resource::Run, &id))
+            .ok_or_else(|| Error::not_found(Resource::Run, id))
     }
 
     pub(super) async fn run_view(&self, run: Run) -> Result<RunView, Error> {
@@ -167,7 +163,7 @@ impl Engine {
             .read::<Action>(&keys::action(&caller.tenant, id))
             .await?
             .filter(|action| authorize::may_see(caller, &action.agent))
-            .ok_or_else(|| not_found(Resource::Action, &id))?;
+            .ok_or_else(|| Error::not_found(Resource::Action, id))?;
         self.action_view(action).await
     }
 
@@ -192,7 +188,7 @@ impl Engine {
             .read::<Escalation>(&keys::escalation(&caller.tenant, id))
             .await?
             .filter(|escalation| authorize::may_see(caller, &escalation.agent))
-            .ok_or_else(|| not_found(Resource::Escalation, &id))?;
+            .ok_or_else(|| Error::not_found(Resource::Escalation, id))?;
         if escalation.state == EscalationState::Open && authorize::reviewer(caller).is_ok() {
             self.0.looks.note(id, &caller.name, self.now());
         }

@@ -90,10 +90,7 @@ impl CreateDrill {
     /// without a defect, that they have approved.
     async fn source(&self, tx: &mut Tx<'_>) -> Result<Escalation, Error> {
         let found = tx.get::<Escalation>(keys::escalation(tx.tenant(), self.source)).await?;
-        let question = found.ok_or_else(|| Error::NotFound {
-            resource: Resource::Escalation,
-            id: self.source.to_string(),
-        })?;
+        let question = found.ok_or_else(|| Error::not_found(Resource::Escalation, self.source))?;
         let kind = question.resolution.as_ref().map(|it| it.kind);
         if question.question != Question::ApproveAction || kind.is_none() {
             let problem = "want a question about an action that people have answered";
@@ -153,10 +150,8 @@ impl Plant {
     fn check(&self) -> Result<(), Error> {
         validate::length("plant.place", self.place.as_bytes(), limits::MAX_NOTE_BYTES)?;
         validate::length("plant.value", &self.value, limits::MAX_NOTE_BYTES)?;
-        validate::required("plant.defect", self.words.as_bytes())?;
-        validate::length("plant.defect", self.words.as_bytes(), limits::MAX_NOTE_BYTES)?;
         refuse_secrets("plant.value", &self.value)?;
-        refuse_secrets("plant.defect", self.words.as_bytes())
+        validate::words("plant.defect", &self.words)
     }
 }
 

@@ -15,9 +15,8 @@ use crate::domain::incident::{
 };
 use crate::domain::principal::Principal;
 use crate::domain::review::{Judgement, MAX_SEVERITY};
-use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
-use crate::engine::{Engine, authorize, closing, limits, validate};
+use crate::engine::{Engine, authorize, closing, validate};
 use crate::store::keys;
 
 /// Says that an action is a mistake.
@@ -62,10 +61,7 @@ impl Operation for RaiseIncident {
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Incident, Vec<Uuid>), Error> {
         let found = tx.get::<Action>(keys::action(tx.tenant(), self.action)).await?;
-        let action = found.ok_or_else(|| Error::NotFound {
-            resource: Resource::Action,
-            id: self.action.to_string(),
-        })?;
+        let action = found.ok_or_else(|| Error::not_found(Resource::Action, self.action))?;
         let reason = tx.bytes(Bytes::copy_from_slice(self.reason.as_bytes()), None)?;
         let trouble = Trouble {
             kind: IncidentKind::Raised,
@@ -149,12 +145,6 @@ impl Operation for CloseIncident {
     }
 }
 
-fn words(field: &str, text: &str) -> Result<(), Error> {
-    validate::required(field, text.as_bytes())?;
-    validate::length(field, text.as_bytes(), limits::MAX_NOTE_BYTES)?;
-    refuse_secrets(field, text.as_bytes())
-}
-
 impl Engine {
     /// Opens an incident because the calling reviewer says that an action is a mistake.
     pub async fn raise_incident(
@@ -163,7 +153,7 @@ impl Engine {
         command: RaiseIncident,
     ) -> Result<Answer<IncidentView>, Error> {
         let by = authorize::reviewer(caller)?;
-        words("reason", &command.reason)?;
+        validate::words("reason", &command.reason)?;
         if !(FINDING_SEVERITY..=MAX_SEVERITY).contains(&command.severity) {
             let problem = format!("want {FINDING_SEVERITY} to {MAX_SEVERITY}");
             return Err(Error::field("severity", problem));
@@ -198,7 +188,7 @@ impl Engine {
         command: CloseIncident,
     ) -> Result<Answer<IncidentView>, Error> {
         let by = authorize::incident_handler(caller)?;
-        words("resolution", &command.resolution)?;
+        validate::words("resolution", &command.resolution)?;
         let answer = self.transact(&by, &command.request_id, &command).await?;
         let view = self.incident_view(answer.value.clone()).await?;
         Ok(answer.map(|_| view))

@@ -111,7 +111,7 @@ pub(super) fn about(principal: &str) -> Subjects {
 }
 
 pub(super) fn not_found(principal: &str) -> Error {
-    Error::NotFound { resource: Resource::Principal, id: principal.to_owned() }
+    Error::not_found(Resource::Principal, principal.to_owned())
 }
 
 impl Tx<'_> {

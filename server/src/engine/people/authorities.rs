@@ -9,11 +9,10 @@ use crate::domain::error::{Error, Resource};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::AuthorityId;
 use crate::domain::principal::{Principal, Role};
-use crate::domain::secrets::refuse_secrets;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::list::{Listed, Page};
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
-use crate::engine::{Engine, authorize, closing, limits, read_error, validate};
+use crate::engine::{Engine, authorize, closing, read_error, validate};
 use crate::store::records::decode;
 use crate::store::{Direction, keys};
 
@@ -158,18 +157,12 @@ fn store(tx: &mut Tx<'_>, authority: &Authority, kind: EventKind) -> Result<(), 
 }
 
 fn not_found(id: AuthorityId) -> Error {
-    Error::NotFound { resource: Resource::Authority, id: id.to_string() }
+    Error::not_found(Resource::Authority, id)
 }
 
 async fn existing(engine: &Engine, tenant: &str, id: AuthorityId) -> Result<Authority, Error> {
     let people = engine.people(tenant).await?;
     people.authority(id).cloned().ok_or_else(|| not_found(id))
-}
-
-fn check_reason(reason: &str) -> Result<(), Error> {
-    validate::required("reason", reason.as_bytes())?;
-    validate::length("reason", reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
-    refuse_secrets("reason", reason.as_bytes())
 }
 
 impl GrantAuthority {
@@ -194,7 +187,7 @@ impl GrantAuthority {
                 validate::pattern(field, pattern)?;
             }
         }
-        check_reason(&self.reason)
+        validate::words("reason", &self.reason)
     }
 }
 
@@ -222,7 +215,7 @@ impl Engine {
         command: BreakGlass,
     ) -> Result<Answer<Authority>, Error> {
         let by = authorize::supervisor(caller)?;
-        check_reason(&command.reason)?;
+        validate::words("reason", &command.reason)?;
         let bounds = BREAK_GLASS_MIN..=BREAK_GLASS_MAX;
         let ttl = validate::span("ttl", command.ttl, BREAK_GLASS_DEFAULT, bounds)?;
         let grant = GrantAuthority {

@@ -11,9 +11,8 @@ use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::EscalationId;
 use crate::domain::payload::PayloadRef;
 use crate::domain::principal::Principal;
-use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx};
-use crate::engine::{Engine, authorize, limits, validate};
+use crate::engine::{Engine, authorize, validate};
 use crate::store::keys;
 
 /// Pauses an agent, or lets it in again.
@@ -105,9 +104,7 @@ impl Engine {
     ) -> Result<Answer<Entry>, Error> {
         let by = authorize::supervisor(caller)?;
         validate::principal("agent", &command.agent)?;
-        validate::required("reason", command.reason.as_bytes())?;
-        validate::length("reason", command.reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
-        refuse_secrets("reason", command.reason.as_bytes())?;
+        validate::words("reason", &command.reason)?;
         self.transact(&by, &command.request_id, &command).await
     }
 }

@@ -18,10 +18,9 @@ use crate::domain::ids::{PolicyActivationId, PolicyRevisionId};
 use crate::domain::payload::PayloadRef;
 use crate::domain::policy::Policy;
 use crate::domain::principal::Principal;
-use crate::domain::secrets::refuse_secrets;
 use crate::domain::shadow::Shadow;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
-use crate::engine::{Authorized, Engine, authorize, limits, validate};
+use crate::engine::{Authorized, Engine, authorize, validate};
 use crate::store::keys;
 use crate::store::records::{PolicyInForceRecord, PolicyRecord};
 
@@ -309,11 +308,6 @@ impl Operation for RollingBack<'_> {
     }
 }
 
-fn check_reason(reason: &str) -> Result<(), Error> {
-    validate::length("reason", reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
-    refuse_secrets("reason", reason.as_bytes())
-}
-
 impl Engine {
     /// Puts a revision in force, or asks a second person to.
     pub async fn activate_policy(
@@ -322,7 +316,7 @@ impl Engine {
         command: Activate,
     ) -> Result<Answer<ActivationView>, Error> {
         let by = authorize::policy_author(caller)?;
-        check_reason(&command.reason)?;
+        validate::note("reason", &command.reason)?;
         let revision = self.named_revision(by.tenant(), command.revision).await?;
         require_tests(&revision.policy)?;
         let preparation = Preparation::default();
@@ -339,8 +333,7 @@ impl Engine {
         command: RollBack,
     ) -> Result<Answer<ActivationView>, Error> {
         let by = authorize::policy_author(caller)?;
-        validate::required("reason", command.reason.as_bytes())?;
-        check_reason(&command.reason)?;
+        validate::words("reason", &command.reason)?;
         let preparation = Preparation::default();
         let rolling_back = RollingBack { command: &command, preparation };
         self.change(&by, &command.request_id, &rolling_back).await

@@ -23,10 +23,7 @@ async fn pending(
     id: PolicyActivationId,
 ) -> Result<(Activation, PolicyInForceRecord), Error> {
     let found = tx.get::<Activation>(keys::policy_activation(tx.tenant(), id)).await?;
-    let activation = found.ok_or_else(|| Error::NotFound {
-        resource: Resource::PolicyActivation,
-        id: id.to_string(),
-    })?;
+    let activation = found.ok_or_else(|| Error::not_found(Resource::PolicyActivation, id))?;
     activation.require_pending(tx.now)?;
     let in_force = tx.in_force().await?.ok_or_else(no_policy)?;
     if in_force.pending != Some(id) {

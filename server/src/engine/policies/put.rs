@@ -12,7 +12,7 @@ use crate::domain::policy::{Finding, Policy};
 use crate::domain::principal::Principal;
 use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
-use crate::engine::{Engine, authorize, limits, validate};
+use crate::engine::{Engine, authorize, validate};
 use crate::store::keys;
 use crate::store::records::{PolicyDigestRecord, PolicyRecord};
 
@@ -137,9 +137,8 @@ impl Engine {
     ) -> Result<Answer<PutRevision>, Error> {
         let by = authorize::policy_author(caller)?;
         validate::required("document", command.document.as_bytes())?;
-        validate::length("note", command.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
         refuse_secrets("document", command.document.as_bytes())?;
-        refuse_secrets("note", command.note.as_bytes())?;
+        validate::note("note", &command.note)?;
         let policy = parse(&command.document)?;
         let draft = Draft::new(&command.document, &command.note, &policy);
         let answer = self.transact(&by, &command.request_id, &Put(draft)).await?;

@@ -19,8 +19,7 @@ pub(super) async fn check(
     let Some(id) = id else { return Ok(()) };
     let found = tx.get::<Escalation>(keys::escalation(tx.tenant(), id)).await?;
     let own = found.filter(|it| it.agent == run.agent);
-    let escalation =
-        own.ok_or_else(|| Error::NotFound { resource: Resource::Escalation, id: id.to_string() })?;
+    let escalation = own.ok_or_else(|| Error::not_found(Resource::Escalation, id))?;
     if escalation.run != run.id {
         return Err(Error::field(FIELD, "it was asked in another run"));
     }

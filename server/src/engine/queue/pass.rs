@@ -16,11 +16,10 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::EscalationId;
 use crate::domain::payload::PayloadRef;
 use crate::domain::principal::{Principal, Role};
-use crate::domain::secrets::refuse_secrets;
 use crate::domain::time::Span;
 use crate::engine::operation::{Answer, Operation, Tx};
 use crate::engine::views::{Depth, EscalationView};
-use crate::engine::{Engine, authorize, closing, escalations, limits, validate};
+use crate::engine::{Engine, authorize, closing, escalations, validate};
 use crate::store::keys;
 
 /// How a question is passed on.
@@ -197,8 +196,7 @@ impl PassOn {
             How::TakeOver => validate::required("reason", self.note.as_bytes())?,
         }
         let field = if self.how == How::TakeOver { "reason" } else { "note" };
-        validate::length(field, self.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
-        refuse_secrets(field, self.note.as_bytes())?;
+        validate::note(field, &self.note)?;
         let bounds = CLAIM_LEASE_MIN..=CLAIM_LEASE_MAX;
         validate::span("lease", self.lease, CLAIM_LEASE_DEFAULT, bounds)
     }

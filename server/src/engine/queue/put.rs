@@ -12,7 +12,7 @@ use crate::domain::principal::Principal;
 use crate::domain::queue::Settings;
 use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
-use crate::engine::{Engine, authorize, limits, validate};
+use crate::engine::{Engine, authorize, validate};
 use crate::store::keys;
 use crate::store::records::{QueueInForceRecord, QueueSettingsRecord};
 
@@ -103,10 +103,8 @@ impl Engine {
     ) -> Result<Answer<SettingsView>, Error> {
         let by = authorize::admin(caller)?;
         validate::required("document", command.document.as_bytes())?;
-        validate::required("reason", command.reason.as_bytes())?;
-        validate::length("reason", command.reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
         refuse_secrets("document", command.document.as_bytes())?;
-        refuse_secrets("reason", command.reason.as_bytes())?;
+        validate::words("reason", &command.reason)?;
         let settings = Settings::parse(&command.document).map_err(|error| {
             Error::QueueSettingsInvalid { place: error.place, problem: error.problem }
         })?;

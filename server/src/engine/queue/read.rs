@@ -86,6 +86,6 @@ impl Engine {
     ) -> Result<QueueSettingsRecord, Error> {
         let found = self.read(&keys::queue_settings(tenant, id)).await?;
         let resource = Resource::QueueSettings;
-        found.ok_or_else(|| Error::NotFound { resource, id: id.to_string() })
+        found.ok_or_else(|| Error::not_found(resource, id))
     }
 }

@@ -12,8 +12,7 @@ impl Resolve {
     pub(super) fn check(&self) -> Result<(), Error> {
         validate::required("etag", self.etag.as_bytes())?;
         validate::length("etag", self.etag.as_bytes(), limits::MAX_SCHEMA_VERSION_BYTES)?;
-        validate::length("note", self.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
-        refuse_secrets("note", self.note.as_bytes())?;
+        validate::note("note", &self.note)?;
         self.check_given()?;
         match &self.verb {
             Verb::Approve => Ok(()),
@@ -34,11 +33,7 @@ impl Resolve {
                 validate::length("modify.target", target, limits::MAX_TARGET_BYTES)?;
                 refuse_secrets("modify.target", target)
             }
-            Verb::Instruct { text } => {
-                validate::required("instruct.text", text.trim().as_bytes())?;
-                validate::length("instruct.text", text.as_bytes(), limits::MAX_NOTE_BYTES)?;
-                refuse_secrets("instruct.text", text.as_bytes())
-            }
+            Verb::Instruct { text } => validate::words("instruct.text", text),
             Verb::Respond { response } => {
                 validate::required("respond.response", response)?;
                 validate::length("respond.response", response, limits::MAX_RESPONSE_BYTES)?;

@@ -13,7 +13,6 @@ use crate::domain::incident::{IncidentKind, Trouble, is_finding};
 use crate::domain::payload::PayloadRef;
 use crate::domain::principal::Principal;
 use crate::domain::review::{Judged, Judgement, MAX_SEVERITY, Review, Reviewer, Skip};
-use crate::domain::secrets::refuse_secrets;
 use crate::engine::operation::{Answer, Operation, Tx};
 use crate::engine::{Engine, authorize, incidents, limits, validate};
 
@@ -178,8 +177,7 @@ impl Engine {
         check_severity(command.judgement, command.severity)?;
         validate::required("etag", command.etag.as_bytes())?;
         validate::length("etag", command.etag.as_bytes(), limits::MAX_SCHEMA_VERSION_BYTES)?;
-        validate::length("note", command.note.as_bytes(), limits::MAX_NOTE_BYTES)?;
-        refuse_secrets("note", command.note.as_bytes())?;
+        validate::note("note", &command.note)?;
         let answer = self.transact(&by, &command.request_id, &command).await?;
         let view = self.review_in_full(caller, answer.value.clone()).await?;
         Ok(answer.map(|_| view))
@@ -192,9 +190,7 @@ impl Engine {
         command: SkipReview,
     ) -> Result<Answer<ReviewView>, Error> {
         let by = authorize::reviewer(caller)?;
-        validate::required("reason", command.reason.as_bytes())?;
-        validate::length("reason", command.reason.as_bytes(), limits::MAX_NOTE_BYTES)?;
-        refuse_secrets("reason", command.reason.as_bytes())?;
+        validate::words("reason", &command.reason)?;
         let answer = self.transact(&by, &command.request_id, &command).await?;
         let view = self.review_in_full(caller, answer.value.clone()).await?;
         Ok(answer.map(|_| view))
