@@ -7,6 +7,7 @@
 
 mod conversation;
 mod drills;
+mod escalations;
 mod people;
 pub mod requests;
 mod reviews;
