@@ -18,6 +18,7 @@ fn limit() -> v1::AuthorityLimit {
         tools: vec!["refund".to_owned()],
         max_severity: v1::SeverityTier::High.into(),
         max_amount: Some(v1::Money { units: 5_000.0, currency: "USD".to_owned() }),
+        condition: "args.amount > 1".to_owned(),
     }
 }
 

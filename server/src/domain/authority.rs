@@ -11,7 +11,7 @@ use super::escalation::SeverityTier;
 use super::ids::AuthorityId;
 use super::money::{Money, Stake};
 use super::payload::PayloadRef;
-use super::policy::glob;
+use super::policy::{CallCondition, Facts, Policy, glob};
 use super::principal::Role;
 use super::time::{Span, Timestamp};
 
@@ -65,6 +65,19 @@ pub struct Limit {
     /// none to be too large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_amount: Option<Money>,
+    /// Where it holds, in CEL over the call; none: everywhere. A question that is about no
+    /// call meets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+/// The call that is asked about, as the policy that judged it reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The call.
+    pub facts: Facts<'a>,
 }
 
 /// What somebody wants to answer.
@@ -78,6 +91,8 @@ pub struct Matter<'a> {
     pub severity: SeverityTier,
     /// The money at stake.
     pub stake: &'a Stake,
+    /// The call, where it was read: what it says decides where conditions hold.
+    pub called: Option<Called<'a>>,
 }
 
 /// What a limit does not admit; the later ones are nearer to a yes.
@@ -93,11 +108,15 @@ pub enum Breach {
     Severity(SeverityTier),
     /// The amount; the largest that is admitted, as text.
     Amount(String),
+    /// The condition, which is not so or cannot be said of the call.
+    Condition(String),
+    /// The condition: the call was not read, or there is none.
+    Unread(String),
 }
 
 impl Limit {
-    /// The first part that does not admit the matter.
-    pub fn breach(&self, matter: &Matter<'_>) -> Option<Breach> {
+    /// The first part that does not admit the matter, its condition aside.
+    fn bound(&self, matter: &Matter<'_>) -> Option<Breach> {
         let misses = |patterns: &[String], name: &str| {
             !patterns.is_empty() && !patterns.iter().any(|pattern| glob(pattern, name))
         };
@@ -118,6 +137,20 @@ impl Limit {
         };
         (!is_within).then(|| Breach::Amount(most.to_string()))
     }
+
+    /// The first part that does not admit the matter; `condition` is its condition as
+    /// compiled, and without one that there should be nothing is admitted.
+    pub fn breach(&self, condition: Option<&CallCondition>, matter: &Matter<'_>) -> Option<Breach> {
+        let bound = self.bound(matter);
+        let Some(source) = self.condition.as_ref().filter(|_| bound.is_none()) else {
+            return bound;
+        };
+        let Some(Called { policy, facts }) = &matter.called else {
+            return Some(Breach::Unread(source.clone()));
+        };
+        let is_met = condition.is_some_and(|it| policy.meets(it, facts) == Ok(true));
+        (!is_met).then(|| Breach::Condition(source.clone()))
+    }
 }
 
 impl Breach {
@@ -133,6 +166,9 @@ impl Breach {
                 matter.severity.name()
             ),
             Self::Amount(most) => format!("yours reaches to {most}, and this is {}", matter.stake),
+            Self::Condition(source) | Self::Unread(source) => {
+                format!("yours holds where `{source}`, and this is not so")
+            }
         }
     }
 }

@@ -5,12 +5,14 @@
 //! one person under all of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::authority::{Authority, Breach, Matter};
 use super::error::Error;
 use super::ids::{AuthorityId, EscalationId};
+use super::policy::CallCondition;
 use super::principal::{Role, check_roles};
 use super::time::Timestamp;
 
@@ -187,13 +189,15 @@ pub struct Answerer<'a> {
 pub struct Directory {
     entries: BTreeMap<String, Entry>,
     authorities: BTreeMap<AuthorityId, Authority>,
+    /// Where authorities hold; one that cannot be read is left out and holds nowhere.
+    conditions: BTreeMap<AuthorityId, Arc<CallCondition>>,
 }
 
 impl Default for Directory {
     fn default() -> Self {
         let built_in = Authority::built_in();
         let authorities = built_in.into_iter().map(|it| (it.id, it)).collect();
-        Self { entries: BTreeMap::new(), authorities }
+        Self { entries: BTreeMap::new(), authorities, conditions: BTreeMap::new() }
     }
 }
 
@@ -203,6 +207,12 @@ impl Directory {
         let mut directory = Self::default();
         directory.entries.extend(entries.into_iter().map(|it| (it.name.clone(), it)));
         directory.authorities.extend(authorities.into_iter().map(|it| (it.id, it)));
+        for (id, authority) in &directory.authorities {
+            let source = authority.limit.condition.as_deref();
+            if let Some(Ok(condition)) = source.map(CallCondition::compile) {
+                directory.conditions.insert(*id, Arc::new(condition));
+            }
+        }
         directory
     }
 
@@ -242,7 +252,7 @@ impl Directory {
     ) -> Result<&'a Authority, Error> {
         let mut nearest = Breach::Nothing;
         for authority in self.held(by, now) {
-            match authority.limit.breach(matter) {
+            match self.breach(authority, matter) {
                 None => return Ok(authority),
                 Some(breach) => nearest = nearest.max(breach),
             }
@@ -255,9 +265,23 @@ impl Directory {
         })
     }
 
-    /// Whether any authority of somebody admits a matter.
+    /// Whether any authority of somebody admits a matter, as far as can be said: where the
+    /// call was not read, a condition may hold.
     pub fn covers(&self, by: Answerer<'_>, matter: &Matter<'_>, now: Timestamp) -> bool {
-        self.held(by, now).any(|authority| authority.limit.breach(matter).is_none())
+        self.held(by, now).any(|authority| self.may_admit(authority, matter))
+    }
+
+    /// Whether what anybody may answer depends on what calls say.
+    pub fn reads_calls(&self, now: Timestamp) -> bool {
+        self.authorities.values().any(|it| it.is_in_force(now) && it.limit.condition.is_some())
+    }
+
+    fn breach(&self, authority: &Authority, matter: &Matter<'_>) -> Option<Breach> {
+        authority.limit.breach(self.conditions.get(&authority.id).map(Arc::as_ref), matter)
+    }
+
+    fn may_admit(&self, authority: &Authority, matter: &Matter<'_>) -> bool {
+        matches!(self.breach(authority, matter), None | Some(Breach::Unread(_)))
     }
 
     /// The authorities in force that somebody holds; those of the person before those
@@ -269,7 +293,7 @@ impl Directory {
 
     /// Whose authority admits a matter, in words.
     fn who_can(&self, matter: &Matter<'_>, now: Timestamp) -> String {
-        let admits = |it: &&Authority| it.is_in_force(now) && it.limit.breach(matter).is_none();
+        let admits = |it: &&Authority| it.is_in_force(now) && self.may_admit(it, matter);
         let mut holders: Vec<String> = Vec::new();
         for authority in self.authorities.values().filter(admits) {
             let holder = authority.holder.to_string();

@@ -348,7 +348,7 @@ impl Escalation {
     /// What somebody wants to answer who answers it.
     pub fn matter(&self) -> Matter<'_> {
         let Self { lane, tool, severity, stake, .. } = self;
-        Matter { lane, tool, severity: *severity, stake }
+        Matter { lane, tool, severity: *severity, stake, called: None }
     }
 }
 

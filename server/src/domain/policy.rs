@@ -35,6 +35,7 @@ mod rule;
 mod sampling;
 mod schema;
 mod signals;
+mod standing;
 mod template;
 mod triggers;
 mod variables;
@@ -69,6 +70,7 @@ pub use reference::{json_schema, reference};
 pub use rule::{AskTemplate, Rule, RuleKind};
 pub use sampling::Sampling;
 pub use schema::ArgumentSchema;
+pub use standing::CallCondition;
 pub use triggers::{CalibrationPoint, RESULTS_RULE, TIME_BUDGET_RULE};
 
 use condition::Constants;

@@ -125,7 +125,7 @@ impl Operation for Claiming {
         }
         escalation.require_open()?;
         if matches!(self.step, ClaimStep::Claim(_)) {
-            tx.admit(&escalation, &escalation.matter()).await?;
+            tx.admit(&escalation).await?;
             tx.require_no_vote(&escalation).await?;
         }
         let before = closing::timer(tx.tenant(), &escalation);

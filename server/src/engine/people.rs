@@ -6,6 +6,7 @@
 
 mod assignments;
 mod authorities;
+mod called;
 mod pauses;
 mod principals;
 
@@ -17,6 +18,8 @@ pub use pauses::SetPause;
 pub use principals::{SetAvailability, UpdatePrincipal};
 
 use super::operation::Tx;
+pub(super) use called::{AskedAbout, admit};
+
 use super::{Engine, read_error};
 use crate::domain::authority::{Authority, Matter};
 use crate::domain::directory::{Answerer, Directory, Entry};
@@ -24,7 +27,6 @@ use crate::domain::error::Error;
 use crate::domain::escalation::Escalation;
 use crate::domain::ids::AuthorityId;
 use crate::domain::principal::Role;
-use crate::domain::run::Run;
 use crate::store::records::{self, Record};
 use crate::store::{Direction, KeyRange, MAX_SCAN, Version, keys};
 
@@ -65,11 +67,19 @@ impl Tx<'_> {
     }
 
     /// Refuses a caller who may not answer a question: of its own, without the role
-    /// that is wanted, beyond its authority, or one that went to others. Returns the authority by which it may.
-    pub(super) async fn admit(
+    /// that is wanted, beyond its authority, or one that went to others. Returns the
+    /// authority by which it may.
+    pub(super) async fn admit(&mut self, question: &Escalation) -> Result<AuthorityId, Error> {
+        let asked = self.asked_about(question).await?;
+        self.admit_call(question, &question.matter(), asked.as_ref()).await
+    }
+
+    /// The same of a matter about another call than was proposed.
+    pub(super) async fn admit_call(
         &mut self,
         question: &Escalation,
         matter: &Matter<'_>,
+        asked: Option<&AskedAbout>,
     ) -> Result<AuthorityId, Error> {
         let people = self.people().await?;
         let by = self.by;
@@ -79,7 +89,7 @@ impl Tx<'_> {
             return Err(Error::RoleRequired { role: role.name() });
         }
         let answerer = Answerer { name: by.name(), roles: by.roles() };
-        let admitted = people.admit(answerer, matter, &subject, self.now)?.id;
+        let admitted = admit(&people, answerer, matter, asked, &subject, self.now)?;
         self.require_routed(question).await?;
         Ok(admitted)
     }
@@ -89,13 +99,13 @@ impl Tx<'_> {
     pub(super) async fn admit_over(
         &mut self,
         subject: &str,
-        run: &Run,
         matter: &Matter<'_>,
+        asked: &AskedAbout,
     ) -> Result<AuthorityId, Error> {
         let people = self.people().await?;
-        people.require_four_eyes(self.by.name(), run.parties(), subject)?;
+        people.require_four_eyes(self.by.name(), asked.run.parties(), subject)?;
         let answerer = Answerer { name: self.by.name(), roles: self.by.roles() };
-        Ok(people.admit(answerer, matter, subject, self.now)?.id)
+        admit(&people, answerer, matter, Some(asked), subject, self.now)
     }
 
     /// Refuses a caller who asked, under whichever name.

@@ -5,10 +5,13 @@
 //! counter-action that the policy in force declares, by a question that is answered as
 //! it is opened: so it reaches the agent, or any of its workers, as every answer does.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
+use super::people::AskedAbout;
 use super::policies::Revision;
 use super::views::{ActionView, missing};
 use super::{Engine, authorize, closing, escalations, incidents, limits, validate};
@@ -174,7 +177,7 @@ impl Reversing<'_> {
         let revision = tx.engine.policy_of(tx.tenant(), action.decision.policy_revision).await?;
         let content = tx.engine.payload::<ActionContent>(&action.content).await?;
         let ask = revision.policy.ask_of(action.decision.rule.as_deref().unwrap_or_default());
-        let authority = admit(tx, &action, &content, &revision, &ask).await?;
+        let authority = admit(tx, &action, content, revision, &ask).await?;
         Ok((action, authority))
     }
 
@@ -191,7 +194,8 @@ impl Reversing<'_> {
         let run = existing_run(tx, action).await?;
         let made = counter_action(tx, action, &run, &revision, &tool, &self.asked).await?;
         let ask = ask_about(&made.verdict, &revision);
-        let authority = admit(tx, &made.action, &made.content, &revision, &ask).await?;
+        let authority =
+            admit(tx, &made.action, made.content.clone(), revision.clone(), &ask).await?;
         let by = Approver { name: tx.by.name().to_owned(), authority, reading: None };
         offer(tx, action, &run, &revision, made, by)
     }
@@ -202,16 +206,17 @@ impl Reversing<'_> {
 async fn admit(
     tx: &mut Tx<'_>,
     action: &Action,
-    content: &ActionContent,
-    revision: &Revision,
+    content: ActionContent,
+    revision: Arc<Revision>,
     ask: &Ask,
 ) -> Result<AuthorityId, Error> {
     let run = existing_run(tx, action).await?;
     let arguments = arguments::parse("arguments", &content.arguments)?;
     let stake = revision.policy.tool(&action.tool).stake(&arguments);
     let (lane, tool) = (ask.lane.as_str(), action.tool.as_str());
-    let matter = Matter { lane, tool, severity: ask.severity, stake: &stake };
-    tx.admit_over(&action.id.to_string(), &run, &matter).await
+    let matter = Matter { lane, tool, severity: ask.severity, stake: &stake, called: None };
+    let asked = AskedAbout { revision, run, tool: action.tool.clone(), content };
+    tx.admit_over(&action.id.to_string(), &matter, &asked).await
 }
 
 /// How a person would be asked about what the policy says this of.

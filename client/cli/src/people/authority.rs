@@ -61,6 +61,9 @@ pub(crate) struct GrantArguments {
     /// Only up to this amount, in this currency [default: any amount]
     #[arg(long, value_parser = money, value_name = "AMOUNT")]
     max_amount: Option<v1::Money>,
+    /// Only where this holds, in CEL over the call: `args.to.endsWith("@example.org")`
+    #[arg(long, value_name = "CEL", default_value = "", hide_default_value = true)]
+    when: String,
     /// From then on [default: now]
     #[arg(long, value_parser = point, value_name = "TIME")]
     start: Option<Timestamp>,
@@ -151,6 +154,7 @@ async fn grant(admin: &Admin, arguments: GrantArguments) -> Result<v1::Authority
         tools: arguments.tool,
         max_severity: tier.unwrap_or(v1::SeverityTier::Unspecified).into(),
         max_amount: arguments.max_amount,
+        condition: arguments.when,
     };
     let times = (arguments.start, arguments.end);
     Ok(admin.grant_authority_for(holder, limit, arguments.reason, times).await?)
@@ -200,6 +204,9 @@ fn reach(authority: &v1::Authority) -> String {
         if !patterns.is_empty() {
             parts.push(format!("{what} {}", inline(&patterns.join(", "))));
         }
+    }
+    if !limit.condition.is_empty() {
+        parts.push(format!("where {}", inline(&limit.condition)));
     }
     if parts.is_empty() { "everything".to_owned() } else { parts.join("; ") }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn matter<'a>(stake: &'a Stake, severity: SeverityTier) -> Matter<'a> {
-    Matter { lane: "payments", tool: "send_money", severity, stake }
+    Matter { lane: "payments", tool: "send_money", severity, stake, called: None }
 }
 
 fn up_to(units: f64) -> Limit {
@@ -12,6 +12,7 @@ fn up_to(units: f64) -> Limit {
         tools: vec!["send_*".to_owned(), "refund".to_owned()],
         max_severity: Some(SeverityTier::High),
         max_amount: Some(Money::new(units, Some("USD"))),
+        condition: None,
     }
 }
 
@@ -23,23 +24,25 @@ fn dollars(units: f64) -> Stake {
 fn every_part_of_a_limit_must_admit() {
     let limit = up_to(5_000.0);
     let high = SeverityTier::High;
-    assert_eq!(limit.breach(&matter(&dollars(5_000.0), high)), None);
-    let over = limit.breach(&matter(&dollars(5_000.01), high));
+    assert_eq!(limit.breach(None, &matter(&dollars(5_000.0), high)), None);
+    let over = limit.breach(None, &matter(&dollars(5_000.01), high));
     assert_eq!(over, Some(Breach::Amount("5000 USD".to_owned())));
-    let graver = limit.breach(&matter(&dollars(1.0), SeverityTier::Critical));
+    let graver = limit.breach(None, &matter(&dollars(1.0), SeverityTier::Critical));
     assert_eq!(graver, Some(Breach::Severity(high)));
     let elsewhere = Matter { lane: "claims", ..matter(&Stake::Unpriced, high) };
-    assert_eq!(limit.breach(&elsewhere), Some(Breach::Lane));
+    assert_eq!(limit.breach(None, &elsewhere), Some(Breach::Lane));
     let other = Matter { tool: "delete", ..matter(&Stake::Unpriced, high) };
-    assert_eq!(limit.breach(&other), Some(Breach::Tool));
+    assert_eq!(limit.breach(None, &other), Some(Breach::Tool));
 }
 
 #[test]
 fn an_amount_that_is_not_known_is_above_every_limit_but_none() {
     let high = SeverityTier::High;
-    assert!(up_to(1e12).breach(&matter(&Stake::Unknown, high)).is_some());
-    assert!(up_to(1.0).breach(&matter(&Stake::Unpriced, high)).is_none());
-    assert!(Limit::default().breach(&matter(&Stake::Unknown, SeverityTier::Critical)).is_none());
+    assert!(up_to(1e12).breach(None, &matter(&Stake::Unknown, high)).is_some());
+    assert!(up_to(1.0).breach(None, &matter(&Stake::Unpriced, high)).is_none());
+    assert!(
+        Limit::default().breach(None, &matter(&Stake::Unknown, SeverityTier::Critical)).is_none()
+    );
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn admits(desk: &Directory, name: &str, role: Role, dollars: f64) -> Result<Auth
         tool: "send_money",
         severity: SeverityTier::Critical,
         stake: &stake,
+        called: None,
     };
     let by = Answerer { name, roles: &[role] };
     desk.admit(by, &matter, "esc_1", NOW).map(|it| it.id)

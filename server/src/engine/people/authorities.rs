@@ -8,7 +8,9 @@ use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::AuthorityId;
+use crate::domain::policy::CallCondition;
 use crate::domain::principal::{Principal, Role};
+use crate::domain::secrets::refuse_secrets;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::list::{Listed, Page};
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
@@ -73,6 +75,7 @@ impl Operation for Granting<'_> {
             )
             .field(&it.limit.lanes.join("\n").into_bytes())
             .field(&it.limit.tools.join("\n").into_bytes())
+            .optional(it.limit.condition.as_deref().map(str::as_bytes))
             .optional(it.limit.max_severity.map(|tier| tier.name().as_bytes()))
             .optional(
                 it.limit.max_amount.as_ref().map(ToString::to_string).as_deref().map(str::as_bytes),
@@ -186,6 +189,11 @@ impl GrantAuthority {
             for pattern in patterns {
                 validate::pattern(field, pattern)?;
             }
+        }
+        if let Some(condition) = &self.limit.condition {
+            refuse_secrets("limit.condition", condition.as_bytes())?;
+            let compiled = CallCondition::compile(condition);
+            compiled.map_err(|it| Error::field("limit.condition", it.to_string()))?;
         }
         validate::words("reason", &self.reason)
     }

@@ -1,12 +1,13 @@
 //! Claim next: the server says which question, and claims it in the same call.
 
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
 use crate::domain::digest::FieldHasher;
-use crate::domain::directory::{Answerer, Entry};
+use crate::domain::directory::{Answerer, Directory, Entry};
 use crate::domain::error::Error;
 use crate::domain::escalation::{
     CLAIM_LEASE_DEFAULT, CLAIM_LEASE_MAX, CLAIM_LEASE_MIN, Escalation, Hands,
@@ -23,6 +24,8 @@ use crate::store::keys;
 
 /// How many questions are tried that others take first.
 const MAX_TRIED: usize = 32;
+/// How many refusals are remembered, so that nobody is offered the same again.
+const MAX_REFUSALS: usize = 100_000;
 /// How long an empty answer waits for what was committed before the call.
 const HEARING: Span = Span::from_secs(1);
 
@@ -71,7 +74,7 @@ impl Operation for Claiming<'_> {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
         let mut escalation = escalations::get(tx, self.escalation).await?;
         escalation.require_open()?;
-        tx.admit(&escalation, &escalation.matter()).await?;
+        tx.admit(&escalation).await?;
         tx.require_no_vote(&escalation).await?;
         if let Some(claim) = escalation.live_claim(tx.now) {
             return Err(escalation.claimed_by(claim));
@@ -116,13 +119,41 @@ impl ClaimNext {
     }
 }
 
-/// What waits, as this server has heard.
+/// What waits, as this server has heard, and who was refused what of it.
 #[derive(Default)]
-pub(in crate::engine) struct BoardAtHand(Mutex<Board>);
+pub(in crate::engine) struct BoardAtHand(Mutex<Board>, Mutex<Refusals>);
 
 impl BoardAtHand {
     pub(in crate::engine) fn lock(&self) -> MutexGuard<'_, Board> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who was refused which questions once their calls were read: a board knows no calls.
+/// It counts as long as the directory is the same.
+#[derive(Default)]
+struct Refusals {
+    people: Arc<Directory>,
+    by_name: HashMap<String, HashSet<EscalationId>>,
+    count: usize,
+}
+
+impl Refusals {
+    /// What counts under a directory.
+    fn under(&mut self, people: &Arc<Directory>) -> &mut Self {
+        if !Arc::ptr_eq(&self.people, people) || self.count >= MAX_REFUSALS {
+            *self = Self { people: Arc::clone(people), ..Self::default() };
+        }
+        self
+    }
+
+    fn note(&mut self, name: &str, question: EscalationId) {
+        let own = self.by_name.entry(name.to_owned()).or_default();
+        self.count += usize::from(own.insert(question));
     }
 }
 
@@ -158,10 +189,14 @@ impl Engine {
                     Error::EscalationClosed { .. }
                     | Error::ClaimedByOther { .. }
                     | Error::NotRouted { .. }
-                    | Error::AuthorityExceeded { .. }
                     | Error::AlreadyVoted { .. }
                     | Error::SelfReview { .. },
                 ) => {}
+                Err(Error::AuthorityExceeded { .. }) => {
+                    let people = self.people(by.tenant()).await?;
+                    self.0.board.refusals().under(&people).note(by.name(), escalation);
+                    self.0.board.lock().put_back(escalation);
+                }
                 Err(error) => {
                     self.0.board.lock().put_back(escalation);
                     return Err(error);
@@ -199,6 +234,8 @@ impl Engine {
             let who = Answerer { name: by.name(), roles: by.roles() };
             let capacity = known.people.entry(by.name()).map_or(0, |entry: &Entry| entry.capacity);
             let is_full = Cell::new(false);
+            let mut refusals = self.0.board.refusals();
+            let refused = refusals.under(&known.people).by_name.get(by.name());
             let mut board = self.0.board.lock();
             let load = board.load(by.name(), now);
             let settings = &known.in_force.settings;
@@ -207,7 +244,8 @@ impl Engine {
                 // With nothing in hand there is room for anything.
                 let is_free = capacity == 0 || load == 0;
                 let has_room = is_free || load + load_of(question.severity) <= capacity;
-                let is_for = audience.is_for(question, who);
+                let is_refused = refused.is_some_and(|it| it.contains(&question.id));
+                let is_for = !is_refused && audience.is_for(question, who);
                 is_full.set(is_full.get() || (is_for && !has_room));
                 is_for && has_room
             });

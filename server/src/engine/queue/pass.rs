@@ -18,6 +18,7 @@ use crate::domain::payload::PayloadRef;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::time::Span;
 use crate::engine::operation::{Answer, Operation, Tx};
+use crate::engine::people::admit;
 use crate::engine::views::{Depth, EscalationView};
 use crate::engine::{Engine, authorize, closing, escalations, validate};
 use crate::store::keys;
@@ -99,7 +100,7 @@ impl Operation for Passing<'_> {
             How::TakeOver => {
                 tx.require_four_eyes(&escalation).await?;
                 escalation.require_open()?;
-                tx.admit(&escalation, &escalation.matter()).await?;
+                tx.admit(&escalation).await?;
                 tx.require_no_vote(&escalation).await?;
                 let next = Next { holder: caller.clone(), stands_in_for: None };
                 (next, EventKind::EscalationTakenOver)
@@ -154,7 +155,7 @@ impl Passing<'_> {
         }
         let who = Answerer { name: to, roles: &roles };
         let subject = question.id.to_string();
-        let people = &known.people;
+        let people = known.people.as_ref();
         let parties = question.parties();
         let is_party = people.require_four_eyes(to, parties, &subject).is_err();
         if is_party {
@@ -166,8 +167,9 @@ impl Passing<'_> {
                 return Err(refused(format!("it needs the role {}", wanted.name())));
             }
         }
-        let matter = question.matter();
-        people.admit(who, &matter, &subject, tx.now).map_err(|it| refused(it.to_string()))?;
+        let (matter, asked) = (question.matter(), tx.asked_about(question).await?);
+        admit(people, who, &matter, asked.as_ref(), &subject, tx.now)
+            .map_err(|it| refused(it.to_string()))?;
         if question.require_no_vote(people.person_of(to)).is_err() {
             return Err(refused("they have answered it".to_owned()));
         }

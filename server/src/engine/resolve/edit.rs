@@ -16,6 +16,7 @@ use crate::domain::policy::Verdict;
 use crate::domain::run::Run;
 use crate::engine::facts::About;
 use crate::engine::operation::Tx;
+use crate::engine::people::AskedAbout;
 use crate::engine::situation::Gathered;
 use crate::engine::{closing, views};
 use crate::store::keys;
@@ -23,7 +24,8 @@ use crate::store::records::MessageForm;
 
 /// An edited call, judged under the revision that judged the proposal.
 pub(super) struct Edit {
-    content: ActionContent,
+    /// The edited call.
+    pub(super) asked: AskedAbout,
     verdict: Verdict,
     gathered: Gathered,
     /// The digest of the edited action.
@@ -40,6 +42,7 @@ impl Edit {
             tool: &question.tool,
             severity: ask.map_or(question.severity, |ask| ask.severity),
             stake: &self.stake,
+            called: None,
         }
     }
 
@@ -50,7 +53,7 @@ impl Edit {
 
     /// The value that the edit turns on.
     pub(super) fn key(&self, question: &Escalation) -> Key {
-        Key::of(&self.stake, &self.content.target, &question.action_digest)
+        Key::of(&self.stake, &self.asked.content.target, &question.action_digest)
     }
 
     /// What the policy says of it, and why.
@@ -106,7 +109,8 @@ impl Resolving<'_> {
         let digest = call.digest(tx.tenant(), &run, proposed.decision.policy_revision);
         let stake = revision.policy.tool(&proposed.tool).stake(call.arguments());
         content.decided(&verdict, gathered.inputs().clone());
-        Ok(Edit { content, verdict, gathered, digest, stake })
+        let asked = AskedAbout { revision, run, tool: proposed.tool.clone(), content };
+        Ok(Edit { asked, verdict, gathered, digest, stake })
     }
 }
 
@@ -121,7 +125,7 @@ pub(super) fn grant(
     edited.id = ActionId::new(tx.next_id());
     edited.state = ActionState::Granted;
     edited.digest = edit.digest;
-    edited.content = tx.payload(&edit.content, None)?;
+    edited.content = tx.payload(&edit.asked.content, None)?;
     edited.decision = Decision::of(&edit.verdict, proposed.decision.policy_revision);
     edited.is_counted = false;
     edit.gathered.count(tx, &mut edited)?;

@@ -44,7 +44,7 @@ impl Resolving<'_> {
         question: &Escalation,
         action: Option<&Action>,
     ) -> Result<Weighed, Error> {
-        let authority = tx.admit(question, &question.matter()).await?;
+        let authority = tx.admit(question).await?;
         let mut hasher = FieldHasher::new(OUTCOME_TAG);
         let mut edit = None;
         let kind = match (&self.command.verb, action) {
@@ -55,7 +55,7 @@ impl Resolving<'_> {
                 let target = target.as_deref();
                 let edited = self.weigh_edit(tx, question, action, arguments, target).await?;
                 edited.require_role(tx)?;
-                tx.admit(question, &edited.matter(question)).await?;
+                tx.admit_call(question, &edited.matter(question), Some(&edited.asked)).await?;
                 hasher.field(edited.digest.as_bytes());
                 edit = Some(edited);
                 ResolutionKind::Modified

@@ -1,5 +1,7 @@
 //! People: who may answer, up to where, and how many must say the same.
 
+mod conditions;
+
 use super::queue::timers_of;
 use super::world::*;
 use crate::domain::action::ActionState;
@@ -58,6 +60,10 @@ async fn refund(world: &World, amount: u32) -> Escalation {
 
 async fn grant(world: &World, holder: Holder, units: f64) -> Authority {
     let limit = Limit { max_amount: Some(Money::new(units, None)), ..Limit::default() };
+    grant_within(world, holder, limit).await.unwrap()
+}
+
+async fn grant_within(world: &World, holder: Holder, limit: Limit) -> Result<Authority, Error> {
     let command = GrantAuthority {
         request_id: String::new(),
         holder,
@@ -66,7 +72,7 @@ async fn grant(world: &World, holder: Holder, units: f64) -> Authority {
         end_time: None,
         reason: "as the board decided".to_owned(),
     };
-    world.engine.grant_authority(&admin(), command).await.unwrap().value
+    Ok(world.engine.grant_authority(&admin(), command).await?.value)
 }
 
 /// Revokes what there is before anybody granted any.

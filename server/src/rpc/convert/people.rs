@@ -107,6 +107,7 @@ pub(in crate::rpc) fn authority(authority: Authority, reason: String) -> v1::Aut
             tools: limit.tools,
             max_severity: tier.unwrap_or(v1::SeverityTier::Unspecified).into(),
             max_amount: limit.max_amount.as_ref().map(money),
+            condition: limit.condition.unwrap_or_default(),
         }),
         start_time: Some(time(authority.start_time)),
         end_time: authority.end_time.map(time),
@@ -129,6 +130,7 @@ pub(in crate::rpc) fn read_limit(limit: Option<v1::AuthorityLimit>) -> Result<Li
             limit.max_severity,
         )?),
         max_amount: limit.max_amount.map(read_money).transpose()?,
+        condition: Some(limit.condition).filter(|it| !it.is_empty()),
     })
 }
 

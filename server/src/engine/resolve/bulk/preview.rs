@@ -92,7 +92,7 @@ impl Sorted {
         if question.live_claim(tx.now).is_some_and(|claim| claim.holder != tx.by.name()) {
             return Ok(Some(LeftOut::Claimed));
         }
-        match tx.admit(question, &question.matter()).await {
+        match tx.admit(question).await {
             Ok(_) if self.fitting.len() >= MAX_BULK => Ok(Some(LeftOut::NoRoom)),
             Ok(_) => {
                 self.kind = Some(kind);
