@@ -13,6 +13,7 @@ use crate::harness::fixture::span;
 const LEASE: Duration = Duration::from_secs(15 * 60);
 
 impl World {
+    #[expect(clippy::too_many_lines, reason = "one exhaustive match over the methods")]
     pub(super) async fn escalation_request(&self, method: &str) -> (&'static str, Vec<u8>) {
         let heartbeat = Some(span(Duration::from_secs(1)));
         let request_id = request_id();

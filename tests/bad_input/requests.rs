@@ -169,7 +169,6 @@ impl World {
         (AGENT, message)
     }
 
-    #[expect(clippy::too_many_lines, reason = "one exhaustive match over the methods")]
     async fn checkpoint_request(&self, method: &str) -> (&'static str, Vec<u8>) {
         let message = match method {
             "GetCheckpoint" => {
