@@ -1,6 +1,9 @@
 //! Who may call what: every rpc of the API, without a token, with a wrong one,
-//! and with every role. The table is checked against the descriptors, so that a
-//! new rpc without a row fails.
+//! with every role, from another tenant, and beyond the caller's authority. The table is
+//! checked against the descriptors, so that a new rpc without a row fails.
+
+mod authority;
+mod tenants;
 
 use std::collections::BTreeMap;
 

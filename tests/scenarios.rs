@@ -1,6 +1,9 @@
 //! The cases for which policies are written, each from the proposal to its end, on the
 //! real server.
 
+mod bulk;
+mod people;
+
 use pointsman_api::v1;
 use pointsman_api::v1::action::State as ActionState;
 use pointsman_api::v1::escalation::Question;

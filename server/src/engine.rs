@@ -147,7 +147,7 @@ struct Inner {
     vouching: identity::Vouching,
     policies: policies::Policies,
     queue: queue::AtHand,
-    board: queue::BoardAtHand,
+    boards: queue::BoardsAtHand,
     profiles: policies::ProfilesAtHand,
     /// Places for backtests.
     backtests: Semaphore,
@@ -178,7 +178,7 @@ impl Engine {
             vouching: identity::Vouching::new(parts.identities),
             policies: policies::Policies::default(),
             queue: queue::AtHand::default(),
-            board: queue::BoardAtHand::default(),
+            boards: queue::BoardsAtHand::default(),
             profiles: policies::ProfilesAtHand::new(limits::PROFILES_AT_HAND),
             backtests: Semaphore::new(limits::BACKTESTS_AT_ONCE),
             people: people::People::default(),

@@ -42,7 +42,12 @@ impl World {
     /// A server on which every call has something to act on: a change of policy
     /// waits for a second person.
     pub async fn start() -> Self {
-        let fixture = Fixture::start_with(policy::BY_NAME, |config| {
+        Self::start_under(policy::BY_NAME).await
+    }
+
+    /// The same, under another policy that goes by the names of the tools.
+    pub async fn start_under(policy: &str) -> Self {
+        let fixture = Fixture::start_with(policy, |config| {
             config.policy.second_person = true;
             take_notices(config);
         });
@@ -413,12 +418,13 @@ impl World {
         action_id
     }
 
-    pub(super) async fn open(&self) -> Wait {
+    /// A question that waits.
+    pub async fn open(&self) -> Wait {
         asked(&self.run, another("ask_it").checkpoint(draft()).detached()).await
     }
 
     /// A question that is answered with others.
-    pub(super) async fn open_lightly(&self) -> Wait {
+    pub async fn open_lightly(&self) -> Wait {
         asked(&self.run, another("look_at").checkpoint(draft()).detached()).await
     }
 

@@ -14,10 +14,14 @@ use tempfile::TempDir;
 
 use super::api::{ADMIN, AGENT, REVIEWER, connect};
 use super::postgres::Cluster;
+use super::tenant;
 
 /// Which store the tests run on: `postgres`, or a folder if it is not set. `make
 /// check` runs what people and agents see on both.
 const STORE_VARIABLE: &str = "POINTSMAN_TEST_STORE";
+
+/// How much money each of the proposals is about, where a policy asks.
+pub const AMOUNT: u32 = 600;
 
 /// A running server with a folder of its own.
 pub struct Fixture {
@@ -79,6 +83,14 @@ impl Fixture {
     pub async fn restart(&mut self) {
         self.server.take().unwrap().shutdown().await.unwrap();
         self.server = Some(run::start(self.config.clone()).await.unwrap());
+    }
+
+    /// The secret of the first admin of another tenant, which takes a restart.
+    pub async fn first_admin_of(&mut self, tenant: &str) -> String {
+        self.server.take().unwrap().shutdown().await.unwrap();
+        let secret = tenant::first_admin(&self.config, tenant).await;
+        self.server = Some(run::start(self.config.clone()).await.unwrap());
+        secret
     }
 
     /// Writes the file that the next start reads its policy from.
@@ -174,5 +186,5 @@ pub fn span(duration: Duration) -> prost_types::Duration {
 pub fn another(tool: &str) -> Proposal {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    Proposal::new(tool, format!(r#"{{"number":{number}}}"#))
+    Proposal::new(tool, format!(r#"{{"number":{number},"amount":{AMOUNT}}}"#))
 }

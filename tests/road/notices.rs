@@ -1,60 +1,17 @@
 //! What leaves the server for somebody who does not look: from the question to the
 //! receiver that docs/notices.md shows.
 
-use std::process::Stdio;
-
 use pointsman_api::v1;
 use pointsman_api::v1::notice::{Kind, State};
 use pointsman_client::Proposal;
-use pointsman_server::config::{CommandConfig, WebhookConfig};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use pointsman_server::config::CommandConfig;
 
 use crate::harness::fixture::{Fixture, asked};
 use crate::harness::policy;
-use crate::harness::poll::{PATIENCE, eventually, within};
+use crate::harness::poll::{PATIENCE, eventually};
+use crate::harness::receiver::{Receiver, SECRET};
 
-pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER_SECRET: &str = "whsec_CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=";
-
-/// The receiver of the documentation.
-pub(super) struct Receiver {
-    port: String,
-    lines: Lines<BufReader<ChildStdout>>,
-    _process: Child,
-}
-
-impl Receiver {
-    pub(super) async fn start(secrets: &str) -> Self {
-        let page = include_str!("../../docs/notices.md");
-        let code = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
-        let mut process = Command::new("python3")
-            .args(["-c", code])
-            .env("SECRETS", secrets)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let first = within("the receiver starts", PATIENCE, lines.next_line()).await;
-        let first = first.unwrap().unwrap();
-        let port = first.strip_prefix("listening on ").unwrap().to_owned();
-        Self { port, lines, _process: process }
-    }
-
-    pub(super) fn webhook(&self, secret_file: &std::path::Path) -> WebhookConfig {
-        WebhookConfig {
-            url: format!("http://127.0.0.1:{}/", self.port),
-            secret_file: Some(secret_file.to_owned()),
-            ..WebhookConfig::default()
-        }
-    }
-
-    pub(super) async fn next(&mut self) -> String {
-        within("a notice comes", PATIENCE, self.lines.next_line()).await.unwrap().unwrap()
-    }
-}
 
 async fn notices(fixture: &Fixture, state: State) -> Vec<v1::Notice> {
     let request = v1::ListNoticesRequest { state: state.into(), ..Default::default() };

@@ -7,9 +7,9 @@ use pointsman_client::{Insight, Proposal, Reviews, RunHandle, Said, report_outco
 
 use pointsman_server::config::Config;
 
-use super::notices::{Receiver, SECRET};
 use crate::harness::api::{AGENT, AUDITOR, REVIEWER, SUPERVISOR};
 use crate::harness::fixture::{Fixture, allowed};
+use crate::harness::receiver::{Receiver, SECRET};
 
 const PAGE: &str = include_str!("../../docs/reviews.md");
 

@@ -131,7 +131,7 @@ impl Engine {
         let range = keys::run_opens(tenant, escalation.run);
         let found = self.0.store.scan(range, Direction::Ascending, MOST_WAITING).await;
         let of_run = found.map_err(read_error)?.rows.len() as u64;
-        let (of_agent, _) = self.0.stats.open_counts(&escalation.agent);
+        let (of_agent, _) = self.0.stats.open_counts(tenant, &escalation.agent);
         let waited = self.now().since(escalation.create_time).max(Span::ZERO);
         Ok(Some(Delay {
             since: escalation.create_time,

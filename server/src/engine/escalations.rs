@@ -249,7 +249,7 @@ impl Engine {
             walk.put_back(shown.into_iter().map(|(key, _)| key));
         }
         let next_page_token = walk.next_token(self).await?;
-        let (_, open_count) = self.0.stats.open_counts("");
+        let (_, open_count) = self.0.stats.open_counts(tenant, "");
         Ok(EscalationPage { listed: Listed { items, next_page_token }, open_count })
     }
 

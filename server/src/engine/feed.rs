@@ -202,8 +202,8 @@ impl Engine {
             for id in found.rows.iter().filter_map(|(key, _)| keys::listed_escalation(key)) {
                 let escalation = self.read::<Escalation>(&keys::escalation(tenant, id)).await?;
                 if let Some(escalation) = escalation {
-                    self.0.stats.note_escalation(&escalation);
-                    self.0.board.lock().note(&escalation);
+                    self.0.stats.note_escalation(tenant, &escalation);
+                    self.0.boards.of(tenant, |board| board.note(&escalation));
                 }
             }
             match found.rows.last() {
@@ -263,8 +263,8 @@ impl Engine {
             let Some(value) = &write.value else { continue };
             if keys::is_escalation(&commit.tenant, &write.key) {
                 let escalation: Escalation = records::decode(value).map_err(read_error)?;
-                self.0.stats.note_escalation(&escalation);
-                self.0.board.lock().note(&escalation);
+                self.0.stats.note_escalation(&commit.tenant, &escalation);
+                self.0.boards.of(&commit.tenant, |board| board.note(&escalation));
             } else if let Some(timer) = Timer::from_key(&write.key) {
                 self.0.feed.note_timer(timer.time);
             }

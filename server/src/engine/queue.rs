@@ -10,7 +10,7 @@ mod read;
 mod status;
 mod watchdog;
 
-pub(super) use next::BoardAtHand;
+pub(super) use next::BoardsAtHand;
 pub use next::{ClaimNext, Next};
 pub use pass::{How, PassOn};
 pub use put::PutQueueSettings;

@@ -134,11 +134,14 @@ impl OpenEscalations {
     }
 }
 
+/// What is open in each tenant.
+type OpenByTenant = HashMap<String, OpenEscalations>;
+
 /// Counters and histograms of one server.
 #[derive(Debug, Default)]
 pub struct Stats {
     events: Mutex<HashMap<EventKind, u64>>,
-    open: Mutex<OpenEscalations>,
+    open: Mutex<OpenByTenant>,
     watchdog: Mutex<Option<LastPass>>,
     /// Approvals faster than anybody reads.
     fast_approvals: AtomicU64,
@@ -164,8 +167,9 @@ impl Stats {
         }
     }
 
-    pub(super) fn note_escalation(&self, escalation: &Escalation) {
-        let mut open = lock(&self.open);
+    pub(super) fn note_escalation(&self, tenant: &str, escalation: &Escalation) {
+        let mut tenants = lock(&self.open);
+        let open = tenants.entry(tenant.to_owned()).or_default();
         if escalation.state == EscalationState::Open {
             open.insert(escalation);
         } else if open.remove(escalation.id)
@@ -184,34 +188,58 @@ impl Stats {
         }
     }
 
-    /// Open escalations of an agent, and of all.
-    pub(super) fn open_counts(&self, agent: &str) -> (u64, u64) {
-        let open = lock(&self.open);
-        (open.by_agent.get(agent).copied().unwrap_or(0), open.places.len() as u64)
+    /// Counts in what a tenant has open; zero where it has nothing.
+    fn count(&self, tenant: &str, count: impl FnOnce(&OpenEscalations) -> u64) -> u64 {
+        lock(&self.open).get(tenant).map_or(0, count)
     }
 
-    /// Open escalations that a rule asks.
-    pub(super) fn open_by_rule(&self, rule: &str) -> u64 {
-        lock(&self.open).by_rule.get(rule).copied().unwrap_or(0)
+    /// A tenant's open escalations of an agent, and of all.
+    pub(super) fn open_counts(&self, tenant: &str, agent: &str) -> (u64, u64) {
+        let of_agent = |open: &OpenEscalations| open.by_agent.get(agent).copied().unwrap_or(0);
+        (self.count(tenant, of_agent), self.count(tenant, |open| open.places.len() as u64))
     }
 
-    /// Open escalations of the agents that are some owner's.
-    pub(super) fn open_of(&self, is_owned: impl Fn(&str) -> bool) -> u64 {
-        let open = lock(&self.open);
-        open.by_agent.iter().filter(|(agent, _)| is_owned(agent)).map(|(_, count)| *count).sum()
+    /// A tenant's open escalations that a rule asks.
+    pub(super) fn open_by_rule(&self, tenant: &str, rule: &str) -> u64 {
+        self.count(tenant, |open| open.by_rule.get(rule).copied().unwrap_or(0))
     }
 
-    /// Open escalations by lane.
+    /// A tenant's open escalations of the agents that are some owner's.
+    pub(super) fn open_of(&self, tenant: &str, is_owned: impl Fn(&str) -> bool) -> u64 {
+        self.count(tenant, |open| {
+            let owned = open.by_agent.iter().filter(|(agent, _)| is_owned(agent));
+            owned.map(|(_, count)| *count).sum()
+        })
+    }
+
+    /// The server's open escalations by lane.
     pub fn open_by_lane(&self) -> Vec<(String, u64)> {
-        lock(&self.open).by_lane.iter().map(|(lane, count)| (lane.clone(), *count)).collect()
+        let mut lanes = BTreeMap::<_, u64>::new();
+        for (lane, count) in lock(&self.open).values().flat_map(|open| &open.by_lane) {
+            *lanes.entry(lane.clone()).or_default() += count;
+        }
+        lanes.into_iter().collect()
     }
 
-    /// How each lane does that something waits in, or waited in since the start.
+    /// How each lane of the server does that something waits in, or waited in since the
+    /// start.
     pub fn lanes(&self) -> BTreeMap<String, LaneStatus> {
-        let open = lock(&self.open);
+        Self::lanes_in(lock(&self.open).values())
+    }
+
+    /// The same of one tenant.
+    pub(super) fn lanes_of(&self, tenant: &str) -> BTreeMap<String, LaneStatus> {
+        Self::lanes_in(lock(&self.open).get(tenant))
+    }
+
+    fn lanes_in<'a>(
+        tenants: impl IntoIterator<Item = &'a OpenEscalations>,
+    ) -> BTreeMap<String, LaneStatus> {
+        let tenants: Vec<_> = tenants.into_iter().collect();
+        let names = tenants.iter().flat_map(|open| open.by_lane.keys());
         let mut lanes: BTreeMap<_, _> =
-            open.by_lane.keys().map(|lane| (lane.clone(), LaneStatus::default())).collect();
-        for place in open.places.values() {
+            names.map(|lane| (lane.clone(), LaneStatus::default())).collect();
+        for place in tenants.iter().flat_map(|open| open.places.values()) {
             let status = lanes.entry(place.lane.clone()).or_default();
             status.open += 1;
             status.oldest = Some(status.oldest.map_or(place.created, |at| at.min(place.created)));
@@ -239,7 +267,9 @@ impl Stats {
 
     /// When the oldest open escalation was opened.
     pub fn oldest_open(&self) -> Option<Timestamp> {
-        lock(&self.open).by_age.first().map(|(created, _)| *created)
+        let tenants = lock(&self.open);
+        let oldest = tenants.values().filter_map(|open| open.by_age.first());
+        oldest.map(|(created, _)| *created).min()
     }
 
     /// How often each event happened since the server started.
@@ -276,7 +306,7 @@ mod tests {
         let (state, resolution) = (EscalationState::Resolved, Some(resolution));
         let closed = Escalation { state, resolution, ..open.clone() };
         for seen in [&open, &closed, &closed] {
-            stats.note_escalation(seen);
+            stats.note_escalation("default", seen);
         }
         assert_eq!(stats.fast_approvals(), 1);
     }

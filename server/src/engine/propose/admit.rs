@@ -8,7 +8,6 @@ use crate::domain::directory::Directory;
 use crate::domain::error::Error;
 use crate::domain::flood::{DEFAULT_RULE, FLOOD_RULE, Flood, Rate, Scope};
 use crate::domain::run::Run;
-use crate::engine::Engine;
 use crate::engine::operation::Tx;
 use crate::store::keys;
 
@@ -26,7 +25,7 @@ impl Proposal<'_> {
         let rule = rule.unwrap_or(DEFAULT_RULE);
         let people = tx.people().await?;
         let owner = people.entry(&run.agent).and_then(|entry| entry.owner.as_deref());
-        let refused = match require_room(tx.engine, &people, (&run.agent, owner), rule) {
+        let refused = match require_room(tx, &people, (&run.agent, owner), rule) {
             Ok(()) if self.taken.get().is_some() => return Ok(()),
             Ok(()) => self.take(tx, run, owner, rule).await,
             Err(refusal) => Err(refusal),
@@ -96,19 +95,19 @@ impl Proposal<'_> {
 
 /// Refuses a question that would be one open too many.
 fn require_room(
-    engine: &Engine,
+    tx: &Tx<'_>,
     people: &Directory,
     (agent, owner): (&str, Option<&str>),
     rule: &str,
 ) -> Result<(), Error> {
-    let (limits, stats) = (&engine.0.limits, engine.stats());
-    let (of_agent, of_tenant) = stats.open_counts(agent);
+    let (limits, stats) = (&tx.engine.0.limits, tx.engine.stats());
+    let (of_agent, of_tenant) = stats.open_counts(tx.tenant(), agent);
     let is_owned = |agent: &str| people.entry(agent).is_some_and(|it| it.owner.as_deref() == owner);
-    let of_owner = owner.map_or(0, |_| stats.open_of(is_owned));
+    let of_owner = owner.map_or(0, |_| stats.open_of(tx.tenant(), is_owned));
     let scopes = [
         ("the agent", of_agent, limits.open_per_agent),
         ("the owner", of_owner, limits.floods.owner.open),
-        ("the rule", stats.open_by_rule(rule), limits.floods.rule.open),
+        ("the rule", stats.open_by_rule(tx.tenant(), rule), limits.floods.rule.open),
         ("the tenant", of_tenant, limits.open_per_tenant),
     ];
     match scopes.into_iter().find(|(_, open, limit)| open >= limit) {

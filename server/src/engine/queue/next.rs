@@ -119,13 +119,18 @@ impl ClaimNext {
     }
 }
 
-/// What waits, as this server has heard, and who was refused what of it.
+/// What waits, as this server has heard, by tenant, and who was refused what of it.
 #[derive(Default)]
-pub(in crate::engine) struct BoardAtHand(Mutex<Board>, Mutex<Refusals>);
+pub(in crate::engine) struct BoardsAtHand(Mutex<HashMap<String, Board>>, Mutex<Refusals>);
 
-impl BoardAtHand {
-    pub(in crate::engine) fn lock(&self) -> MutexGuard<'_, Board> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl BoardsAtHand {
+    /// Looks at a tenant's, or changes it.
+    pub(in crate::engine) fn of<T>(&self, tenant: &str, act: impl FnOnce(&mut Board) -> T) -> T {
+        let mut boards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match boards.get_mut(tenant) {
+            Some(board) => act(board),
+            None => act(boards.entry(tenant.to_owned()).or_default()),
+        }
     }
 
     fn refusals(&self) -> MutexGuard<'_, Refusals> {
@@ -169,7 +174,7 @@ impl Engine {
         let mut escalation = EscalationId::new(Uuid::nil());
         let mut claiming = Claiming { command: &command, lease, escalation };
         if let Some(kept) = self.kept(&by, &command.request_id, &claiming).await? {
-            return self.claimed(kept, String::new()).await;
+            return self.claimed(&by, kept, String::new()).await;
         }
         for _ in 0..MAX_TRIED {
             let picked = match self.pick(&by, &command.lanes).await? {
@@ -181,8 +186,8 @@ impl Engine {
             match self.transact(&by, &command.request_id, &claiming).await {
                 Ok(answer) => {
                     // The caller's next call is to see it, and may come before the feed.
-                    self.0.board.lock().note(&answer.value);
-                    return self.claimed(answer, picked.why).await;
+                    self.0.boards.of(by.tenant(), |board| board.note(&answer.value));
+                    return self.claimed(&by, answer, picked.why).await;
                 }
                 // Somebody else was first, or it is not for the caller any more.
                 Err(
@@ -194,11 +199,11 @@ impl Engine {
                 ) => {}
                 Err(Error::AuthorityExceeded { .. }) => {
                     let people = self.people(by.tenant()).await?;
-                    self.0.board.refusals().under(&people).note(by.name(), escalation);
-                    self.0.board.lock().put_back(escalation);
+                    self.0.boards.refusals().under(&people).note(by.name(), escalation);
+                    self.0.boards.of(by.tenant(), |board| board.put_back(escalation));
                 }
                 Err(error) => {
-                    self.0.board.lock().put_back(escalation);
+                    self.0.boards.of(by.tenant(), |board| board.put_back(escalation));
                     return Err(error);
                 }
             }
@@ -208,11 +213,12 @@ impl Engine {
 
     async fn claimed(
         &self,
+        by: &Authorized,
         answer: Answer<Escalation>,
         why: String,
     ) -> Result<Answer<Next>, Error> {
         let escalation = answer.value.clone();
-        let view = self.escalation_view(crate::engine::DEFAULT_TENANT, escalation, Depth::Live);
+        let view = self.escalation_view(by.tenant(), escalation, Depth::Live);
         let view = Box::new(view.await?);
         Ok(answer.map(|_| Next::Claimed(view, why)))
     }
@@ -234,20 +240,21 @@ impl Engine {
             let who = Answerer { name: by.name(), roles: by.roles() };
             let capacity = known.people.entry(by.name()).map_or(0, |entry: &Entry| entry.capacity);
             let is_full = Cell::new(false);
-            let mut refusals = self.0.board.refusals();
+            let mut refusals = self.0.boards.refusals();
             let refused = refusals.under(&known.people).by_name.get(by.name());
-            let mut board = self.0.board.lock();
-            let load = board.load(by.name(), now);
             let settings = &known.in_force.settings;
             let weight_of = |lane: &str| settings.lane(lane).weight;
-            let looked = board.pick(lanes, weight_of, now, |question| {
-                // With nothing in hand there is room for anything.
-                let is_free = capacity == 0 || load == 0;
-                let has_room = is_free || load + load_of(question.severity) <= capacity;
-                let is_refused = refused.is_some_and(|it| it.contains(&question.id));
-                let is_for = !is_refused && audience.is_for(question, who);
-                is_full.set(is_full.get() || (is_for && !has_room));
-                is_for && has_room
+            let looked = self.0.boards.of(by.tenant(), |board| {
+                let load = board.load(by.name(), now);
+                board.pick(lanes, weight_of, now, |question| {
+                    // With nothing in hand there is room for anything.
+                    let is_free = capacity == 0 || load == 0;
+                    let has_room = is_free || load + load_of(question.severity) <= capacity;
+                    let is_refused = refused.is_some_and(|it| it.contains(&question.id));
+                    let is_for = !is_refused && audience.is_for(question, who);
+                    is_full.set(is_full.get() || (is_for && !has_room));
+                    is_for && has_room
+                })
             });
             match looked {
                 Looked::Picked(picked) => Ok(picked),

@@ -41,7 +41,7 @@ impl Engine {
     pub async fn queue_status(&self, caller: &Principal) -> Result<QueueStatus, Error> {
         authorize::overseer(caller)?;
         let in_force = self.queue_now(&caller.tenant).await?;
-        let mut lanes = self.0.stats.lanes();
+        let mut lanes = self.0.stats.lanes_of(&caller.tenant);
         for (name, _) in in_force.settings.lanes() {
             lanes.entry(name.to_owned()).or_default();
         }

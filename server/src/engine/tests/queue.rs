@@ -2,6 +2,7 @@
 
 mod chains;
 mod claims;
+mod fenced;
 mod hands;
 mod late;
 mod schedules;
