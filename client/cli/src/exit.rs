@@ -110,7 +110,8 @@ impl Exit {
             | R::IncidentNotFound
             | R::DrillNotFound => Self::NotFound,
             R::TokenInvalid => Self::Unauthenticated,
-            R::RoleRequired
+            R::NoRole
+            | R::RoleRequired
             | R::SelfReview
             | R::DelegationTooDeep
             | R::MessagesFull

@@ -116,10 +116,10 @@ impl OidcConfig {
             return wrong("name_claim", "and `roles_claim`: want the names of claims".to_owned());
         }
         let values = self.roles.values().map(Vec::len).sum::<usize>();
-        if values == 0 || values > MAX_ROLE_VALUES {
+        if values > MAX_ROLE_VALUES {
             let problem = format!(
-                "want which values of `{}` give which role, 1 to {MAX_ROLE_VALUES}; without \
-                 one nobody may do anything",
+                "want which values of `{}` give which role, at most {MAX_ROLE_VALUES}; or none, \
+                 and assign roles with `pointsman role assign`",
                 self.roles_claim
             );
             return wrong("roles", problem);

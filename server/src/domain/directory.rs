@@ -13,7 +13,7 @@ use super::authority::{Authority, Breach, Matter};
 use super::error::Error;
 use super::ids::{AuthorityId, EscalationId};
 use super::policy::CallCondition;
-use super::principal::{Role, check_roles};
+use super::principal::{Role, check_compatible};
 use super::time::Timestamp;
 
 /// The most roles that are assigned to one principal, ended ones included.
@@ -160,7 +160,7 @@ impl Entry {
     pub fn check_roles(&self, beside: &[Role], now: Timestamp) -> Result<(), Error> {
         let later = self.assignments.iter().filter(|it| it.end_time.is_none_or(|end| now < end));
         let roles: Vec<Role> = later.map(|it| it.role).chain(beside.iter().copied()).collect();
-        if roles.is_empty() { Ok(()) } else { check_roles(&roles) }
+        check_compatible(&roles)
     }
 }
 

@@ -80,6 +80,15 @@ pub enum Error {
     /// No token, or one that does not count.
     #[error("the bearer token is missing, unknown, expired or revoked")]
     TokenInvalid,
+    /// The caller is who it says, and has no role here.
+    #[error(
+        "`{principal}` has no role here: an admin assigns one with `pointsman role assign \
+         {principal} ROLE`, or the identity provider gives one that the configuration names"
+    )]
+    NoRole {
+        /// The caller.
+        principal: String,
+    },
     /// The caller lacks a role.
     #[error("this needs the role `{role}`")]
     RoleRequired {

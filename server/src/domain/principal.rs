@@ -129,6 +129,11 @@ pub fn check_roles(roles: &[Role]) -> Result<(), Error> {
     if roles.is_empty() {
         return Err(Error::field("roles", "want at least one role"));
     }
+    check_compatible(roles)
+}
+
+/// Checks that none of these roles excludes another.
+pub fn check_compatible(roles: &[Role]) -> Result<(), Error> {
     let apart = |(role, others): (&Role, &[Role])| others.iter().any(|it| role.excludes(*it));
     if roles.iter().map(|role| (role, roles)).any(apart) {
         return Err(Error::RolesConflict);

@@ -11,7 +11,7 @@ use super::{DEFAULT_TENANT, Engine, read_error, validate};
 use crate::domain::digest::{Digest, sha256};
 use crate::domain::error::Error;
 use crate::domain::ids::TokenId;
-use crate::domain::principal::{Principal, Role, Token, check_roles};
+use crate::domain::principal::{Principal, Role, Token, check_compatible};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Direction, MAX_SCAN, keys};
 
@@ -27,7 +27,7 @@ const CACHED: usize = 10_000;
 pub struct Identity {
     /// The principal's name.
     pub name: String,
-    /// What it may do.
+    /// What it may do beside what is assigned to it here; may be empty.
     pub roles: Vec<Role>,
     /// Until when the token counts.
     pub expire_time: Timestamp,
@@ -93,8 +93,16 @@ impl Engine {
             roles: identity.roles,
             token: TokenId::new(Uuid::from_bytes(*bytes)),
         };
-        let principal = self.with_assigned(principal, now).await?;
-        check_roles(&principal.roles).map_err(|_| Error::TokenInvalid)?;
+        let mut principal = self.with_assigned(principal, now).await?;
+        if principal.roles.is_empty() {
+            // Whoever was given the first role a moment ago has it at once.
+            self.people(DEFAULT_TENANT).await?;
+            principal = self.with_assigned(principal, now).await?;
+        }
+        check_compatible(&principal.roles).map_err(|_| Error::TokenInvalid)?;
+        if principal.roles.is_empty() {
+            return Err(Error::NoRole { principal: principal.name });
+        }
         Ok(principal)
     }
 
@@ -118,7 +126,7 @@ impl Engine {
             }
             match found.rows.last() {
                 Some((last, _)) if found.has_more => range.start = keys::after(last),
-                _ => return check_roles(&roles).map_err(refused),
+                _ => return check_compatible(&roles).map_err(refused),
             }
         }
     }

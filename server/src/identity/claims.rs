@@ -33,8 +33,8 @@ impl Reading {
         Self { name: config.name_claim.clone(), roles: config.roles_claim.clone(), by_value }
     }
 
-    /// Who the claims say somebody is; `None` without a name or a role, and outside the
-    /// times that they give.
+    /// Who the claims say somebody is; `None` without a name, and outside the times that
+    /// they give. Roles may be none: others may be assigned here.
     pub(super) fn identity(&self, claims: &Claims, now: Timestamp) -> Option<Identity> {
         let expire_time = time(claims.get("exp")?)?.plus(LEEWAY);
         if now >= expire_time {
@@ -46,14 +46,16 @@ impl Reading {
             return None;
         }
         let name = at(claims, &self.name)?.as_str()?.to_owned();
-        let mut roles: Vec<Role> = texts(at(claims, &self.roles)?)
+        let mut roles: Vec<Role> = at(claims, &self.roles)
+            .into_iter()
+            .flat_map(texts)
             .filter_map(|value| self.by_value.get(value))
             .flatten()
             .copied()
             .collect();
         roles.sort_unstable();
         roles.dedup();
-        (!roles.is_empty()).then_some(Identity { name, roles, expire_time })
+        Some(Identity { name, roles, expire_time })
     }
 }
 

@@ -156,6 +156,9 @@ fn shape(error: &Error) -> Shape {
             new(Code::AlreadyExists, Reason::RequestIdReused).with("request_id", request_id)
         }
         E::TokenInvalid => new(Code::Unauthenticated, Reason::TokenInvalid),
+        E::NoRole { principal } => {
+            new(Code::PermissionDenied, Reason::NoRole).with("principal", principal)
+        }
         E::RoleRequired { role } => {
             new(Code::PermissionDenied, Reason::RoleRequired).with("role", role)
         }

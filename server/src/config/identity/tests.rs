@@ -32,6 +32,16 @@ fn a_file_says_it_all() {
 }
 
 #[test]
+fn roles_may_all_be_assigned_here_but_not_given_by_any_number_of_values() {
+    let (given, none) = FILE.split_once("[identity.oidc.roles]").unwrap();
+    assert_eq!(load(given).unwrap().identity.oidc.roles, BTreeMap::new());
+    let values: Vec<String> = (0..=MAX_ROLE_VALUES).map(|it| format!("\"v{it}\"")).collect();
+    let many = format!("{given}[identity.oidc.roles]\nadmin = [{}]", values.join(","));
+    assert!(load(&many).unwrap_err().contains("at most 256"));
+    assert!(none.contains("reviewer"));
+}
+
+#[test]
 fn what_is_not_whole_or_not_safe_is_refused_with_its_key() {
     for (from, to, key) in [
         ("issuer = \"https://idp.example/realms/main\"\n", "", "identity.oidc.issuer"),
@@ -40,7 +50,6 @@ fn what_is_not_whole_or_not_safe_is_refused_with_its_key() {
         ("jwks_url = \"https://idp.example", "jwks_url = \"http://idp.example", "not encrypted"),
         ("jwks_url = \"https://idp.example/realms/main/certs\"\n", "", "jwks_file"),
         ("jwks_url = \"https", "jwks_file = \"/a\"\njwks_url = \"https", "jwks_file"),
-        ("reviewer = [\"claims-desk\"]\npolicy_author = [\"risk\", \"risk-lead\"]", "", "roles"),
         ("reviewer = [", "reveiwer = [", "reveiwer"),
         ("roles_claim = \"realm_access.roles\"", "roles_claim = \"\"", "roles_claim"),
     ] {

@@ -121,6 +121,31 @@ async fn what_is_assigned_here_comes_beside_and_must_not_exclude() {
 }
 
 #[tokio::test]
+async fn who_is_given_no_role_has_those_that_are_assigned_here_while_they_are() {
+    let (world, desk) = vouching().await;
+    desk.says("dora", &[]);
+    let nobody = Error::NoRole { principal: "dora".to_owned() };
+    assert_eq!(world.engine.authenticate(TOKEN).await, Err(nobody.clone()));
+    let command = AssignRole {
+        request_id: String::new(),
+        principal: "dora".to_owned(),
+        role: Role::Supervisor,
+        start_time: None,
+        end_time: Some(START.plus(seconds(60))),
+    };
+    world.engine.assign_role(&admin(), command).await.unwrap();
+    let dora = world.engine.authenticate(TOKEN).await.unwrap();
+    assert_eq!((&*dora.name, &*dora.roles), ("dora", &[Role::Supervisor][..]));
+    let escalation = world.escalate(world.run().await).await;
+    let answer = resolution(&escalation, crate::engine::resolve::Verb::Approve);
+    let answered = world.engine.resolve(&dora, answer).await.unwrap().value.escalation;
+    assert_eq!(answered.resolution.unwrap().reviewer, "dora");
+    // The token still counts, and gives nothing by itself.
+    world.clock.advance(seconds(60));
+    assert_eq!(world.engine.authenticate(TOKEN).await, Err(nobody));
+}
+
+#[tokio::test]
 async fn no_name_is_taken_that_a_principal_may_not_have() {
     let (world, desk) = vouching().await;
     for (number, name) in

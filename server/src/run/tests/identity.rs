@@ -27,13 +27,18 @@ async fn believing(issuer: &Issuer) -> Server {
 
 /// A token that expires after so many seconds, and counts for 60 more.
 fn token(issuer: &Issuer, name: &str, lasts: i64) -> String {
+    token_with(issuer, name, lasts, &json!(["desk"]))
+}
+
+/// The same, with these values of the claim that gives roles.
+fn token_with(issuer: &Issuer, name: &str, lasts: i64, roles: &serde_json::Value) -> String {
     let (now, _) = SystemClock.now().to_seconds_nanos();
     issuer.token(&json!({
         "iss": "https://idp.example",
         "aud": "pointsman",
         "sub": name,
         "exp": now + lasts,
-        "roles": ["desk"],
+        "roles": roles,
     }))
 }
 
@@ -58,6 +63,27 @@ async fn a_signed_token_is_as_good_as_one_of_the_servers_own() {
     }
     // The server's own go on.
     start_run(&channel).await;
+}
+
+#[tokio::test]
+async fn who_has_no_role_is_told_so_until_one_is_assigned() {
+    let issuer = Issuer::new(Kind::Ecdsa, "one");
+    let server = believing(&issuer).await;
+    let mut admin = AdminServiceClient::new(server.channel().await);
+    let dora = |lasts| token_with(&issuer, "dora", lasts, &json!(["unknown"]));
+    let asked = with_token(&dora(60), v1::GetServerInfoRequest {});
+    let refused = admin.get_server_info(asked).await.unwrap_err();
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::PermissionDenied, "NO_ROLE"));
+    assert!(refused.message().contains("role assign dora"), "{}", refused.message());
+    let assign = v1::AssignRoleRequest {
+        principal: "dora".to_owned(),
+        role: v1::Role::Supervisor as i32,
+        ..Default::default()
+    };
+    admin.assign_role(with_token("dev-admin", assign)).await.unwrap();
+    let asked = with_token(&dora(61), v1::GetServerInfoRequest {});
+    let info = admin.get_server_info(asked).await.unwrap().into_inner();
+    assert_eq!((&*info.principal, info.roles), ("dora", vec![v1::Role::Supervisor as i32]));
 }
 
 #[tokio::test]
