@@ -9,7 +9,7 @@ mod phrases;
 mod resource;
 
 pub use answering::AnswerError;
-use phrases::{by_whom, missed_bound, now_in_force, put_by};
+use phrases::{by_whom, missed_bound, no_role, now_in_force, put_by};
 pub use resource::Resource;
 
 use super::flood::Scope;
@@ -81,14 +81,8 @@ pub enum Error {
     #[error("the bearer token is missing, unknown, expired or revoked")]
     TokenInvalid,
     /// The caller is who it says, and has no role here.
-    #[error(
-        "`{principal}` has no role here: an admin assigns one with `pointsman role assign \
-         {principal} ROLE`, or the identity provider gives one that the configuration names"
-    )]
-    NoRole {
-        /// The caller.
-        principal: String,
-    },
+    #[error("{}", no_role(.0))]
+    NoRole(String),
     /// The caller lacks a role.
     #[error("this needs the role `{role}`")]
     RoleRequired {

@@ -12,6 +12,7 @@ mod reading;
 mod repeats;
 mod resolution;
 mod severity;
+mod standing;
 mod upkeep;
 mod vote;
 
@@ -26,6 +27,7 @@ pub use repeats::Repeats;
 pub use resolution::{Approver, Circumstances, Resolution, ResolutionContent, ResolutionKind};
 use serde::{Deserialize, Serialize};
 pub use severity::SeverityTier;
+pub use standing::Standing;
 pub use upkeep::{CLAIM_REMINDER, InTime, Upkeep};
 pub use vote::{MAX_VOTES, Tally, Vote};
 

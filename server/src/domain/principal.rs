@@ -85,13 +85,29 @@ pub struct Principal {
     pub tenant: String,
     /// The caller's name, unique in the tenant.
     pub name: String,
-    /// What the caller may do.
+    /// What the caller may do: the roles of its credential, and those assigned to it.
     pub roles: Vec<Role>,
-    /// The token that spoke for the caller.
-    pub token: TokenId,
+    /// What spoke for the caller.
+    pub credential: Credential,
+}
+
+/// What somebody showed to be let in, and what it gave by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The server's own token; none: somebody else vouched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenId>,
+    /// The roles that it gave, beside those that are assigned here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
 }
 
 impl Principal {
+    /// A caller with the roles of its credential.
+    pub fn new(tenant: String, name: String, credential: Credential) -> Self {
+        Self { tenant, name, roles: credential.roles.clone(), credential }
+    }
+
     /// Whether the caller has the role, by itself or by one that includes it.
     pub fn has(&self, role: Role) -> bool {
         self.roles.iter().any(|own| own.includes(role))

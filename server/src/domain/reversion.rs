@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::escalation::Standing;
 use super::ids::{ActionId, AuthorityId};
 use super::payload::PayloadRef;
 use super::time::{Span, Timestamp};
@@ -98,6 +99,9 @@ pub struct Reversion {
     pub reverser: String,
     /// By which authority.
     pub authority: AuthorityId,
+    /// By what it was taken back; none: not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// Why: text.
     pub reason: PayloadRef,
     /// The counter-action.

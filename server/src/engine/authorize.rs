@@ -1,7 +1,7 @@
 //! Who may do what: the only maker of [`Authorized`] witnesses.
 
 use crate::domain::error::Error;
-use crate::domain::principal::{Principal, Role};
+use crate::domain::principal::{Credential, Principal, Role};
 
 /// What a caller must be for a use case, whatever it asks about.
 ///
@@ -77,6 +77,7 @@ pub struct Authorized {
     tenant: String,
     name: String,
     roles: Vec<Role>,
+    credential: Option<Credential>,
 }
 
 impl Authorized {
@@ -95,6 +96,11 @@ impl Authorized {
         &self.roles
     }
 
+    /// What spoke for the caller; none: it is the server itself.
+    pub const fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
     /// Whether the caller has the role, by itself or by one that includes it.
     pub fn has(&self, role: Role) -> bool {
         self.roles.iter().any(|own| own.includes(role))
@@ -102,14 +108,19 @@ impl Authorized {
 
     /// The server itself, for the reason given; the only way round a caller.
     pub fn system(tenant: &str, reason: &'static str) -> Self {
-        Self { tenant: tenant.to_owned(), name: format!("system/{reason}"), roles: Vec::new() }
+        Self {
+            tenant: tenant.to_owned(),
+            name: format!("system/{reason}"),
+            roles: Vec::new(),
+            credential: None,
+        }
     }
 }
 
 fn require(caller: &Principal, need: Need) -> Result<Authorized, Error> {
     need.check(caller)?;
-    let Principal { tenant, name, roles, .. } = caller.clone();
-    Ok(Authorized { tenant, name, roles })
+    let Principal { tenant, name, roles, credential } = caller.clone();
+    Ok(Authorized { tenant, name, roles, credential: Some(credential) })
 }
 
 /// A caller that may start runs, propose and redeem.

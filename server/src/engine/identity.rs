@@ -5,13 +5,11 @@
 
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
-use uuid::Uuid;
 
 use super::{DEFAULT_TENANT, Engine, read_error, validate};
 use crate::domain::digest::{Digest, sha256};
 use crate::domain::error::Error;
-use crate::domain::ids::TokenId;
-use crate::domain::principal::{Principal, Role, Token, check_compatible};
+use crate::domain::principal::{Credential, Principal, Role, Token, check_compatible};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Direction, MAX_SCAN, keys};
 
@@ -86,13 +84,8 @@ impl Engine {
         if now >= identity.expire_time {
             return Err(Error::TokenInvalid);
         }
-        let (bytes, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
-        let principal = Principal {
-            tenant: DEFAULT_TENANT.to_owned(),
-            name: identity.name,
-            roles: identity.roles,
-            token: TokenId::new(Uuid::from_bytes(*bytes)),
-        };
+        let credential = Credential { token: None, roles: identity.roles };
+        let principal = Principal::new(DEFAULT_TENANT.to_owned(), identity.name, credential);
         let mut principal = self.with_assigned(principal, now).await?;
         if principal.roles.is_empty() {
             // Whoever was given the first role a moment ago has it at once.
@@ -101,7 +94,7 @@ impl Engine {
         }
         check_compatible(&principal.roles).map_err(|_| Error::TokenInvalid)?;
         if principal.roles.is_empty() {
-            return Err(Error::NoRole { principal: principal.name });
+            return Err(Error::NoRole(principal.name));
         }
         Ok(principal)
     }

@@ -24,7 +24,7 @@ use super::{Engine, read_error};
 use crate::domain::authority::{Authority, Matter};
 use crate::domain::directory::{Answerer, Directory, Entry};
 use crate::domain::error::Error;
-use crate::domain::escalation::Escalation;
+use crate::domain::escalation::{Escalation, Standing};
 use crate::domain::ids::AuthorityId;
 use crate::domain::principal::Role;
 use crate::store::records::{self, Record};
@@ -106,6 +106,11 @@ impl Tx<'_> {
         people.require_four_eyes(self.by.name(), asked.run.parties(), subject)?;
         let answerer = Answerer { name: self.by.name(), roles: self.by.roles() };
         admit(&people, answerer, matter, Some(asked), subject, self.now)
+    }
+
+    /// By what the caller answers; `role`: what the answer wants beside the question.
+    pub(super) fn standing(&self, role: Option<Role>) -> Option<Standing> {
+        self.by.credential().map(|it| Standing { credential: it.clone(), role })
     }
 
     /// Refuses a caller who asked, under whichever name.

@@ -4,6 +4,8 @@
 //! server's own copy of the arguments plays no part. All conditions are read in
 //! the transaction that uses the grant up, so none can change in between.
 
+mod approval;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx};
 use super::policies::Revision;
 use super::runs::{own, own_running};
-use super::{Engine, actions, authorize, closing, escalations, validate};
+use super::{Engine, actions, authorize, closing, validate};
 use crate::domain::action::{Action, ActionEvent, ActionState, Grant};
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::FieldHasher;
@@ -93,7 +95,7 @@ impl Operation for Redemption<'_> {
         };
         self.require_digest(tx.tenant(), &action, &run)?;
         let resumption = self.held_resumption(tx, &action, &grant).await?;
-        require_approval_stands(tx, &action).await?;
+        approval::require_stands(tx, &action).await?;
         let current = tx.policy().await?;
         self.require_not_blocked(tx, &current, &action, &run).await?;
 
@@ -196,30 +198,6 @@ impl Redemption<'_> {
             })
         })
     }
-}
-
-/// Those who approved the action must still be allowed to: authority that was revoked
-/// or has ended since permits nothing.
-async fn require_approval_stands(tx: &mut Tx<'_>, action: &Action) -> Result<(), Error> {
-    let Some(id) = action.escalation else { return Ok(()) };
-    let question = escalations::get(tx, id).await?;
-    let approvers = question.resolution.map(|it| it.approvers).unwrap_or_default();
-    if approvers.is_empty() {
-        return Ok(());
-    }
-    let people = tx.people().await?;
-    for approver in approvers {
-        let authority = people.authority(approver.authority);
-        let why = match authority {
-            Some(authority) if authority.is_in_force(tx.now) => continue,
-            Some(authority) if authority.revoke_time.is_some() => "its authority was revoked",
-            Some(_) => "its authority has ended",
-            None => "its authority is gone",
-        };
-        let (action, why) = (action.id.to_string(), why.to_owned());
-        return Err(Error::ApprovalVoid { action, approver: approver.name, why });
-    }
-    Ok(())
 }
 
 impl Redeem {

@@ -103,6 +103,7 @@ impl Operation for Reversing<'_> {
             state,
             reverser: tx.by.name().to_owned(),
             authority,
+            standing: tx.standing(None),
             reason,
             compensation: None,
             reverse_time: tx.now,
@@ -196,7 +197,8 @@ impl Reversing<'_> {
         let ask = ask_about(&made.verdict, &revision);
         let authority =
             admit(tx, &made.action, made.content.clone(), revision.clone(), &ask).await?;
-        let by = Approver { name: tx.by.name().to_owned(), authority, reading: None };
+        let (name, standing) = (tx.by.name().to_owned(), tx.standing(None));
+        let by = Approver { name, authority, reading: None, standing };
         offer(tx, action, &run, &revision, made, by)
     }
 }
@@ -387,7 +389,8 @@ pub(super) async fn note_outcome(
         Ok(made) => {
             let Some(reversion) = &action.reversion else { return Ok(()) };
             let (name, authority) = (reversion.reverser.clone(), reversion.authority);
-            let by = Approver { name, authority, reading: None };
+            let standing = reversion.standing.clone();
+            let by = Approver { name, authority, reading: None, standing };
             offer(tx, action, &run, &revision, made, by)
         }
         Err(Error::DeniedByPolicy { .. } | Error::NotReversible { .. }) => {

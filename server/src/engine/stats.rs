@@ -293,6 +293,7 @@ mod tests {
             name: "rita".to_owned(),
             authority: AuthorityId::new(uuid::Uuid::nil()),
             reading: Some(Reading { span: Span::from_millis(millis), words: 10 }),
+            standing: None,
         };
         let resolution = Resolution {
             kind: ResolutionKind::Approved,

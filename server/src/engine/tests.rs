@@ -34,6 +34,7 @@ mod resuming;
 mod reversing;
 mod reviewing;
 mod shadow;
+mod standing;
 mod sweeping;
 mod time_passes;
 mod tokens;

@@ -9,7 +9,7 @@ use crate::domain::digest::{Digest, FieldHasher, sha256};
 use crate::domain::error::{Error, Resource};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::TokenId;
-use crate::domain::principal::{Principal, Role, Token, check_roles};
+use crate::domain::principal::{Credential, Principal, Role, Token, check_roles};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{SecretRecord, decode};
 use crate::store::{Direction, Expectation, MAX_SCAN, keys};
@@ -217,8 +217,8 @@ impl Engine {
         if !token.is_valid(now) {
             return Err(Error::TokenInvalid);
         }
-        let Token { id, principal: name, roles, .. } = token;
-        self.with_assigned(Principal { tenant, name, roles, token: id }, now).await
+        let credential = Credential { token: Some(token.id), roles: token.roles };
+        self.with_assigned(Principal::new(tenant, token.principal, credential), now).await
     }
 
     /// Adds the roles that are assigned to a principal.

@@ -156,7 +156,7 @@ fn shape(error: &Error) -> Shape {
             new(Code::AlreadyExists, Reason::RequestIdReused).with("request_id", request_id)
         }
         E::TokenInvalid => new(Code::Unauthenticated, Reason::TokenInvalid),
-        E::NoRole { principal } => {
+        E::NoRole(principal) => {
             new(Code::PermissionDenied, Reason::NoRole).with("principal", principal)
         }
         E::RoleRequired { role } => {

@@ -27,3 +27,11 @@ pub(super) fn missed_bound(missed: &JudgedBound) -> String {
 pub(super) fn by_whom(name: Option<&str>) -> String {
     name.map(|name| format!(" by `{name}`")).unwrap_or_default()
 }
+
+/// Who has no role, and who gives one.
+pub(super) fn no_role(principal: &str) -> String {
+    format!(
+        "`{principal}` has no role here: an admin assigns one with `pointsman role assign \
+         {principal} ROLE`, or the identity provider gives one that the configuration names"
+    )
+}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Reading;
+use super::{Reading, Standing};
 use crate::domain::ids::{ActionId, AuthorityId};
 use crate::domain::payload::PayloadRef;
 use crate::domain::time::Timestamp;
@@ -70,6 +70,9 @@ pub struct Approver {
     /// How long they had, if they approved; none: not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
+    /// By what it answered; none: not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// The words of a resolution: a payload.

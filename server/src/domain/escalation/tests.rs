@@ -86,6 +86,7 @@ fn vote(person: u8, kind: ResolutionKind, answer: u8) -> Vote {
         content: None,
         vote_time: Timestamp::from_micros(0),
         reading: None,
+        standing: None,
     }
 }
 

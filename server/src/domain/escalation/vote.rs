@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Escalation, Reading, ResolutionKind, Upkeep};
+use super::{Escalation, Reading, ResolutionKind, Standing, Upkeep};
 use crate::domain::digest::Digest;
 use crate::domain::error::{AnswerError, Error};
 use crate::domain::ids::AuthorityId;
@@ -37,6 +37,9 @@ pub struct Vote {
     /// How long they had, if it is an approval; none: not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
+    /// By what they answered; none: not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// What a vote came to.

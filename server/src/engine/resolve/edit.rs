@@ -13,6 +13,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, PolicyRevisionId};
 use crate::domain::money::Stake;
 use crate::domain::policy::Verdict;
+use crate::domain::principal::Role;
 use crate::domain::run::Run;
 use crate::engine::facts::About;
 use crate::engine::operation::Tx;
@@ -66,10 +67,14 @@ impl Edit {
         self.verdict.ask.as_ref().map_or(1, |ask| ask.quorum)
     }
 
+    /// The role that the edited call wants.
+    pub(super) fn required_role(&self) -> Option<Role> {
+        self.verdict.ask.as_ref().and_then(|ask| ask.required_role)
+    }
+
     /// Refuses a caller without the role that the edited call wants.
     pub(super) fn require_role(&self, tx: &Tx<'_>) -> Result<(), Error> {
-        let wanted = self.verdict.ask.as_ref().and_then(|ask| ask.required_role);
-        match wanted.filter(|role| !tx.by.has(*role)) {
+        match self.required_role().filter(|role| !tx.by.has(*role)) {
             Some(role) => Err(Error::RoleRequired { role: role.name() }),
             None => Ok(()),
         }

@@ -103,6 +103,7 @@ impl Resolving<'_> {
             name: vote.reviewer.clone(),
             authority: vote.authority,
             reading: vote.reading,
+            standing: vote.standing.clone(),
         };
         escalation.resolution = Some(Resolution {
             kind,

@@ -1,6 +1,7 @@
 //! Answers where more than one person is wanted.
 
 use super::Resolving;
+use super::edit::Edit;
 use super::weigh::Weighed;
 use crate::domain::briefing::Briefing;
 use crate::domain::error::Error;
@@ -30,6 +31,7 @@ impl Resolving<'_> {
             content: self.words(tx)?,
             vote_time: tx.now,
             reading: self.reading(tx, question, weighed.kind).await?,
+            standing: tx.standing(weighed.edit.as_ref().and_then(Edit::required_role)),
         })
     }
 

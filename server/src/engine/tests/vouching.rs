@@ -124,7 +124,7 @@ async fn what_is_assigned_here_comes_beside_and_must_not_exclude() {
 async fn who_is_given_no_role_has_those_that_are_assigned_here_while_they_are() {
     let (world, desk) = vouching().await;
     desk.says("dora", &[]);
-    let nobody = Error::NoRole { principal: "dora".to_owned() };
+    let nobody = Error::NoRole("dora".to_owned());
     assert_eq!(world.engine.authenticate(TOKEN).await, Err(nobody.clone()));
     let command = AssignRole {
         request_id: String::new(),

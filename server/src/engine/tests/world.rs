@@ -14,8 +14,8 @@ use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, EscalationState, ResumeMode};
 use crate::domain::event::EventKind;
 use crate::domain::flood::{Allowance, FloodLimits, Rate};
-use crate::domain::ids::{ActionId, EscalationId, RunId, TokenId};
-use crate::domain::principal::{Principal, Role};
+use crate::domain::ids::{ActionId, EscalationId, RunId};
+use crate::domain::principal::{Credential, Principal, Role};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::{Clock, ManualClock, SystemIds};
 use crate::engine::escalations::Filter;
@@ -355,12 +355,8 @@ impl World {
 }
 
 pub(super) fn principal(name: &str, roles: &[Role]) -> Principal {
-    Principal {
-        tenant: "default".to_owned(),
-        name: name.to_owned(),
-        roles: roles.to_vec(),
-        token: TokenId::new(Uuid::from_u128(1)),
-    }
+    let credential = Credential { token: None, roles: roles.to_vec() };
+    Principal::new("default".to_owned(), name.to_owned(), credential)
 }
 
 pub(super) fn agent() -> Principal {

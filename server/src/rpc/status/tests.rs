@@ -50,7 +50,7 @@ fn every_error() -> Vec<Error> {
         Error::RolesConflict,
         Error::RequestIdReused { request_id: text() },
         Error::TokenInvalid,
-        Error::NoRole { principal: text() },
+        Error::NoRole(text()),
         Error::RoleRequired { role: "reviewer" },
         Error::RunNotRunning { run: text(), state: "succeeded" },
         Error::MessagesFull { run: text(), messages: 400, bytes: 49_152 },
