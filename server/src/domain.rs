@@ -27,6 +27,7 @@ mod period;
 pub mod policy;
 pub mod principal;
 pub mod queue;
+pub mod refusal;
 pub mod render;
 pub mod resumption;
 pub mod reversion;

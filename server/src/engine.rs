@@ -7,6 +7,7 @@
 
 pub mod actions;
 pub mod admin;
+pub mod admission;
 mod authorize;
 pub mod await_resolutions;
 pub mod briefing;
@@ -41,6 +42,7 @@ pub mod policies;
 pub mod propose;
 pub mod queue;
 pub mod redeem;
+mod refusals;
 pub mod resolve;
 pub mod resumptions;
 pub mod reverse;
@@ -96,6 +98,8 @@ enum Task {
     Watchdog,
     /// Stores what is counted of agents that ask too much.
     Floods,
+    /// Tells the journal which credentials did not count.
+    Refusals,
 }
 
 /// The engine's own work; dropping it ends the work.
@@ -161,6 +165,7 @@ struct Inner {
     stats: stats::Stats,
     floods: floods::Floods,
     looks: looks::Looks,
+    refusals: refusals::Refusals,
 }
 
 impl Engine {
@@ -189,6 +194,7 @@ impl Engine {
             stats: stats::Stats::default(),
             floods: floods::Floods::default(),
             looks: looks::Looks::default(),
+            refusals: refusals::Refusals::default(),
         }))
     }
 
@@ -206,6 +212,7 @@ impl Engine {
             Task::Watchdog,
             Task::Outbox,
             Task::Floods,
+            Task::Refusals,
         ];
         for task in tasks_of_all {
             let engine = self.clone();
@@ -224,6 +231,7 @@ impl Engine {
                 Task::Outbox => self.run_outbox().await,
                 Task::Watchdog => self.run_watchdog().await,
                 Task::Floods => self.run_floods().await,
+                Task::Refusals => self.run_refusals().await,
             };
             match done {
                 Ok(()) | Err(Error::Stopping { .. }) => return,

@@ -2,7 +2,7 @@
 //! what its claims mean here.
 //!
 //! Which algorithm counts follows from the key and never from the token. Of a token
-//! that does not count, nobody learns why; nothing of it is logged.
+//! that does not count, its sender does not learn why; nothing of it is logged.
 
 mod claims;
 mod keys;
@@ -11,9 +11,11 @@ mod signatures;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 
 use crate::config::{IdentityConfig, JwksPlace, OidcConfig};
+use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::engine::identity::{Identities, Identity};
 use crate::outgoing::{self, TrustError};
@@ -89,26 +91,34 @@ impl Oidc {
         })
     }
 
-    async fn claims(&self, token: &str, now: Timestamp) -> Option<Claims> {
-        let header = decode_header(token).ok()?;
+    async fn claims(&self, token: &str, now: Timestamp) -> Result<Claims, Refusal> {
+        let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
         // What must be understood and is not: RFC 7515, 4.1.11.
         if header.crit.is_some() {
-            return None;
+            return Err(Refusal::Malformed);
         }
-        let key = self.keys.find(&header.kid?, now).await?;
+        let name = header.kid.ok_or(Refusal::UnknownKey)?;
+        let key = self.keys.find(&name, now).await.ok_or(Refusal::UnknownKey)?;
         let mut validation = Validation::new(key.algorithm);
         // Times are judged by the engine's clock.
         validation.validate_exp = false;
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        decode::<Claims>(token, &key.key, &validation).ok().map(|token| token.claims)
+        let decoded = decode::<Claims>(token, &key.key, &validation);
+        decoded.map(|token| token.claims).map_err(|error| match error.kind() {
+            // Under another algorithm than its key's there is no signature of that key.
+            ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => Refusal::WrongSignature,
+            ErrorKind::InvalidIssuer => Refusal::WrongIssuer,
+            ErrorKind::InvalidAudience => Refusal::WrongAudience,
+            _ => Refusal::Malformed,
+        })
     }
 }
 
 #[async_trait]
 impl Identities for Oidc {
-    async fn verify(&self, token: &str, now: Timestamp) -> Option<Identity> {
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Refusal> {
         let claims = self.claims(token, now).await?;
         self.reading.identity(&claims, now)
     }

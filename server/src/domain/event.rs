@@ -10,6 +10,7 @@ use super::ids::{
     ActionId, AuthorityId, CheckpointId, DrillId, EscalationId, GrantId, IncidentId, NoticeId,
     PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
 };
+use super::refusal::Refused;
 
 macro_rules! event_kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -132,6 +133,8 @@ event_kinds! {
     TokenCreated = "token.created";
     /// A bearer token was revoked.
     TokenRevoked = "token.revoked";
+    /// Credentials did not count, once or often within a minute.
+    CredentialRefused = "credential.refused";
     /// A principal was heard of, or what is known of it has changed.
     PrincipalUpdated = "principal.updated";
     /// An agent was paused: what it proposes is refused.
@@ -256,6 +259,9 @@ pub struct Subjects {
     /// How many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// The credentials that did not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
 }
 
 /// One audit event, as a transaction carries it to the journal.

@@ -6,10 +6,11 @@
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
 
+use super::admission::NotLetIn;
 use super::{DEFAULT_TENANT, Engine, read_error, validate};
 use crate::domain::digest::{Digest, sha256};
-use crate::domain::error::Error;
 use crate::domain::principal::{Credential, Principal, Role, Token, check_compatible};
+use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Direction, MAX_SCAN, keys};
 
@@ -34,8 +35,8 @@ pub struct Identity {
 /// Verifies signed tokens.
 #[async_trait]
 pub trait Identities: Send + Sync + 'static {
-    /// What a token says; `None`: it does not count, for whatever reason.
-    async fn verify(&self, token: &str, now: Timestamp) -> Option<Identity>;
+    /// What a token says, or why it does not count.
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Refusal>;
 }
 
 /// Whom the operator lets vouch for callers, and what was verified of late.
@@ -62,11 +63,11 @@ pub(super) fn is_signed(secret: &str) -> bool {
 
 impl Engine {
     /// Finds out who sends a signed token.
-    pub(super) async fn authenticate_signed(&self, token: &str) -> Result<Principal, Error> {
+    pub(super) async fn authenticate_signed(&self, token: &str) -> Result<Principal, NotLetIn> {
         let vouching = &self.0.vouching;
-        let Some(identities) = &vouching.identities else { return Err(Error::TokenInvalid) };
+        let Some(identities) = &vouching.identities else { return Err(Refusal::Unknown.into()) };
         if token.len() > MAX_SIGNED_BYTES {
-            return Err(Error::TokenInvalid);
+            return Err(Refusal::Malformed.into());
         }
         let now = self.now();
         let digest = sha256(token.as_bytes());
@@ -75,14 +76,14 @@ impl Engine {
         let identity = match fresh {
             Some((identity, _)) => identity,
             None => {
-                let identity = identities.verify(token, now).await.ok_or(Error::TokenInvalid)?;
+                let identity = identities.verify(token, now).await?;
                 self.require_fit(&identity, now).await?;
                 vouching.verified.insert(digest, (identity.clone(), now));
                 identity
             }
         };
         if now >= identity.expire_time {
-            return Err(Error::TokenInvalid);
+            return Err(Refusal::Expired.into());
         }
         let credential = Credential { token: None, roles: identity.roles };
         let principal = Principal::new(DEFAULT_TENANT.to_owned(), identity.name, credential);
@@ -92,17 +93,17 @@ impl Engine {
             self.people(DEFAULT_TENANT).await?;
             principal = self.with_assigned(principal, now).await?;
         }
-        check_compatible(&principal.roles).map_err(|_| Error::TokenInvalid)?;
+        check_compatible(&principal.roles).map_err(|_| Refusal::Unfit)?;
         if principal.roles.is_empty() {
-            return Err(Error::NoRole(principal.name));
+            return Err(NotLetIn::no_role(principal.name));
         }
         Ok(principal)
     }
 
     /// Refuses a name that no principal may have, and roles that exclude each other or
     /// those of the principal's own tokens here.
-    async fn require_fit(&self, identity: &Identity, now: Timestamp) -> Result<(), Error> {
-        let refused = |_| Error::TokenInvalid;
+    async fn require_fit(&self, identity: &Identity, now: Timestamp) -> Result<(), NotLetIn> {
+        let refused = |_| Refusal::Unfit;
         validate::principal("name", &identity.name).map_err(refused)?;
         let mut roles = identity.roles.clone();
         // What other servers have assigned, or taken back, counts from here on.
@@ -119,7 +120,7 @@ impl Engine {
             }
             match found.rows.last() {
                 Some((last, _)) if found.has_more => range.start = keys::after(last),
-                _ => return check_compatible(&roles).map_err(refused),
+                _ => return Ok(check_compatible(&roles).map_err(refused)?),
             }
         }
     }

@@ -27,6 +27,7 @@ mod queue;
 mod races;
 mod reading;
 mod redeeming;
+mod refusals;
 mod repeats;
 mod requests;
 mod results;

@@ -3,6 +3,7 @@
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
+use super::admission::NotLetIn;
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::{Authorized, DEFAULT_TENANT, Engine, authorize, identity, list, validate};
 use crate::domain::digest::{Digest, FieldHasher, sha256};
@@ -10,6 +11,7 @@ use crate::domain::error::{Error, Resource};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::TokenId;
 use crate::domain::principal::{Credential, Principal, Role, Token, check_roles};
+use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::records::{SecretRecord, decode};
 use crate::store::{Direction, Expectation, MAX_SCAN, keys};
@@ -198,13 +200,18 @@ fn not_found(id: TokenId) -> Error {
 }
 
 impl Engine {
-    /// Finds out who sends a secret.
+    /// Finds out who sends a secret; nothing is recorded.
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
+        self.check(secret).await.map_err(|refused| refused.error)
+    }
+
+    /// Finds out who sends a secret.
+    pub(super) async fn check(&self, secret: &str) -> Result<Principal, NotLetIn> {
         if identity::is_signed(secret) {
             return self.authenticate_signed(secret).await;
         }
         if secret.is_empty() || secret.len() > MAX_SECRET_BYTES {
-            return Err(Error::TokenInvalid);
+            return Err(Refusal::Malformed.into());
         }
         let now = self.now();
         let digest = sha256(secret.as_bytes());
@@ -215,10 +222,12 @@ impl Engine {
             None => self.look_up(digest, now).await?,
         };
         if !token.is_valid(now) {
-            return Err(Error::TokenInvalid);
+            let is_revoked = token.revoke_time.is_some();
+            let why = if is_revoked { Refusal::Revoked } else { Refusal::Expired };
+            return Err(NotLetIn::token(why, token.id));
         }
         let credential = Credential { token: Some(token.id), roles: token.roles };
-        self.with_assigned(Principal::new(tenant, token.principal, credential), now).await
+        Ok(self.with_assigned(Principal::new(tenant, token.principal, credential), now).await?)
     }
 
     /// Adds the roles that are assigned to a principal.
@@ -234,9 +243,9 @@ impl Engine {
         Ok(principal)
     }
 
-    async fn look_up(&self, digest: Digest, now: Timestamp) -> Result<(Token, String), Error> {
-        let way =
-            self.read::<SecretRecord>(&keys::secret(&digest)).await?.ok_or(Error::TokenInvalid)?;
+    async fn look_up(&self, digest: Digest, now: Timestamp) -> Result<(Token, String), NotLetIn> {
+        let way = self.read::<SecretRecord>(&keys::secret(&digest)).await?;
+        let way = way.ok_or(Refusal::Unknown)?;
         let token = self.existing_token(&way.tenant, way.token).await?;
         // Roles that another server has assigned, or taken back, count as soon as its
         // tokens do.

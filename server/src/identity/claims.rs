@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::config::OidcConfig;
 use crate::domain::principal::Role;
+use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::identity::Identity;
 
@@ -33,19 +34,20 @@ impl Reading {
         Self { name: config.name_claim.clone(), roles: config.roles_claim.clone(), by_value }
     }
 
-    /// Who the claims say somebody is; `None` without a name, and outside the times that
-    /// they give. Roles may be none: others may be assigned here.
-    pub(super) fn identity(&self, claims: &Claims, now: Timestamp) -> Option<Identity> {
-        let expire_time = time(claims.get("exp")?)?.plus(LEEWAY);
+    /// Who the claims say somebody is, within the times that they give. Roles may be
+    /// none: others may be assigned here.
+    pub(super) fn identity(&self, claims: &Claims, now: Timestamp) -> Result<Identity, Refusal> {
+        let unreadable = Refusal::Malformed;
+        let expire_time = claims.get("exp").and_then(time).ok_or(unreadable)?.plus(LEEWAY);
         if now >= expire_time {
-            return None;
+            return Err(Refusal::Expired);
         }
         // A time that cannot be read is not one that has come.
-        let begins = claims.get("nbf").map(|value| time(value).ok_or(())).transpose().ok()?;
+        let begins = claims.get("nbf").map(|value| time(value).ok_or(unreadable)).transpose()?;
         if begins.is_some_and(|begins| begins > now.plus(LEEWAY)) {
-            return None;
+            return Err(Refusal::NotYetValid);
         }
-        let name = at(claims, &self.name)?.as_str()?.to_owned();
+        let name = at(claims, &self.name).and_then(Value::as_str).ok_or(unreadable)?.to_owned();
         let mut roles: Vec<Role> = at(claims, &self.roles)
             .into_iter()
             .flat_map(texts)
@@ -55,7 +57,7 @@ impl Reading {
             .collect();
         roles.sort_unstable();
         roles.dedup();
-        Some(Identity { name, roles, expire_time })
+        Ok(Identity { name, roles, expire_time })
     }
 }
 

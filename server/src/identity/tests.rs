@@ -72,7 +72,7 @@ impl World {
     }
 
     async fn counts(&self, token: &str) -> bool {
-        self.oidc.verify(token, NOW).await.is_some()
+        self.oidc.verify(token, NOW).await.is_ok()
     }
 }
 
@@ -243,6 +243,30 @@ fn a_file_without_a_key_of_use_ends_the_start() {
         assert!(refused.contains("jwks_file"), "{refused}");
     }
     assert!(Oidc::new(&config(dir.path().join("absent"))).is_err());
+}
+
+#[tokio::test]
+async fn why_a_token_does_not_count_is_known_here() {
+    let world = World::new();
+    let ours = &world.issuers[2];
+    let stranger = Issuer::new(Kind::Ed25519, "ed-1");
+    let under = |head: Value| ours.token_under(&head, &claims());
+    for (token, why) in [
+        ("a.b.c".to_owned(), Refusal::Malformed),
+        (under(json!({"alg": "EdDSA", "kid": "ed-1", "crit": ["exp"]})), Refusal::Malformed),
+        (under(json!({"alg": "EdDSA"})), Refusal::UnknownKey),
+        (under(json!({"alg": "EdDSA", "kid": "ed-2"})), Refusal::UnknownKey),
+        (stranger.token(&claims()), Refusal::WrongSignature),
+        (under(json!({"alg": "EdDSA", "kid": "ec-1"})), Refusal::WrongSignature),
+        (ours.token(&claims_with("iss", json!("https://evil.example"))), Refusal::WrongIssuer),
+        (ours.token(&claims_with("aud", json!("other"))), Refusal::WrongAudience),
+        (ours.token(&claims_with("exp", json!(NOW_SECONDS - 60))), Refusal::Expired),
+        (ours.token(&claims_with("nbf", json!(NOW_SECONDS + 61))), Refusal::NotYetValid),
+        (ours.token(&claims_with("exp", Value::Null)), Refusal::Malformed),
+        (ours.token(&claims_with("sub", Value::Null)), Refusal::Malformed),
+    ] {
+        assert_eq!(world.oidc.verify(&token, NOW).await, Err(why), "{token}");
+    }
 }
 
 #[test]

@@ -10,10 +10,20 @@ use http::header::AUTHORIZATION;
 
 use crate::domain::error::Error;
 use crate::domain::principal::Principal;
+use crate::domain::refusal::Origin;
+use crate::engine::admission::Shown;
 use crate::engine::{Engine, Need};
 
 /// The scheme of the `authorization` header, compared without case.
 const SCHEME: &str = "bearer";
+
+/// What the caller of a stream showed, to be looked at again and again.
+#[derive(Clone)]
+pub struct Pass {
+    secret: String,
+    origin: Origin,
+    need: Need,
+}
 
 /// Turns secrets into principals. Called once for every call: a cache hit has
 /// to be a hash-map lookup.
@@ -21,10 +31,10 @@ pub trait Authenticate: Send + Sync + 'static {
     /// Who a secret speaks for.
     type Principal: Clone + Send + Sync + 'static;
 
-    /// Looks a secret up; [`Error::TokenInvalid`] if it does not count.
+    /// Looks at what is shown; [`Error::TokenInvalid`] if it does not count.
     fn authenticate(
         &self,
-        secret: &str,
+        shown: Shown<'_>,
     ) -> impl Future<Output = Result<Self::Principal, Error>> + Send;
 
     /// Refuses a principal that is not what a method needs.
@@ -34,11 +44,26 @@ pub trait Authenticate: Send + Sync + 'static {
     fn tenant(principal: &Self::Principal) -> &str;
 }
 
+// === impl Pass ===
+
+impl Pass {
+    /// Keeps what is shown for a stream of which the caller must be this.
+    pub(super) fn new(shown: Shown<'_>, need: Need) -> Self {
+        Self { secret: shown.secret.to_owned(), origin: shown.origin, need }
+    }
+
+    /// Finds out whether the stream may go on.
+    pub(super) async fn check<A: Authenticate>(&self, authenticator: &A) -> Result<(), Error> {
+        let shown = Shown { secret: &self.secret, origin: self.origin };
+        A::permit(&authenticator.authenticate(shown).await?, self.need)
+    }
+}
+
 impl Authenticate for Engine {
     type Principal = Principal;
 
-    async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
-        Self::authenticate(self, secret).await
+    async fn authenticate(&self, shown: Shown<'_>) -> Result<Principal, Error> {
+        self.admit(shown).await
     }
 
     fn permit(principal: &Principal, need: Need) -> Result<(), Error> {

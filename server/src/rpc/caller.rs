@@ -2,7 +2,7 @@
 
 use tonic::{Request, Status};
 
-use super::auth;
+use super::auth::Pass;
 use crate::domain::error::Error;
 use crate::domain::principal::Principal;
 
@@ -18,8 +18,8 @@ pub(super) struct Call<T> {
 pub(super) struct StreamCall<T> {
     /// Who calls, as the door found out.
     pub(super) caller: Principal,
-    /// The secret of the caller's token.
-    pub(super) secret: String,
+    /// What the caller showed.
+    pub(super) pass: Pass,
     /// What the request says.
     pub(super) message: T,
 }
@@ -33,7 +33,7 @@ pub(super) fn open<T>(request: Request<T>) -> Result<Call<T>, Status> {
 
 /// Takes a request for a stream apart.
 pub(super) fn open_stream<T>(request: Request<T>) -> Result<StreamCall<T>, Status> {
-    let secret = auth::bearer(request.metadata().as_ref())?.to_owned();
+    let pass = request.extensions().get::<Pass>().cloned().ok_or(Error::TokenInvalid)?;
     let Call { caller, message } = open(request)?;
-    Ok(StreamCall { caller, secret, message })
+    Ok(StreamCall { caller, pass, message })
 }

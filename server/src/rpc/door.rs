@@ -19,12 +19,13 @@ use tower::Service;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-use super::auth::{self, Authenticate};
+use super::auth::{self, Authenticate, Pass};
 use super::foreign;
 use super::limits::{self, Gauge, Place, RequestLimit};
 use super::methods::{Access, Method, Methods};
 use super::strangers::Acquaintance;
 use crate::domain::error::Error;
+use crate::engine::admission::Shown;
 use crate::telemetry::clock::Stopwatch;
 use crate::telemetry::trace;
 
@@ -63,11 +64,16 @@ impl<A: Authenticate> Gate<A> {
         let place = door.calls.enter().ok_or(full)?;
         if let Access::Caller(need) = method.access {
             let secret = auth::bearer(request.headers())?;
-            let principal = self.authenticator.authenticate(secret).await?;
+            let shown = Shown { secret, origin: door.peer.origin() };
+            let principal = self.authenticator.authenticate(shown).await?;
             door.peer.introduce();
             tracing::Span::current().record("tenant", A::tenant(&principal));
             A::permit(&principal, need)?;
+            let pass = method.is_stream.then(|| Pass::new(shown, need));
             request.extensions_mut().insert(principal);
+            if let Some(pass) = pass {
+                request.extensions_mut().insert(pass);
+            }
         }
         Ok(place)
     }

@@ -79,7 +79,7 @@ impl EscalationService for Escalations {
         &self,
         request: Request<v1::WatchEscalationsRequest>,
     ) -> Result<Response<Self::WatchEscalationsStream>, Status> {
-        let StreamCall { caller, secret, message } = open_stream(request)?;
+        let StreamCall { caller, pass, message } = open_stream(request)?;
         let watch = Watch {
             cursor: message.cursor,
             filter: escalations::read_filter(message.filter)?,
@@ -87,7 +87,7 @@ impl EscalationService for Escalations {
             heartbeat: span(message.heartbeat),
         };
         let watch = self.0.engine.watch_escalations(&caller, watch).await?;
-        answer(self.0.streams.guard(&secret, unfold(Some(watch), next_watched))?)
+        answer(self.0.streams.guard(pass, unfold(Some(watch), next_watched))?)
     }
 
     async fn claim_escalation(
@@ -257,7 +257,7 @@ impl EscalationService for Escalations {
         &self,
         request: Request<v1::AwaitResolutionsRequest>,
     ) -> Result<Response<Self::AwaitResolutionsStream>, Status> {
-        let StreamCall { caller, secret, message } = open_stream(request)?;
+        let StreamCall { caller, pass, message } = open_stream(request)?;
         let scope = read_scope(message.scope)?;
         let heartbeat = span(message.heartbeat);
         let engine = &self.0.engine;
@@ -267,7 +267,7 @@ impl EscalationService for Escalations {
             let clock = clock.clone();
             async move { next_awaited(awaiting?, || clock.now()).await }
         });
-        answer(self.0.streams.guard(&secret, answers)?)
+        answer(self.0.streams.guard(pass, answers)?)
     }
 }
 

@@ -27,7 +27,7 @@ impl InsightService for Insight {
         &self,
         request: Request<v1::ExportFeedbackRequest>,
     ) -> Result<Response<Self::ExportFeedbackStream>, Status> {
-        let StreamCall { caller, secret, message } = open_stream(request)?;
+        let StreamCall { caller, pass, message } = open_stream(request)?;
         let command = ExportFeedback {
             since: message.since_time.map(point),
             until: message.until_time.map(point),
@@ -36,7 +36,7 @@ impl InsightService for Insight {
             rule: message.rule_id,
         };
         let export = self.0.engine.export_feedback(&caller, command).await?;
-        answer(self.0.streams.guard(&secret, try_unfold(Some(export), next_message))?)
+        answer(self.0.streams.guard(pass, try_unfold(Some(export), next_message))?)
     }
 }
 

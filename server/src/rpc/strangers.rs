@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain::refusal::Origin;
+
 /// The part of an IPv6 address that is the network's.
 const NETWORK_V6: u128 = !(u64::MAX as u128);
 
@@ -33,6 +35,7 @@ pub struct Acquaintance(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    origin: Origin,
     is_known: AtomicBool,
     stranger: Mutex<Option<Stranger>>,
 }
@@ -86,8 +89,14 @@ impl Drop for Stranger {
 impl Acquaintance {
     /// Not known yet.
     pub fn new(stranger: Stranger) -> Self {
+        let origin = Origin::of(stranger.address);
         let stranger = Mutex::new(Some(stranger));
-        Self(Arc::new(Inner { is_known: AtomicBool::new(false), stranger }))
+        Self(Arc::new(Inner { origin, is_known: AtomicBool::new(false), stranger }))
+    }
+
+    /// From how far away it comes.
+    pub(super) fn origin(&self) -> Origin {
+        self.0.origin
     }
 
     /// It showed a valid token: from now on it does not count.

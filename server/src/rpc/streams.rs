@@ -1,7 +1,7 @@
 //! What every server stream has to keep: its place, its token, its age.
 //!
-//! A stream ends with OK when it is old, with `TOKEN_INVALID` soon after its
-//! token stopped counting, and with `STOPPING` when the server stops. It is
+//! A stream ends with OK when it is old, with `TOKEN_INVALID` soon after what was
+//! shown for it stopped counting, with `ROLE_REQUIRED` or `NO_ROLE` soon after the role, and with `STOPPING` when the server stops. It is
 //! pulled by its reader: nothing is buffered here.
 
 use std::future::Future;
@@ -15,7 +15,7 @@ use futures::stream::{Stream, poll_fn};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::auth::Authenticate;
+use super::auth::{Authenticate, Pass};
 use super::limits::{self, Gauge};
 use crate::domain::error::{Effect, Error};
 
@@ -50,8 +50,8 @@ impl<A: Authenticate + Clone> Streams<A> {
         self.stopping.cancelled().await;
     }
 
-    /// Guards a stream that the holder of `secret` opened.
-    pub fn guard<T, S>(&self, secret: &str, stream: S) -> Result<Guarded<T>, Error>
+    /// Guards a stream that was opened with `pass`.
+    pub fn guard<T, S>(&self, pass: Pass, stream: S) -> Result<Guarded<T>, Error>
     where
         S: Stream<Item = Result<T, Status>> + Send + 'static,
     {
@@ -59,7 +59,7 @@ impl<A: Authenticate + Clone> Streams<A> {
         let place = self.open.enter().ok_or(Error::TooManyWatches { limit })?;
         let age =
             limits::spread(limits::STREAM_MAX_AGE, self.count.fetch_add(1, Ordering::Relaxed));
-        let mut end = Box::pin(self.end_of(secret.to_owned(), age));
+        let mut end = Box::pin(self.end_of(pass, age));
         let mut stream = Box::pin(stream);
         let mut place = Some(place);
         // The end is asked first: a stream that always has more must end, too.
@@ -82,17 +82,13 @@ impl<A: Authenticate + Clone> Streams<A> {
     }
 
     /// Waits until a stream has to end; without a reason it ends well.
-    fn end_of(
-        &self,
-        secret: String,
-        age: Duration,
-    ) -> impl Future<Output = Option<Error>> + use<A> {
+    fn end_of(&self, pass: Pass, age: Duration) -> impl Future<Output = Option<Error>> + use<A> {
         let (authenticator, recheck) = (self.authenticator.clone(), self.recheck);
         let stopping = self.stopping.clone();
         let token_ends = async move {
             loop {
                 tokio::time::sleep(recheck).await;
-                if let Err(error) = authenticator.authenticate(&secret).await {
+                if let Err(error) = pass.check(&authenticator).await {
                     break error;
                 }
             }

@@ -102,6 +102,10 @@ impl Numbers {
         page.counters("events", "Audit events by kind", &labelled("event", |it| Some(it.name())))?;
         page.counters("decisions", "Policy decisions by effect", &labelled("effect", effect))?;
         page.counters("resolutions", "Answers of people by kind", &labelled("kind", answer))?;
+        let refused = self.engine.refused_credentials();
+        let refused: Vec<_> =
+            refused.iter().map(|(why, count)| ([("reason", why.name())], *count)).collect();
+        page.counters("refused_credentials", "Credentials that did not count", &refused)?;
         let fast = self.engine.stats().fast_approvals();
         page.counters("fast_approvals", "Approvals faster than anybody reads", &[([], fast)])
     }

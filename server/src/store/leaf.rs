@@ -13,7 +13,7 @@
 //! | time | number: microseconds since the Unix epoch, two's complement |
 //! | principal | UTF-8 |
 //! | kind | the stable name, such as `run.started` |
-//! | subjects | for each present one, in the order of [`Subjects`]: its name and its bytes (sixteen of an id, the name of a principal), each behind its length |
+//! | subjects | for each present one, in the order of [`Subjects`]: its name and its bytes (sixteen of an id, the name of a principal, the form of [`Refused`]), each behind its length |
 //! | action digest | 32 bytes, or none |
 //! | payloads | the salted commitments, 32 bytes each, one after another |
 //! | writes | the salted digest of the transaction's state writes, 32 bytes |
@@ -25,6 +25,7 @@
 
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::domain::event::{Event, Subjects};
+use crate::domain::refusal::Refused;
 use crate::domain::time::Timestamp;
 use crate::store::Write;
 
@@ -84,7 +85,8 @@ pub fn writes_digest(salt: &[u8; WRITES_SALT_LENGTH], writes: &[Write]) -> Diges
 fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
     let Subjects { run, action, escalation, checkpoint, grant, token, policy, .. } = subjects;
     let Subjects { activation, notice, authority, principal, queue_settings, .. } = subjects;
-    let named: [(&str, Option<&[u8]>); 12] = [
+    let refused = subjects.refused.map(Refused::to_bytes);
+    let named: [(&str, Option<&[u8]>); 13] = [
         ("run", run.as_ref().map(|id| &id.as_bytes()[..])),
         ("action", action.as_ref().map(|id| &id.as_bytes()[..])),
         ("escalation", escalation.as_ref().map(|id| &id.as_bytes()[..])),
@@ -97,6 +99,7 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         ("authority", authority.as_ref().map(|id| &id.as_bytes()[..])),
         ("principal", principal.as_deref().map(str::as_bytes)),
         ("queue_settings", queue_settings.as_ref().map(|id| &id.as_bytes()[..])),
+        ("refused", refused.as_deref()),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
     length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());

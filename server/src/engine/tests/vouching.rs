@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::world::*;
 use crate::domain::error::Error;
 use crate::domain::principal::Role;
+use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::identity::{Identities, Identity, MAX_SIGNED_BYTES};
 use crate::engine::people::AssignRole;
@@ -24,10 +25,10 @@ struct Desk {
 
 #[async_trait]
 impl Identities for Desk {
-    async fn verify(&self, token: &str, _: Timestamp) -> Option<Identity> {
+    async fn verify(&self, token: &str, _: Timestamp) -> Result<Identity, Refusal> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let says = self.says.lock().unwrap().clone();
-        says.filter(|_| token.starts_with(TOKEN))
+        says.filter(|_| token.starts_with(TOKEN)).ok_or(Refusal::WrongSignature)
     }
 }
 

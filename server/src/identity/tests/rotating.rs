@@ -62,7 +62,7 @@ async fn a_new_key_counts_once_it_is_used_and_an_old_one_until_it_is_gone() {
     address.has(&[&old]);
     let oidc = address.provider().await;
     assert_eq!(address.asked(), 0, "nobody is asked before the first token");
-    let counts = async |issuer: &Issuer, now| oidc.verify(&token(issuer), now).await.is_some();
+    let counts = async |issuer: &Issuer, now| oidc.verify(&token(issuer), now).await.is_ok();
     assert!(counts(&old, NOW).await);
     assert!(counts(&old, NOW).await);
     assert_eq!(address.asked(), 1);
@@ -89,12 +89,12 @@ async fn names_of_keys_that_there_are_not_make_nobody_ask_more_than_once_a_minut
     let oidc = address.provider().await;
     for number in 0..50 {
         let stranger = Issuer::new(Kind::Ed25519, &format!("stranger-{number}"));
-        assert!(oidc.verify(&token(&stranger), NOW).await.is_none());
+        assert!(oidc.verify(&token(&stranger), NOW).await.is_err());
     }
     assert_eq!(address.asked(), 1);
-    assert!(oidc.verify(&token(&issuer), NOW).await.is_some());
+    assert!(oidc.verify(&token(&issuer), NOW).await.is_ok());
     let stranger = Issuer::new(Kind::Ed25519, "another");
-    assert!(oidc.verify(&token(&stranger), NOW.plus(MINUTE)).await.is_none());
+    assert!(oidc.verify(&token(&stranger), NOW.plus(MINUTE)).await.is_err());
     assert_eq!(address.asked(), 2);
 }
 
@@ -103,7 +103,7 @@ async fn a_provider_that_is_away_is_missed_only_after_a_day() {
     let address = Address::new();
     let issuer = Issuer::new(Kind::Ecdsa, "ours");
     let oidc = address.provider().await;
-    let counts = async |now| oidc.verify(&token(&issuer), now).await.is_some();
+    let counts = async |now| oidc.verify(&token(&issuer), now).await.is_ok();
     assert!(!counts(NOW).await, "nobody has its keys yet");
     address.has(&[&issuer]);
     assert!(!counts(NOW).await, "it is not asked again at once");

@@ -21,8 +21,8 @@ struct OneToken;
 impl Authenticate for OneToken {
     type Principal = &'static str;
 
-    async fn authenticate(&self, secret: &str) -> Result<&'static str, Error> {
-        if secret == "right" { Ok("somebody") } else { Err(Error::TokenInvalid) }
+    async fn authenticate(&self, shown: Shown<'_>) -> Result<&'static str, Error> {
+        if shown.secret == "right" { Ok("somebody") } else { Err(Error::TokenInvalid) }
     }
 
     fn permit(_: &&'static str, need: Need) -> Result<(), Error> {

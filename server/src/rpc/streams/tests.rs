@@ -7,7 +7,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tonic::Code;
 
 use super::*;
+use crate::domain::refusal::Origin;
 use crate::engine::Need;
+use crate::engine::admission::Shown;
 
 /// Every token counts until it does not.
 #[derive(Clone)]
@@ -16,7 +18,7 @@ struct Revocable(Arc<AtomicBool>);
 impl Authenticate for Revocable {
     type Principal = ();
 
-    async fn authenticate(&self, _: &str) -> Result<(), Error> {
+    async fn authenticate(&self, _: Shown<'_>) -> Result<(), Error> {
         if self.0.load(Ordering::Relaxed) { Ok(()) } else { Err(Error::TokenInvalid) }
     }
 
@@ -27,6 +29,10 @@ impl Authenticate for Revocable {
     fn tenant((): &()) -> &'static str {
         "default"
     }
+}
+
+fn pass() -> Pass {
+    Pass::new(Shown { secret: "x", origin: Origin::Loopback }, Need::Nothing)
 }
 
 struct Setup {
@@ -47,8 +53,8 @@ fn setup(places: usize) -> Setup {
 #[tokio::test]
 async fn what_the_stream_brings_passes_and_its_end_frees_the_place() {
     let Setup { streams, .. } = setup(1);
-    let guarded = streams.guard("x", stream::iter([Ok(1), Ok(2)])).unwrap();
-    let second = streams.guard("x", stream::pending::<Result<u8, Status>>());
+    let guarded = streams.guard(pass(), stream::iter([Ok(1), Ok(2)])).unwrap();
+    let second = streams.guard(pass(), stream::pending::<Result<u8, Status>>());
     assert!(matches!(second, Err(Error::TooManyWatches { limit: 1 })));
     assert_eq!(guarded.try_collect::<Vec<_>>().await.unwrap(), [1, 2]);
     assert_eq!(streams.open().now(), 0);
@@ -57,14 +63,14 @@ async fn what_the_stream_brings_passes_and_its_end_frees_the_place() {
 #[tokio::test]
 async fn a_dropped_stream_frees_its_place() {
     let Setup { streams, .. } = setup(1);
-    drop(streams.guard("x", stream::pending::<Result<u8, Status>>()).unwrap());
+    drop(streams.guard(pass(), stream::pending::<Result<u8, Status>>()).unwrap());
     assert_eq!(streams.open().now(), 0);
 }
 
 #[tokio::test]
 async fn stopping_ends_even_a_stream_that_always_has_more() {
     let Setup { streams, stopping, .. } = setup(1);
-    let mut guarded = streams.guard("x", stream::repeat_with(|| Ok(1))).unwrap();
+    let mut guarded = streams.guard(pass(), stream::repeat_with(|| Ok(1))).unwrap();
     assert_eq!(guarded.next().await.unwrap().unwrap(), 1);
     stopping.cancel();
     let status = guarded.next().await.unwrap().unwrap_err();
@@ -76,7 +82,7 @@ async fn stopping_ends_even_a_stream_that_always_has_more() {
 #[tokio::test]
 async fn a_stream_ends_when_its_token_no_longer_counts() {
     let Setup { streams, is_valid, .. } = setup(1);
-    let mut guarded = streams.guard("x", stream::pending::<Result<u8, Status>>()).unwrap();
+    let mut guarded = streams.guard(pass(), stream::pending::<Result<u8, Status>>()).unwrap();
     is_valid.store(false, Ordering::Relaxed);
     assert_eq!(guarded.next().await.unwrap().unwrap_err().code(), Code::Unauthenticated);
     assert!(guarded.next().await.is_none());
@@ -85,6 +91,6 @@ async fn a_stream_ends_when_its_token_no_longer_counts() {
 #[tokio::test]
 async fn an_old_stream_ends_well() {
     let Setup { streams, .. } = setup(1);
-    let end = streams.end_of("x".to_owned(), Duration::ZERO).await;
+    let end = streams.end_of(pass(), Duration::ZERO).await;
     assert_eq!(end, None);
 }

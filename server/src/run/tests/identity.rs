@@ -61,6 +61,13 @@ async fn a_signed_token_is_as_good_as_one_of_the_servers_own() {
         let refused = admin.get_server_info(asked).await.unwrap_err();
         assert_eq!((refused.code(), &*reason(&refused)), (Code::Unauthenticated, "TOKEN_INVALID"));
     }
+    // What did not count is, in numbers.
+    let address = server.running.local_addr();
+    let numbers = wire::http1(address, "GET /metrics HTTP/1.1", b"").await;
+    for (reason, count) in [("wrong_signature", 1), ("expired", 1), ("unknown", 0)] {
+        let line = format!("pointsman_refused_credentials_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(numbers.contains(&line), "{line} is not in\n{numbers}");
+    }
     // The server's own go on.
     start_run(&channel).await;
 }

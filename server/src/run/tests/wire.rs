@@ -18,7 +18,7 @@ use super::*;
 use crate::run::wire::Wire;
 
 /// One request of HTTP/1.1 and the whole answer.
-async fn http1(address: SocketAddr, head: &str, body: &[u8]) -> String {
+pub(super) async fn http1(address: SocketAddr, head: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let length = body.len();
     let head =
