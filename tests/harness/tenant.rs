@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use pointsman_server::config::Config;
-use pointsman_server::domain::ids::TokenId;
-use pointsman_server::domain::principal::{Principal, Role};
+use pointsman_server::domain::principal::{Credential, Principal, Role};
 use pointsman_server::engine::clock::{Clock, SystemClock, SystemIds};
 use pointsman_server::engine::limits::Limits;
 use pointsman_server::engine::tokens::CreateToken;
@@ -16,7 +15,6 @@ use pointsman_server::engine::{Engine, Parts};
 use pointsman_server::store::Store;
 use pointsman_server::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use pointsman_server::store::postgres::{PostgresOptions, PostgresStore};
-use uuid::Uuid;
 
 /// The secret of a new admin of a tenant, on the store of a server that is stopped.
 pub async fn first_admin(config: &Config, tenant: &str) -> String {
@@ -33,12 +31,8 @@ pub async fn first_admin(config: &Config, tenant: &str) -> String {
         channels: Default::default(),
         identities: None,
     });
-    let operator = Principal {
-        tenant: tenant.to_owned(),
-        name: "operator".to_owned(),
-        roles: vec![Role::Admin],
-        token: TokenId::new(Uuid::nil()),
-    };
+    let credential = Credential { token: None, roles: vec![Role::Admin] };
+    let operator = Principal::new(tenant.to_owned(), "operator".to_owned(), credential);
     let command = CreateToken {
         request_id: String::new(),
         principal: "admin".to_owned(),
