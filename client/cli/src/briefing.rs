@@ -57,9 +57,13 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
     page.fact("Asked", &asked_again(escalation, now));
     page.fact("Run", &escalation.run_id);
     page.fact("Lane", &escalation.lane);
+    page.fact("In line", &escalation.urgency);
+    if let Some(aside) = &escalation.snooze_until_time {
+        page.fact("Put aside", &format!("for {} more", time::until(Some(aside), now)));
+    }
     if let Some(claim) = &escalation.claim {
-        let until = time::until(claim.expire_time.as_ref(), now);
-        page.fact("Held by", &format!("{}, for {until} more", claim.holder));
+        page.fact("Held by", &hands(claim, now));
+        page.fact("Handed on", &claim.note);
     }
     page.fact("Digest", &digits(&escalation.action_digest));
     page.fact("Look up", &brief.target_link);
@@ -77,6 +81,19 @@ pub(crate) fn briefing(escalation: &v1::Escalation, now: &Timestamp, output: &Ou
         page.line(&said);
     }
     page.text
+}
+
+/// Whose hands it is in, and from whom it came there.
+fn hands(claim: &v1::Claim, now: &Timestamp) -> String {
+    let until = time::until(claim.expire_time.as_ref(), now);
+    let mut line = format!("{}, for {until} more", claim.holder);
+    if !claim.assigner.is_empty() {
+        line += &format!(", from {}", claim.assigner);
+    }
+    if !claim.stands_in_for.is_empty() {
+        line += &format!(", standing in for {}", claim.stands_in_for);
+    }
+    line
 }
 
 /// Whether it is about the run: no action waits for the answer.

@@ -139,8 +139,12 @@ fn an_open_question_reads_from_risk_to_the_agents_words() {
         holder: "bob".into(),
         claim_epoch: 2,
         expire_time: after(60),
+        assigner: "sue".into(),
+        stands_in_for: "cleo".into(),
+        note: "the customer\u{1b}[2J calls back".into(),
         ..v1::Claim::default()
     });
+    open.urgency = "critical, due 2023-11-14 22:17 UTC, 40 EUR a minute".into();
     insta::assert_snapshot!(briefing(&open, &now(), &terminal(100)));
 }
 
@@ -185,6 +189,14 @@ fn a_late_question_says_why_and_what_was_done_and_what_comes() {
     ] {
         assert!(page.contains(line), "{line}{page}");
     }
+}
+
+#[test]
+fn a_question_that_is_put_aside_says_for_how_long() {
+    let mut aside = escalation(v1::SeverityTier::High, 1);
+    aside.snooze_until_time = after(720);
+    let page = briefing(&aside, &now(), &terminal(100));
+    assert!(page.contains("Put aside  for 12m more\n"), "{page}");
 }
 
 #[test]

@@ -120,7 +120,6 @@ pub(super) fn open_table(output: &Output, found: &[v1::Escalation], now: &Timest
     let rows = found.iter().map(|one| {
         let brief = one.briefing.clone().unwrap_or_default();
         let (mark, tone) = risk(one.severity());
-        let holder = one.claim.as_ref().map_or("", |claim| claim.holder.as_str());
         [
             Field::new(shortened(&one.escalation_id, length)),
             Field::toned(mark, tone),
@@ -128,7 +127,7 @@ pub(super) fn open_table(output: &Output, found: &[v1::Escalation], now: &Timest
             Field::new(silence(&brief.if_silent)),
             Field::shown(&headline(one, &brief)),
             Field::new(&one.agent),
-            Field::new(if holder.is_empty() { "–" } else { holder }),
+            Field::new(&whose(one, now, output)),
         ]
     });
     let headers = ["ID", "RISK", "DUE", "IF SILENT", "WHAT", "AGENT", "HOLDER"];
@@ -160,6 +159,20 @@ fn closed_table(output: &Output, found: &[v1::Escalation], now: &Timestamp) -> S
         ]
     });
     table(output, ["ID", "RISK", "END", "BY", "WHEN", "WHAT", "AGENT"], rows.collect())
+}
+
+/// Who has it in hand, or for how long it is put aside.
+fn whose(escalation: &v1::Escalation, now: &Timestamp, output: &Output) -> String {
+    match (&escalation.claim, &escalation.snooze_until_time) {
+        (Some(claim), _) => claim.holder.clone(),
+        (None, Some(aside)) if output.is_terminal => {
+            format!("aside, {}", time::until(Some(aside), now))
+        }
+        (None, Some(aside)) => {
+            format!("aside until {}", time::rfc3339(aside).unwrap_or_default())
+        }
+        (None, None) => "–".to_owned(),
+    }
 }
 
 /// The word before the explanation: `cancelled: nothing runs …`.

@@ -9,12 +9,9 @@ fn several() -> Vec<v1::Escalation> {
     let mut held = escalation(SeverityTier::High, 2);
     held.claim = Some(v1::Claim { holder: "bob\u{1b}[1m".into(), ..v1::Claim::default() });
     held.due_time = Some(Timestamp { seconds: now().seconds - 90, nanos: 0 });
-    vec![
-        escalation(SeverityTier::Critical, 1),
-        held,
-        escalation(SeverityTier::Medium, 3),
-        escalation(SeverityTier::Low, 4),
-    ]
+    let mut aside = escalation(SeverityTier::Medium, 3);
+    aside.snooze_until_time = Some(Timestamp { seconds: now().seconds + 720, nanos: 0 });
+    vec![escalation(SeverityTier::Critical, 1), held, aside, escalation(SeverityTier::Low, 4)]
 }
 
 #[test]
