@@ -10,6 +10,7 @@ mod facts;
 mod floods;
 mod hands;
 mod hearing;
+mod identity;
 mod lists;
 mod notices;
 mod novelty;

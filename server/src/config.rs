@@ -24,7 +24,7 @@ pub use facts::{
     FactProtocol, FactProviderConfig, FactProviderUrl, FactsConfig, MAX_FACT_PROVIDERS,
 };
 pub use floods::FloodsConfig;
-pub use identity::{IdentityConfig, JwksPlace, OidcConfig};
+pub use identity::{IdentityConfig, JwksPlace, OidcConfig, SpiffeConfig};
 pub(crate) use notices::is_loopback;
 pub use notices::{CommandConfig, MAX_NOTICE_CHANNELS, NoticesConfig, WebhookConfig};
 
@@ -97,8 +97,11 @@ pub struct TlsConfig {
     pub cert_file: Option<PathBuf>,
     /// Its private key, PEM.
     pub key_file: Option<PathBuf>,
-    /// Who signs the certificates that clients must have; absent: none needed.
+    /// Who signs the certificates that clients must have: one authority or several;
+    /// absent: none needed.
     pub client_ca_file: Option<PathBuf>,
+    /// Whether clients may also come without; only where certificates name callers.
+    pub client_cert_optional: bool,
 }
 
 /// What is logged and how.
@@ -232,6 +235,7 @@ impl Config {
         self.floods.validate()?;
         self.notices.validate(self.dev)?;
         self.identity.oidc.validate(self.dev)?;
+        self.identity.spiffe.validate(&self.tls)?;
         if self.store.as_ref().is_some_and(|store| !store.is_database()) {
             return Err(ConfigError::StoreUrl);
         }
@@ -261,7 +265,7 @@ impl Config {
     }
 
     fn validate_reach(&self) -> Result<(), ConfigError> {
-        let TlsConfig { cert_file, key_file, client_ca_file } = &self.tls;
+        let TlsConfig { cert_file, key_file, client_ca_file, .. } = &self.tls;
         let pairs = [
             ("tls.cert_file", cert_file, "tls.key_file", key_file),
             ("tls.key_file", key_file, "tls.cert_file", cert_file),

@@ -133,6 +133,8 @@ pub struct Parts {
     pub channels: outbox::Channels,
     /// Who else may say who somebody is.
     pub identities: Option<Box<dyn identity::Identities>>,
+    /// Whom the certificates of clients name.
+    pub workloads: Option<Box<dyn identity::Workloads>>,
 }
 
 /// The engine; clones share everything.
@@ -180,7 +182,7 @@ impl Engine {
             second_person: parts.second_person,
             facts: parts.facts,
             channels: parts.channels,
-            vouching: identity::Vouching::new(parts.identities),
+            vouching: identity::Vouching::new(parts.identities, parts.workloads),
             policies: policies::Policies::default(),
             queue: queue::AtHand::default(),
             boards: queue::BoardsAtHand::default(),

@@ -7,6 +7,7 @@
 mod claims;
 mod keys;
 mod signatures;
+pub(crate) mod spiffe;
 
 use std::path::PathBuf;
 

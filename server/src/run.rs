@@ -16,6 +16,7 @@ mod shutdown;
 mod store;
 mod tls;
 mod wire;
+mod workloads;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

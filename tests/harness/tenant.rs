@@ -30,6 +30,7 @@ pub async fn first_admin(config: &Config, tenant: &str) -> String {
         facts: Default::default(),
         channels: Default::default(),
         identities: None,
+        workloads: None,
     });
     let credential = Credential { token: None, roles: vec![Role::Admin] };
     let operator = Principal::new(tenant.to_owned(), "operator".to_owned(), credential);

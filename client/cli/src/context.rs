@@ -82,11 +82,14 @@ impl Context {
             .map_err(Failure::from)
     }
 
-    /// The token given; on this machine also the one that every dev server knows.
+    /// The token given; on this machine also the one that every dev server knows, unless a
+    /// certificate says who calls.
     fn token(&self, capacity: Capacity) -> Option<String> {
         let given = self.globals.token.clone().filter(|token| !token.is_empty());
+        let is_certified = self.globals.client_cert.is_some();
         given.or_else(|| {
-            is_local(self.address()).then(|| crate::dev::dev_token(capacity).to_owned())
+            (is_local(self.address()) && !is_certified)
+                .then(|| crate::dev::dev_token(capacity).to_owned())
         })
     }
 

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
+mod spiffe;
+
+pub use spiffe::SpiffeConfig;
+
 use super::{ConfigError, is_loopback};
 use crate::domain::principal::Role;
 
@@ -18,6 +22,8 @@ const MAX_ROLE_VALUES: usize = 256;
 pub struct IdentityConfig {
     /// An OpenID Connect provider.
     pub oidc: OidcConfig,
+    /// Certificates of clients that name workloads.
+    pub spiffe: SpiffeConfig,
 }
 
 /// An OpenID Connect provider whose signed tokens count; without an issuer: none.

@@ -9,7 +9,7 @@ mod phrases;
 mod resource;
 
 pub use answering::AnswerError;
-use phrases::{by_whom, missed_bound, no_role, now_in_force, put_by};
+use phrases::{TOKEN_INVALID, by_whom, missed_bound, no_role, now_in_force, put_by};
 pub use resource::Resource;
 
 use super::flood::Scope;
@@ -78,7 +78,7 @@ pub enum Error {
         request_id: String,
     },
     /// No token, or one that does not count.
-    #[error("the bearer token is missing, unknown, expired or revoked")]
+    #[error("no credential counts: {TOKEN_INVALID}")]
     TokenInvalid,
     /// The caller is who it says, and has no role here.
     #[error("{}", no_role(.0))]

@@ -56,6 +56,11 @@ refusals! {
     Unfit = "unfit";
     /// It counts, and nobody gives its holder a role.
     NoRole = "no_role";
+    /// A client's certificate that no authority vouches for any more, or that is none of
+    /// the trust domain.
+    Certificate = "certificate";
+    /// A token that speaks for another than the client's certificate.
+    OtherPrincipal = "other_principal";
 }
 
 /// From how far away somebody called.

@@ -1,6 +1,7 @@
 //! Letting callers in: what they show, and what is kept of it that did not count.
 
 use super::Engine;
+use super::identity::Chain;
 use crate::domain::error::Error;
 use crate::domain::ids::TokenId;
 use crate::domain::principal::Principal;
@@ -10,7 +11,9 @@ use crate::domain::refusal::{Origin, Refusal};
 #[derive(Clone, Copy)]
 pub struct Shown<'a> {
     /// The secret of a bearer token.
-    pub secret: &'a str,
+    pub secret: Option<&'a str>,
+    /// The certificate of the connection.
+    pub certificate: Option<&'a Chain>,
     /// From how far away it comes.
     pub origin: Origin,
 }
@@ -52,13 +55,33 @@ impl From<Error> for NotLetIn {
 impl Engine {
     /// Finds out who calls. What does not count is recorded, and the caller not told why.
     pub async fn admit(&self, shown: Shown<'_>) -> Result<Principal, Error> {
-        match self.check(shown.secret).await {
+        match self.check_shown(shown).await {
             Ok(principal) => Ok(principal),
             Err(NotLetIn { error, why }) => {
                 if let Some((reason, token)) = why {
                     self.0.refusals.note(reason, shown.origin, token, self.now());
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// A token says who calls; a certificate beside it must name the same principal, so
+    /// that a token is of no use to another workload.
+    async fn check_shown(&self, shown: Shown<'_>) -> Result<Principal, NotLetIn> {
+        let certified = match shown.certificate {
+            Some(chain) => self.certified(chain).await?,
+            None => None,
+        };
+        match (shown.secret, certified) {
+            (None, None) => Err(Error::TokenInvalid.into()),
+            (None, Some(identity)) => self.vouched_for(identity, self.now()).await,
+            (Some(secret), certified) => {
+                let principal = self.check(secret).await?;
+                match certified.filter(|it| it.name != principal.name) {
+                    Some(_) => Err(Refusal::OtherPrincipal.into()),
+                    None => Ok(principal),
+                }
             }
         }
     }

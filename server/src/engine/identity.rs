@@ -1,14 +1,15 @@
-//! Callers whom somebody else vouches for: tokens that an identity provider signed.
+//! Callers whom somebody else vouches for: tokens that an identity provider signed, and
+//! certificates of clients.
 //!
-//! What such a token says is asked again and again, so that it stops counting within
-//! seconds when it expires or its key goes: on every call, and on open streams.
+//! What these say is asked again and again, so that they stop counting within
+//! seconds when they expire or their key goes: on every call, and on open streams.
 
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
 
 use super::admission::NotLetIn;
 use super::{DEFAULT_TENANT, Engine, read_error, validate};
-use crate::domain::digest::{Digest, sha256};
+use crate::domain::digest::{Digest, FieldHasher, sha256};
 use crate::domain::principal::{Credential, Principal, Role, Token, check_compatible};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
@@ -18,17 +19,17 @@ use crate::store::{Direction, MAX_SCAN, keys};
 pub const MAX_SIGNED_BYTES: usize = 8 * 1024;
 /// How long what was verified counts without another look.
 const TRUST: Span = Span::from_secs(5);
-/// How many tokens stay verified.
+/// How many tokens and certificates stay verified.
 const CACHED: usize = 10_000;
 
-/// What a provider says of the holder of a token.
+/// What somebody vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The principal's name.
     pub name: String,
     /// What it may do beside what is assigned to it here; may be empty.
     pub roles: Vec<Role>,
-    /// Until when the token counts.
+    /// Until when this counts.
     pub expire_time: Timestamp,
 }
 
@@ -39,20 +40,78 @@ pub trait Identities: Send + Sync + 'static {
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Refusal>;
 }
 
+/// What every principal's name begins with that a certificate names, and no other.
+pub const SPIFFE_SCHEME: &str = "spiffe://";
+const CHAIN_TAG: &str = "pointsman.client-certificate.v1";
+
+/// The certificate that a client showed in the handshake, with those that lead to its
+/// authority.
+#[derive(Debug)]
+pub struct Chain {
+    leaf: Vec<u8>,
+    others: Vec<Vec<u8>>,
+    digest: Digest,
+}
+
+/// Verifies the certificates of clients.
+pub trait Workloads: Send + Sync + 'static {
+    /// Who a certificate names; none: nobody, which is no fault of it. Or why it does not
+    /// count at `now`.
+    fn verify(&self, chain: &Chain, now: Timestamp) -> Result<Option<Identity>, Refusal>;
+}
+
 /// Whom the operator lets vouch for callers, and what was verified of late.
 pub(super) struct Vouching {
     identities: Option<Box<dyn Identities>>,
-    verified: Cache<Digest, (Identity, Timestamp)>,
+    workloads: Option<Box<dyn Workloads>>,
+    verified: Cache<Digest, (Option<Identity>, Timestamp)>,
 }
 
+// === impl Chain ===
+
+impl Chain {
+    /// A certificate and the others that came with it, in the form of DER.
+    pub fn new(leaf: Vec<u8>, others: Vec<Vec<u8>>) -> Self {
+        let mut hasher = FieldHasher::new(CHAIN_TAG);
+        hasher.field(&leaf);
+        for other in &others {
+            hasher.field(other);
+        }
+        let digest = hasher.finish();
+        Self { leaf, others, digest }
+    }
+
+    /// The client's own certificate.
+    pub fn leaf(&self) -> &[u8] {
+        &self.leaf
+    }
+
+    /// Those that lead to its authority.
+    pub fn others(&self) -> &[Vec<u8>] {
+        &self.others
+    }
+}
+
+// === impl Vouching ===
+
 impl Vouching {
-    pub(super) fn new(identities: Option<Box<dyn Identities>>) -> Self {
-        Self { identities, verified: Cache::new(CACHED) }
+    pub(super) fn new(
+        identities: Option<Box<dyn Identities>>,
+        workloads: Option<Box<dyn Workloads>>,
+    ) -> Self {
+        Self { identities, workloads, verified: Cache::new(CACHED) }
     }
 
     /// Whether there may be callers of whom nothing is known here.
     pub(super) const fn is_by_others(&self) -> bool {
-        self.identities.is_some()
+        self.identities.is_some() || self.workloads.is_some()
+    }
+
+    /// What was verified a moment ago.
+    fn fresh(&self, digest: &Digest, now: Timestamp) -> Option<Option<Identity>> {
+        let known = self.verified.get(digest);
+        let fresh = known.filter(|(_, seen)| now.since(*seen) < TRUST && now >= *seen);
+        fresh.map(|(identity, _)| identity)
     }
 }
 
@@ -69,19 +128,51 @@ impl Engine {
         if token.len() > MAX_SIGNED_BYTES {
             return Err(Refusal::Malformed.into());
         }
-        let now = self.now();
-        let digest = sha256(token.as_bytes());
-        let known = vouching.verified.get(&digest);
-        let fresh = known.filter(|(_, seen)| now.since(*seen) < TRUST && now >= *seen);
-        let identity = match fresh {
-            Some((identity, _)) => identity,
+        let (now, digest) = (self.now(), sha256(token.as_bytes()));
+        let identity = match vouching.fresh(&digest, now).flatten() {
+            Some(identity) => identity,
             None => {
                 let identity = identities.verify(token, now).await?;
+                // Only a certificate names a workload.
+                if identity.name.starts_with(SPIFFE_SCHEME) {
+                    return Err(Refusal::Unfit.into());
+                }
                 self.require_fit(&identity, now).await?;
-                vouching.verified.insert(digest, (identity.clone(), now));
+                vouching.verified.insert(digest, (Some(identity.clone()), now));
                 identity
             }
         };
+        self.vouched_for(identity, now).await
+    }
+
+    /// Who a client's certificate names; none: nobody.
+    pub(super) async fn certified(&self, chain: &Chain) -> Result<Option<Identity>, NotLetIn> {
+        let vouching = &self.0.vouching;
+        let Some(workloads) = &vouching.workloads else { return Ok(None) };
+        let now = self.now();
+        let identity = match vouching.fresh(&chain.digest, now) {
+            Some(identity) => identity,
+            None => {
+                let identity = workloads.verify(chain, now)?;
+                if let Some(identity) = &identity {
+                    self.require_fit(identity, now).await?;
+                }
+                vouching.verified.insert(chain.digest, (identity.clone(), now));
+                identity
+            }
+        };
+        match identity {
+            Some(identity) if now >= identity.expire_time => Err(Refusal::Expired.into()),
+            identity => Ok(identity),
+        }
+    }
+
+    /// The principal that somebody vouches for, with the roles that it has here.
+    pub(super) async fn vouched_for(
+        &self,
+        identity: Identity,
+        now: Timestamp,
+    ) -> Result<Principal, NotLetIn> {
         if now >= identity.expire_time {
             return Err(Refusal::Expired.into());
         }

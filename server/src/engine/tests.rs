@@ -41,4 +41,5 @@ mod time_passes;
 mod tokens;
 mod vouching;
 mod watching;
+mod workloads;
 mod world;

@@ -1,17 +1,21 @@
-//! Who is calling: the bearer token of a call, looked up by the engine.
+//! Who is calling: the bearer token of a call and the certificate of its connection,
+//! looked up by the engine.
 //!
 //! A principal comes from here and from nowhere else; no message body names
 //! the caller. What roles mean and who owns what is the engine's to say.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::strangers::Acquaintance;
 use crate::domain::error::Error;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Origin;
 use crate::engine::admission::Shown;
+use crate::engine::identity::Chain;
 use crate::engine::{Engine, Need};
 
 /// The scheme of the `authorization` header, compared without case.
@@ -20,7 +24,8 @@ const SCHEME: &str = "bearer";
 /// What the caller of a stream showed, to be looked at again and again.
 #[derive(Clone)]
 pub struct Pass {
-    secret: String,
+    secret: Option<String>,
+    certificate: Option<Arc<Chain>>,
     origin: Origin,
     need: Need,
 }
@@ -48,13 +53,15 @@ pub trait Authenticate: Send + Sync + 'static {
 
 impl Pass {
     /// Keeps what is shown for a stream of which the caller must be this.
-    pub(super) fn new(shown: Shown<'_>, need: Need) -> Self {
-        Self { secret: shown.secret.to_owned(), origin: shown.origin, need }
+    pub(super) fn new(secret: Option<&str>, peer: &Acquaintance, need: Need) -> Self {
+        let certificate = peer.certificate().cloned();
+        Self { secret: secret.map(str::to_owned), certificate, origin: peer.origin(), need }
     }
 
     /// Finds out whether the stream may go on.
     pub(super) async fn check<A: Authenticate>(&self, authenticator: &A) -> Result<(), Error> {
-        let shown = Shown { secret: &self.secret, origin: self.origin };
+        let (secret, certificate) = (self.secret.as_deref(), self.certificate.as_deref());
+        let shown = Shown { secret, certificate, origin: self.origin };
         A::permit(&authenticator.authenticate(shown).await?, self.need)
     }
 }
@@ -73,6 +80,11 @@ impl Authenticate for Engine {
     fn tenant(principal: &Principal) -> &str {
         &principal.tenant
     }
+}
+
+/// The secret in `authorization: Bearer …`; none without the header.
+pub(super) fn secret(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    if headers.contains_key(AUTHORIZATION) { bearer(headers).map(Some) } else { Ok(None) }
 }
 
 /// The secret in `authorization: Bearer …`.

@@ -63,13 +63,14 @@ impl<A: Authenticate> Gate<A> {
         let full = Error::Overloaded { retry_after: limits::OVERLOAD_RETRY };
         let place = door.calls.enter().ok_or(full)?;
         if let Access::Caller(need) = method.access {
-            let secret = auth::bearer(request.headers())?;
-            let shown = Shown { secret, origin: door.peer.origin() };
+            let secret = auth::secret(request.headers())?;
+            let certificate = door.peer.certificate().map(|it| &**it);
+            let shown = Shown { secret, certificate, origin: door.peer.origin() };
             let principal = self.authenticator.authenticate(shown).await?;
             door.peer.introduce();
             tracing::Span::current().record("tenant", A::tenant(&principal));
             A::permit(&principal, need)?;
-            let pass = method.is_stream.then(|| Pass::new(shown, need));
+            let pass = method.is_stream.then(|| Pass::new(secret, &door.peer, need));
             request.extensions_mut().insert(principal);
             if let Some(pass) = pass {
                 request.extensions_mut().insert(pass);

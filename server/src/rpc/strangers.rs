@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::refusal::Origin;
+use crate::engine::identity::Chain;
 
 /// The part of an IPv6 address that is the network's.
 const NETWORK_V6: u128 = !(u64::MAX as u128);
@@ -36,6 +37,7 @@ pub struct Acquaintance(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     origin: Origin,
+    certificate: Option<Arc<Chain>>,
     is_known: AtomicBool,
     stranger: Mutex<Option<Stranger>>,
 }
@@ -87,16 +89,21 @@ impl Drop for Stranger {
 // === impl Acquaintance ===
 
 impl Acquaintance {
-    /// Not known yet.
-    pub fn new(stranger: Stranger) -> Self {
+    /// Not known yet; with the certificate that it showed in the handshake.
+    pub fn new(stranger: Stranger, certificate: Option<Arc<Chain>>) -> Self {
         let origin = Origin::of(stranger.address);
         let stranger = Mutex::new(Some(stranger));
-        Self(Arc::new(Inner { origin, is_known: AtomicBool::new(false), stranger }))
+        Self(Arc::new(Inner { origin, certificate, is_known: AtomicBool::new(false), stranger }))
     }
 
     /// From how far away it comes.
     pub(super) fn origin(&self) -> Origin {
         self.0.origin
+    }
+
+    /// The certificate that it showed in the handshake.
+    pub(super) fn certificate(&self) -> Option<&Arc<Chain>> {
+        self.0.certificate.as_ref()
     }
 
     /// It showed a valid token: from now on it does not count.
@@ -134,7 +141,7 @@ mod tests {
     #[test]
     fn whoever_is_known_no_longer_counts() {
         let strangers = Strangers::new(1);
-        let known = Acquaintance::new(strangers.enter(address("10.0.0.1")).unwrap());
+        let known = Acquaintance::new(strangers.enter(address("10.0.0.1")).unwrap(), None);
         known.introduce();
         let next = strangers.enter(address("10.0.0.1"));
         assert!(next.is_some());

@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, Service as _, ServiceExt as _};
 
+use crate::engine::identity::Chain;
 use crate::rpc::auth::Authenticate;
 use crate::rpc::dispatch::Dispatch;
 use crate::rpc::door::{Door, Gate};
@@ -49,9 +50,13 @@ enum Language {
 
 impl<A: Authenticate> Front<A> {
     /// What answers one connection, whose peer nobody knows yet.
-    pub(super) fn connection(&self, stranger: Stranger) -> Requests<A> {
+    pub(super) fn connection(
+        &self,
+        stranger: Stranger,
+        certificate: Option<Arc<Chain>>,
+    ) -> Requests<A> {
         let calls = Gauge::new(self.calls_per_connection);
-        let peer = Acquaintance::new(stranger);
+        let peer = Acquaintance::new(stranger, certificate);
         let door = Door::new(self.services.clone(), Arc::clone(&self.gate), calls, peer);
         Requests { door, pages: self.pages.clone() }
     }

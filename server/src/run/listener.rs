@@ -147,7 +147,7 @@ impl<A: Authenticate> Listener<A> {
 
     async fn requests(&self, wire: Wire, stranger: Stranger, age: Duration) {
         let builder = protocol();
-        let requests = self.front.connection(stranger);
+        let requests = self.front.connection(stranger, wire.certificate());
         let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), requests));
         let must_end = async {
             tokio::select! {

@@ -5,13 +5,13 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::tls::Certificates;
-use super::{DEV_TOKENS, RunError};
+use super::{DEV_TOKENS, RunError, workloads};
 use crate::config::Config;
 use crate::domain::flood::{Allowance, FloodLimits, Rate};
 use crate::domain::time::Span;
 use crate::engine::clock::{Clock, SystemClock, SystemIds};
 use crate::engine::facts::Providers;
-use crate::engine::identity::Identities;
+use crate::engine::identity::{Identities, Workloads};
 use crate::engine::limits::Limits;
 use crate::engine::outbox::Channels;
 use crate::engine::policies::Started;
@@ -37,6 +37,7 @@ pub(super) struct Outside {
     facts: Providers,
     channels: Channels,
     identities: Option<Box<dyn Identities>>,
+    workloads: Option<Box<dyn Workloads>>,
 }
 
 /// Reads everything that can be wrong before anything is opened.
@@ -54,13 +55,14 @@ pub(super) async fn settings(config: Config) -> Result<Settings, RunError> {
         facts: facts::register(&config.facts)?,
         channels: notices::register(&config.notices, |name| std::env::var(name).ok())?,
         identities: identity::register(&config.identity)?,
+        workloads: workloads::register(&config, tls.as_ref()),
     };
     Ok(Settings { config, tls, policy, outside })
 }
 
 pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, outside: Outside) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Outside { facts, channels, identities } = outside;
+    let Outside { facts, channels, identities, workloads } = outside;
     Engine::new(Parts {
         store: Arc::clone(store),
         ids: Arc::new(SystemIds::new(Arc::clone(&clock))),
@@ -76,6 +78,7 @@ pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, outside: Out
         facts,
         channels,
         identities,
+        workloads,
     })
 }
 

@@ -1,6 +1,7 @@
 //! A whole server on a port of its own: languages, refusals, start and end.
 
 mod identity;
+mod spiffe;
 mod start;
 pub(in crate::run) mod tls;
 mod wire;

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{CertificateError, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject as _};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
@@ -56,7 +56,7 @@ pub enum TlsError {
 /// The certificates that the server shows, and those it wants to see.
 pub(super) struct Certificates {
     files: Files,
-    current: RwLock<TlsAcceptor>,
+    current: RwLock<InUse>,
     /// What was in the files at the last look, usable or not.
     seen: Mutex<Digest>,
     pub(super) look_every: Duration,
@@ -68,6 +68,15 @@ struct Files {
     cert: PathBuf,
     key: PathBuf,
     client_ca: Option<PathBuf>,
+    /// Whether clients without a certificate get through the handshake.
+    is_optional: bool,
+}
+
+/// What the files have made.
+#[derive(Clone)]
+struct InUse {
+    acceptor: TlsAcceptor,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// What was in the files at one moment.
@@ -96,15 +105,33 @@ impl Certificates {
         let (Some(cert), Some(key)) = (config.cert_file.clone(), config.key_file.clone()) else {
             return Ok(None);
         };
-        let files = Files { cert, key, client_ca: config.client_ca_file.clone() };
+        let (client_ca, is_optional) = (config.client_ca_file.clone(), config.client_cert_optional);
+        let files = Files { cert, key, client_ca, is_optional };
         let contents = files.read();
         let seen = Mutex::new(contents.digest());
-        let current = RwLock::new(files.acceptor(contents)?);
+        let current = RwLock::new(files.take_up(contents)?);
         Ok(Some(Arc::new(Self { files, current, seen, look_every: LOOK_EVERY })))
     }
 
     /// What accepts the next connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.in_use().acceptor
+    }
+
+    /// Refuses a client's certificate that none of the authorities of now vouches for.
+    pub(super) fn verify_client(
+        &self,
+        leaf: &[u8],
+        others: &[Vec<u8>],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let refused = CertificateError::UnknownIssuer;
+        let clients = self.in_use().clients.ok_or(rustls::Error::InvalidCertificate(refused))?;
+        let others: Vec<_> = others.iter().map(|it| CertificateDer::from(it.as_slice())).collect();
+        clients.verify_client_cert(&CertificateDer::from(leaf), &others, now).map(|_| ())
+    }
+
+    fn in_use(&self) -> InUse {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -151,9 +178,9 @@ impl Certificates {
             return Look::Same;
         }
         *seen = found;
-        match self.files.acceptor(contents) {
-            Ok(acceptor) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+        match self.files.take_up(contents) {
+            Ok(in_use) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = in_use;
                 Look::New
             }
             Err(error) => Look::Unusable(error),
@@ -173,23 +200,25 @@ impl Files {
         }
     }
 
-    /// The acceptor that these contents make.
-    fn acceptor(&self, contents: Contents) -> Result<TlsAcceptor, TlsError> {
+    /// What these contents make.
+    fn take_up(&self, contents: Contents) -> Result<InUse, TlsError> {
         let chain = certificates("tls.cert_file", &self.cert, contents.cert)?;
         let key = contents.key.and_then(|key| PrivateKeyDer::from_pem_slice(&key));
         let key = key.map_err(|cause| unreadable("tls.key_file", &self.key, cause))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(rustls::DEFAULT_VERSIONS)?;
-        let builder = match self.client_ca.as_deref().zip(contents.client_ca) {
-            Some((path, bytes)) => {
-                builder.with_client_cert_verifier(client_verifier(path, bytes, provider)?)
-            }
+        let clients = match self.client_ca.as_deref().zip(contents.client_ca) {
+            Some((path, bytes)) => Some(client_verifier(path, bytes, provider, self.is_optional)?),
+            None => None,
+        };
+        let builder = match &clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
             None => builder.with_no_client_auth(),
         };
         let mut tls = builder.with_single_cert(chain, key)?;
         tls.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-        Ok(TlsAcceptor::from(Arc::new(tls)))
+        Ok(InUse { acceptor: TlsAcceptor::from(Arc::new(tls)), clients })
     }
 }
 
@@ -210,17 +239,21 @@ impl Contents {
     }
 }
 
-/// Who has no certificate of this authority does not get as far as a call.
+/// Who has no certificate of these authorities does not get as far as a call, unless
+/// certificates are optional.
 fn client_verifier(
     path: &Path,
     bytes: Result<Vec<u8>, pem::Error>,
     provider: Arc<rustls::crypto::CryptoProvider>,
+    is_optional: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("tls.client_ca_file", path, bytes)? {
         roots.add(certificate)?;
     }
-    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if is_optional { builder.allow_unauthenticated() } else { builder };
+    Ok(builder.build()?)
 }
 
 fn certificates(

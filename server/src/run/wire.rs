@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
+
+use super::workloads;
+use crate::engine::identity::Chain;
 
 /// How many bytes must have come before a peer counts as speaking: the length
 /// of HTTP/2's preface. Up to here the protocol is not known, and no time limit
@@ -37,6 +41,14 @@ impl Wire {
     /// Bytes as they are; the first ones must come within `patience`.
     pub(super) fn plain(stream: TcpStream, patience: Duration) -> Self {
         Self { bytes: Bytes::Plain(stream), silence: Some(Silence::new(patience)) }
+    }
+
+    /// The certificate that the client showed in the handshake.
+    pub(super) fn certificate(&self) -> Option<Arc<Chain>> {
+        match &self.bytes {
+            Bytes::Plain(_) => None,
+            Bytes::Encrypted(stream) => workloads::chain(stream.get_ref().1.peer_certificates()?),
+        }
     }
 
     /// Encrypted bytes; the first ones must come within `patience`.

@@ -41,6 +41,44 @@ fn roles_may_all_be_assigned_here_but_not_given_by_any_number_of_values() {
     assert!(none.contains("reviewer"));
 }
 
+const SVIDS: &str = "
+[tls]
+cert_file = \"/a\"
+key_file = \"/b\"
+client_ca_file = \"/c\"
+client_cert_optional = true
+[identity.spiffe]
+trust_domain = \"bank.example\"
+[identity.spiffe.roles]
+agent = [\"/agents/*\", \"*\"]
+";
+
+#[test]
+fn a_trust_domain_is_a_name_with_authorities_and_paths() {
+    let config = load(SVIDS).unwrap();
+    let spiffe = &config.identity.spiffe;
+    assert_eq!(spiffe.trust_domain.as_deref(), Some("bank.example"));
+    assert_eq!(spiffe.roles[&Role::Agent], ["/agents/*", "*"]);
+    for (from, to, key) in [
+        ("\"bank.example\"", "\"\"", "identity.spiffe.trust_domain"),
+        ("\"bank.example\"", "\"Bank.example\"", "identity.spiffe.trust_domain"),
+        ("\"bank.example\"", "\"spiffe://bank.example\"", "identity.spiffe.trust_domain"),
+        ("\"bank.example\"", "\"bank.example/x\"", "identity.spiffe.trust_domain"),
+        ("trust_domain = \"bank.example\"\n", "", "identity.spiffe.trust_domain"),
+        ("client_ca_file = \"/c\"\n", "", "tls.client_ca_file"),
+        ("\"/agents/*\"", "\"agents/*\"", "identity.spiffe.roles"),
+        ("\"/agents/*\"", "\"spiffe://bank.example/a\"", "identity.spiffe.roles"),
+    ] {
+        assert!(SVIDS.contains(from), "{from}");
+        let refused = load(&SVIDS.replace(from, to)).unwrap_err();
+        assert!(refused.contains(key), "{to} {key}: {refused}");
+    }
+    // A lock that nobody named is gone round by nobody.
+    let (lock, _) = SVIDS.split_once("[identity.spiffe]").unwrap();
+    assert!(load(lock).unwrap_err().contains("client_cert_optional"));
+    assert!(load(&lock.replace("client_cert_optional = true", "")).is_ok());
+}
+
 #[test]
 fn what_is_not_whole_or_not_safe_is_refused_with_its_key() {
     for (from, to, key) in [

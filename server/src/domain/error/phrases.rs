@@ -2,6 +2,10 @@
 
 use crate::domain::policy::{BoundKind, JudgedBound};
 
+/// What may be wrong with a credential; which of it, nobody is told.
+pub(super) const TOKEN_INVALID: &str = "the bearer token is missing, unknown, expired or revoked, \
+    or the client certificate does not count or is somebody else's";
+
 pub(super) fn now_in_force(settings: Option<&str>) -> String {
     match settings {
         Some(settings) => format!("the settings in force are `{settings}`"),

@@ -13,7 +13,7 @@ use crate::engine::tokens::CreateToken;
 use crate::store::TailFrom;
 
 async fn refused(world: &World, secret: &str, origin: Origin) {
-    let shown = world.engine.admit(Shown { secret, origin }).await;
+    let shown = world.engine.admit(Shown { secret: Some(secret), certificate: None, origin }).await;
     assert_eq!(shown, Err(Error::TokenInvalid));
 }
 
@@ -146,7 +146,7 @@ async fn of_many_tokens_a_few_are_told_apart() {
 async fn who_shows_nothing_wrong_is_not_recorded() {
     let world = World::new().await;
     let (_, secret) = token(&world, "rita").await;
-    let shown = Shown { secret: &secret, origin: Origin::Public };
+    let shown = Shown { secret: Some(&secret), certificate: None, origin: Origin::Public };
     assert_eq!(world.engine.admit(shown).await.unwrap().name, "rita");
     world.clock.advance(TOLD_EVERY);
     world.engine.tell_refusals().await.unwrap();

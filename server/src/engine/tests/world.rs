@@ -20,7 +20,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::{Clock, ManualClock, SystemIds};
 use crate::engine::escalations::Filter;
 use crate::engine::facts::Providers;
-use crate::engine::identity::Identities;
+use crate::engine::identity::{Identities, Workloads};
 use crate::engine::limits::Limits;
 use crate::engine::list::Page;
 use crate::engine::outbox::Channels;
@@ -138,6 +138,7 @@ pub(super) struct Outside {
     pub(super) facts: Providers,
     pub(super) channels: Channels,
     pub(super) identities: Option<Box<dyn Identities>>,
+    pub(super) workloads: Option<Box<dyn Workloads>>,
     /// How much agents may ask; none: as much as they like.
     pub(super) floods: Option<FloodLimits>,
 }
@@ -173,6 +174,7 @@ async fn start_among(
         facts: outside.facts,
         channels: outside.channels,
         identities: outside.identities,
+        workloads: outside.workloads,
     });
     engine.start_with_policy(policy).await.unwrap();
     let background = engine.start().await.unwrap();
@@ -224,7 +226,8 @@ impl World {
         Self::among(POLICY, Outside { identities, ..Outside::default() }).await
     }
 
-    async fn among(policy: &str, outside: Outside) -> Self {
+    /// A world with somebody outside.
+    pub(super) async fn among(policy: &str, outside: Outside) -> Self {
         let place = Place::new();
         let clock = ManualClock::new(START);
         let store = place.open(&clock).await;

@@ -22,7 +22,7 @@ impl Authenticate for OneToken {
     type Principal = &'static str;
 
     async fn authenticate(&self, shown: Shown<'_>) -> Result<&'static str, Error> {
-        if shown.secret == "right" { Ok("somebody") } else { Err(Error::TokenInvalid) }
+        if shown.secret == Some("right") { Ok("somebody") } else { Err(Error::TokenInvalid) }
     }
 
     fn permit(_: &&'static str, need: Need) -> Result<(), Error> {
@@ -69,7 +69,7 @@ fn door(is_stuck: bool, calls: usize) -> (Door<Service1, OneToken>, Metrics) {
     let methods = Methods::new(&metrics, false).unwrap();
     let gate = Arc::new(Gate::new(OneToken, methods));
     let stranger = Strangers::new(1).enter(Ipv4Addr::LOCALHOST.into()).unwrap();
-    let peer = Acquaintance::new(stranger);
+    let peer = Acquaintance::new(stranger, None);
     (Door::new(Service1 { is_stuck }, gate, Gauge::new(calls), peer), metrics)
 }
 

@@ -1,5 +1,6 @@
 //! Streams end when they must, and give their place back.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::AtomicBool;
 
 use futures::stream;
@@ -7,9 +8,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tonic::Code;
 
 use super::*;
-use crate::domain::refusal::Origin;
 use crate::engine::Need;
 use crate::engine::admission::Shown;
+use crate::rpc::strangers::{Acquaintance, Strangers};
 
 /// Every token counts until it does not.
 #[derive(Clone)]
@@ -32,7 +33,8 @@ impl Authenticate for Revocable {
 }
 
 fn pass() -> Pass {
-    Pass::new(Shown { secret: "x", origin: Origin::Loopback }, Need::Nothing)
+    let stranger = Strangers::new(1).enter(Ipv4Addr::LOCALHOST.into()).unwrap();
+    Pass::new(Some("x"), &Acquaintance::new(stranger, None), Need::Nothing)
 }
 
 struct Setup {

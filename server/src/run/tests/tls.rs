@@ -43,6 +43,7 @@ pub(in crate::run) fn put(dir: &Path, made: &Made) -> TlsConfig {
         cert_file: write("cert.pem", &made.server.0),
         key_file: write("key.pem", &made.server.1),
         client_ca_file: None,
+        client_cert_optional: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a look at the files does to the certificates in use.
 
 use super::*;
-use crate::run::tests::tls::{certificates, put};
+use crate::run::tests::tls::{Made, certificates, put};
 
 /// Certificates in a folder of their own.
 fn in_use() -> (tempfile::TempDir, Arc<Certificates>) {
@@ -64,4 +64,31 @@ fn an_authority_for_clients_is_renewed_as_well() {
     assert!(matches!(keeps(&in_use, || in_use.look(false)), (false, Look::New)));
     std::fs::write(&authority, "").unwrap();
     assert!(matches!(keeps(&in_use, || in_use.look(false)), (true, Look::Unusable(_))));
+}
+
+#[test]
+fn clients_are_verified_with_the_authorities_of_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (certificates(), certificates());
+    let mut config = put(dir.path(), &one);
+    let bundle = dir.path().join("bundle.pem");
+    std::fs::write(&bundle, [&*one.authority, &two.authority].concat()).unwrap();
+    config.client_ca_file = Some(bundle.clone());
+    let in_use = Certificates::read(&config).unwrap().unwrap();
+    let counts = |made: &Made, year: u64| {
+        let leaf = CertificateDer::from_pem_slice(made.server.0.as_bytes()).unwrap();
+        let seconds = (year - 1970) * 365 * 24 * 3_600;
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        in_use.verify_client(&leaf, &[], now)
+    };
+    assert_eq!((counts(&one, 2026), counts(&two, 2026)), (Ok(()), Ok(())));
+    assert!(counts(&one, 1971).is_err(), "its time has not come");
+    assert!(counts(&certificates(), 2026).is_err(), "another authority's");
+    std::fs::write(&bundle, &two.authority).unwrap();
+    assert!(matches!(in_use.look(false), Look::New));
+    assert!(counts(&one, 2026).is_err() && counts(&two, 2026).is_ok());
+    // What cannot be used changes nothing.
+    std::fs::write(&bundle, "").unwrap();
+    assert!(matches!(in_use.look(false), Look::Unusable(_)));
+    assert!(counts(&two, 2026).is_ok());
 }
