@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures::future::BoxFuture;
 
+use crate::domain::refusal::Origin;
 use crate::telemetry::health::{Health, Serving};
 use crate::telemetry::metrics::Metrics;
 
@@ -23,8 +24,8 @@ const ABOUT: &str = concat!(
     "  /readyz   whether it takes calls\n",
 );
 
-/// Says whether the sender of these headers may read the metrics.
-pub type Reader = Arc<dyn Fn(HeaderMap) -> BoxFuture<'static, bool> + Send + Sync>;
+/// Says whether the sender of these headers, from so far away, may read the metrics.
+pub type Reader = Arc<dyn Fn(HeaderMap, Origin) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// What the pages show.
 #[derive(Clone)]
@@ -64,9 +65,14 @@ async fn readyz(State(pages): State<Pages>) -> Response {
     }
 }
 
-async fn metrics(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+async fn metrics(
+    State(pages): State<Pages>,
+    origin: Option<Extension<Origin>>,
+    headers: HeaderMap,
+) -> Response {
+    let origin = origin.map_or(Origin::Public, |Extension(origin)| origin);
     if let Some(may_read) = &pages.reader
-        && !may_read(headers).await
+        && !may_read(headers, origin).await
     {
         let mut refusal = text(StatusCode::UNAUTHORIZED, "metrics need a bearer token\n");
         let challenge = HeaderValue::from_static("Bearer");

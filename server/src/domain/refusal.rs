@@ -4,8 +4,6 @@
 //! Nor is there an address, which may be a person's and could never be taken out of
 //! the journal again.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
@@ -84,21 +82,6 @@ impl Origin {
             Self::Public => "public",
         }
     }
-
-    /// Where an address is.
-    pub fn of(address: IpAddr) -> Self {
-        let is_private = match address.to_canonical() {
-            it if it.is_loopback() => return Self::Loopback,
-            // RFC 1918, RFC 3927, RFC 6598 (100.64.0.0/10).
-            IpAddr::V4(v4) => {
-                let [first, second, ..] = v4.octets();
-                let is_shared = first == 100 && second & 0xc0 == 64;
-                v4.is_private() || v4.is_link_local() || is_shared
-            }
-            IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
-        };
-        if is_private { Self::Private } else { Self::Public }
-    }
 }
 
 /// Credentials that did not count for one reason, within a short time.
@@ -136,32 +119,6 @@ impl Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_here_near_or_far() {
-        for (address, origin) in [
-            ("127.0.0.1", Origin::Loopback),
-            ("127.8.8.8", Origin::Loopback),
-            ("::1", Origin::Loopback),
-            ("::ffff:127.0.0.1", Origin::Loopback),
-            ("10.1.2.3", Origin::Private),
-            ("172.16.0.1", Origin::Private),
-            ("192.168.1.1", Origin::Private),
-            ("169.254.169.254", Origin::Private),
-            ("100.64.0.1", Origin::Private),
-            ("100.127.255.255", Origin::Private),
-            ("fd12::1", Origin::Private),
-            ("fe80::1", Origin::Private),
-            ("::ffff:10.0.0.1", Origin::Private),
-            ("100.128.0.0", Origin::Public),
-            ("100.63.255.255", Origin::Public),
-            ("172.32.0.1", Origin::Public),
-            ("8.8.8.8", Origin::Public),
-            ("2001:4860::1", Origin::Public),
-        ] {
-            assert_eq!(Origin::of(address.parse().unwrap()), origin, "{address}");
-        }
-    }
 
     #[test]
     fn stored_names_are_the_stable_ones() {

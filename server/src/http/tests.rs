@@ -36,7 +36,7 @@ async fn probes_follow_the_health() {
 
 #[tokio::test]
 async fn metrics_are_shown_to_whom_they_are_for() {
-    let reader: Reader = Arc::new(|headers| {
+    let reader: Reader = Arc::new(|headers, _| {
         let right = headers.get("authorization").is_some_and(|value| value == "Bearer right");
         Box::pin(std::future::ready(right))
     });

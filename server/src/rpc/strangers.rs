@@ -28,6 +28,7 @@ pub struct Strangers {
 pub struct Stranger {
     strangers: Arc<Strangers>,
     address: IpAddr,
+    origin: Origin,
 }
 
 /// A connection that may become known; clones are of the same one.
@@ -52,14 +53,14 @@ impl Strangers {
 
     /// Lets a stranger in, unless its address has too many.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
-        let address = site_of(address);
+        let (address, origin) = (site_of(address), origin_of(address));
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(address).or_default();
         if *count >= self.limit {
             return None;
         }
         *count += 1;
-        Some(Stranger { strangers: Arc::clone(self), address })
+        Some(Stranger { strangers: Arc::clone(self), address, origin })
     }
 }
 
@@ -69,6 +70,21 @@ fn site_of(address: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & NETWORK_V6).into(),
         v4 @ IpAddr::V4(_) => v4,
     }
+}
+
+/// From how far away an address is.
+fn origin_of(address: IpAddr) -> Origin {
+    let is_private = match address.to_canonical() {
+        it if it.is_loopback() => return Origin::Loopback,
+        // RFC 1918, RFC 3927, RFC 6598 (100.64.0.0/10).
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            v4.is_private() || v4.is_link_local() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    if is_private { Origin::Private } else { Origin::Public }
 }
 
 // === impl Stranger ===
@@ -91,13 +107,13 @@ impl Drop for Stranger {
 impl Acquaintance {
     /// Not known yet; with the certificate that it showed in the handshake.
     pub fn new(stranger: Stranger, certificate: Option<Arc<Chain>>) -> Self {
-        let origin = Origin::of(stranger.address);
+        let origin = stranger.origin;
         let stranger = Mutex::new(Some(stranger));
         Self(Arc::new(Inner { origin, certificate, is_known: AtomicBool::new(false), stranger }))
     }
 
     /// From how far away it comes.
-    pub(super) fn origin(&self) -> Origin {
+    pub fn origin(&self) -> Origin {
         self.0.origin
     }
 
@@ -159,5 +175,32 @@ mod tests {
         assert!(strangers.enter(address("2001:db8:0:1::1")).is_some());
         let _mapped = strangers.enter(address("::ffff:10.0.0.1")).unwrap();
         assert!(strangers.enter(address("10.0.0.1")).is_none());
+    }
+
+    #[test]
+    fn an_address_is_here_near_or_far() {
+        for (at, origin) in [
+            ("127.0.0.1", Origin::Loopback),
+            ("127.8.8.8", Origin::Loopback),
+            ("::1", Origin::Loopback),
+            ("::ffff:127.0.0.1", Origin::Loopback),
+            ("10.1.2.3", Origin::Private),
+            ("172.16.0.1", Origin::Private),
+            ("192.168.1.1", Origin::Private),
+            ("169.254.169.254", Origin::Private),
+            ("100.64.0.1", Origin::Private),
+            ("100.127.255.255", Origin::Private),
+            ("fd12::1", Origin::Private),
+            ("fe80::1", Origin::Private),
+            ("::ffff:10.0.0.1", Origin::Private),
+            ("100.128.0.0", Origin::Public),
+            ("100.63.255.255", Origin::Public),
+            ("172.32.0.1", Origin::Public),
+            ("8.8.8.8", Origin::Public),
+            ("2001:4860::1", Origin::Public),
+        ] {
+            let stranger = Strangers::new(1).enter(address(at)).unwrap();
+            assert_eq!(Acquaintance::new(stranger, None).origin(), origin, "{at}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, Service as _, ServiceExt as _};
 
+use crate::domain::refusal::Origin;
 use crate::engine::identity::Chain;
 use crate::rpc::auth::Authenticate;
 use crate::rpc::dispatch::Dispatch;
@@ -38,6 +39,7 @@ pub(super) struct Front<A> {
 pub(super) struct Requests<A> {
     door: Door<Dispatch, A>,
     pages: Router,
+    origin: Origin,
 }
 
 enum Language {
@@ -57,8 +59,9 @@ impl<A: Authenticate> Front<A> {
     ) -> Requests<A> {
         let calls = Gauge::new(self.calls_per_connection);
         let peer = Acquaintance::new(stranger, certificate);
+        let origin = peer.origin();
         let door = Door::new(self.services.clone(), Arc::clone(&self.gate), calls, peer);
-        Requests { door, pages: self.pages.clone() }
+        Requests { door, pages: self.pages.clone(), origin }
     }
 }
 
@@ -69,7 +72,7 @@ impl<A: Authenticate> hyper::service::Service<Request<Incoming>> for Requests<A>
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         match language(&request) {
             Language::Grpc => {
                 let door = self.door.clone();
@@ -80,6 +83,7 @@ impl<A: Authenticate> hyper::service::Service<Request<Incoming>> for Requests<A>
                 Box::pin(GrpcWebLayer::new().layer(self.door.clone()).oneshot(request))
             }
             Language::Http => {
+                request.extensions_mut().insert(self.origin);
                 let answer = self.pages.clone().call(request);
                 Box::pin(async move { answer.await.map(|response| response.map(Body::new)) })
             }

@@ -12,6 +12,7 @@ use super::numbers::Numbers;
 use super::tls::Certificates;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::engine::admission::Shown;
 use crate::http::{self, Pages};
 use crate::rpc::Shared;
 use crate::rpc::auth;
@@ -63,11 +64,12 @@ pub(super) fn compose(
 /// Whoever has a token may read the metrics.
 fn reader(engine: &Engine) -> http::Reader {
     let engine = engine.clone();
-    Arc::new(move |headers| {
+    Arc::new(move |headers, origin| {
         let engine = engine.clone();
         async move {
             let Ok(secret) = auth::bearer(&headers) else { return false };
-            engine.authenticate(secret).await.is_ok()
+            let shown = Shown { secret: Some(secret), certificate: None, origin };
+            engine.admit(shown).await.is_ok()
         }
         .boxed()
     })

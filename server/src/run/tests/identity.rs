@@ -73,6 +73,20 @@ async fn a_signed_token_is_as_good_as_one_of_the_servers_own() {
 }
 
 #[tokio::test]
+async fn guessing_at_the_metrics_page_counts_as_well() {
+    let server = server_with(|config| config.dev = false).await;
+    let address = server.running.local_addr();
+    let get = async |token: &str| {
+        let head = format!("GET /metrics HTTP/1.1\r\nAuthorization: Bearer {token}");
+        wire::http1(address, &head, b"").await
+    };
+    assert!(get("pmt_guess").await.starts_with("HTTP/1.1 401"));
+    let numbers = get(server.running.first_token().unwrap()).await;
+    let line = "pointsman_refused_credentials_total{reason=\"unknown\"} 1\n";
+    assert!(numbers.contains(line), "{numbers}");
+}
+
+#[tokio::test]
 async fn who_has_no_role_is_told_so_until_one_is_assigned() {
     let issuer = Issuer::new(Kind::Ecdsa, "one");
     let server = believing(&issuer).await;
