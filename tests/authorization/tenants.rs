@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use pointsman_api::v1;
 use pointsman_client::{Admin, Error, Next, Queue, Reviewer};
+use prost::Message as _;
 use tonic::transport::Channel;
 
 use super::{EVERYBODY, TABLE};
 use crate::bad_input::requests::World;
 use crate::harness::api::{ADMIN, AGENT, AUDITOR, AUTHOR, REVIEWER, SUPERVISOR};
 use crate::harness::golden::assert_golden;
-use crate::harness::poll::{PATIENCE, within};
+use crate::harness::poll::{PATIENCE, eventually, within};
 use crate::harness::raw;
 
 const OTHER: &str = "other";
@@ -222,4 +223,46 @@ async fn the_queue_of_a_tenant_does_not_count_what_another_waits_for() {
     let queue = Queue::new(world.fixture.connection(strangers.token(ADMIN)));
     let status = queue.status().await.unwrap();
     assert!(status.lanes.iter().all(|lane| lane.open_count == 0), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_a_tenant_assigns_is_not_its_namesakes_elsewhere() {
+    let mut world = World::start().await;
+    let strangers = Strangers::of(&mut world).await;
+    let admin = world.fixture.admin();
+    admin.assign_role("auditor", v1::Role::Admin, (None, None)).await.unwrap();
+    let tokens = |token: &str| {
+        let admin = Admin::new(world.fixture.connection(token));
+        async move { admin.list_tokens(Default::default()).await }
+    };
+    eventually("the role counts", PATIENCE, || async { tokens(AUDITOR).await.ok() }).await;
+    let refused = tokens(strangers.token(AUDITOR)).await.unwrap_err();
+    assert_eq!(refused.reason_name(), "ROLE_REQUIRED", "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_of_a_tenant_judges_and_guides_nobody_of_another() {
+    let mut world = World::start().await;
+    let strangers = Strangers::of(&mut world).await;
+    let channel = raw::channel(world.fixture.address());
+    let judge = v1::EvaluateActionRequest {
+        run: Some(v1::evaluate_action_request::Run::Hypothesis(v1::HypotheticalRun {
+            agent: "agent".to_owned(),
+            ..Default::default()
+        })),
+        tool: "ask_it".to_owned(),
+        arguments: "{}".into(),
+        ..Default::default()
+    };
+    for (rpc, token, message) in [
+        ("PolicyService/EvaluateAction", AUTHOR, judge.encode_to_vec()),
+        ("PolicyService/GetGuidance", AGENT, Vec::new()),
+        ("RunService/StartRun", AGENT, Vec::new()),
+    ] {
+        let path = format!("/pointsman.v1.{rpc}");
+        let own = call(&channel, &path, token, &message).await;
+        assert_eq!(own.outcome, "ok", "{rpc}: {own:?}");
+        let stranger = call(&channel, &path, strangers.token(token), &message).await;
+        assert_eq!(stranger.outcome, "INTERNAL", "no policy is in force there: {stranger:?}");
+    }
 }

@@ -119,9 +119,14 @@ impl Activation {
         })
     }
 
-    /// Refuses who asked for it, and who wrote the document.
-    pub fn require_second_person(&self, caller: &str, author: &str) -> Result<(), Error> {
-        if caller == self.requester || caller == author {
+    /// Refuses who asked for it, and who wrote the document, under whichever name.
+    pub fn require_second_person(
+        &self,
+        caller: &str,
+        author: &str,
+        is_same: impl Fn(&str, &str) -> bool,
+    ) -> Result<(), Error> {
+        if is_same(caller, &self.requester) || is_same(caller, author) {
             return Err(Error::SecondPersonRequired { activation: self.id.to_string() });
         }
         Ok(())

@@ -10,6 +10,7 @@ mod called;
 mod pauses;
 mod principals;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use assignments::AssignRole;
@@ -35,25 +36,28 @@ pub const MAX_PRINCIPALS: usize = 10_000;
 /// The most authorities of a tenant, ended and revoked ones included.
 pub const MAX_AUTHORITIES: usize = 10_000;
 
-/// The directory at hand.
+/// A directory under the version of its key.
+type Versioned = (Option<Version>, Arc<Directory>);
+
+/// The directories at hand, by tenant.
 #[derive(Default)]
-pub(super) struct People(RwLock<Option<(Option<Version>, Arc<Directory>)>>);
+pub(super) struct People(RwLock<HashMap<String, Versioned>>);
 
 impl People {
-    fn at(&self, version: Option<Version>) -> Option<Arc<Directory>> {
+    fn at(&self, tenant: &str, version: Option<Version>) -> Option<Arc<Directory>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|(at, _)| *at == version).map(|(_, it)| Arc::clone(it))
+        known.get(tenant).filter(|(at, _)| *at == version).map(|(_, it)| Arc::clone(it))
     }
 
-    fn at_hand(&self) -> Option<Arc<Directory>> {
+    fn at_hand(&self, tenant: &str) -> Option<Arc<Directory>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().map(|(_, it)| Arc::clone(it))
+        known.get(tenant).map(|(_, it)| Arc::clone(it))
     }
 
-    fn keep(&self, version: Option<Version>, directory: Arc<Directory>) {
+    fn keep(&self, tenant: &str, version: Option<Version>, directory: Arc<Directory>) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|(at, _)| *at <= version) {
-            *known = Some((version, directory));
+        if known.get(tenant).is_none_or(|(at, _)| *at <= version) {
+            known.insert(tenant.to_owned(), (version, directory));
         }
     }
 }
@@ -175,7 +179,7 @@ impl Engine {
 
     /// The directory at hand: not older than the last look at any credential.
     pub(super) async fn people_at_hand(&self, tenant: &str) -> Result<Arc<Directory>, Error> {
-        match self.0.people.at_hand() {
+        match self.0.people.at_hand(tenant) {
             Some(people) => Ok(people),
             None => self.people(tenant).await,
         }
@@ -188,13 +192,13 @@ impl Engine {
         tenant: &str,
         version: Option<Version>,
     ) -> Result<Arc<Directory>, Error> {
-        if let Some(people) = self.0.people.at(version) {
+        if let Some(people) = self.0.people.at(tenant, version) {
             return Ok(people);
         }
         let entries = self.everything::<Entry>(keys::principals(tenant)).await?;
         let authorities = self.everything::<Authority>(keys::authorities(tenant)).await?;
         let people = Arc::new(Directory::new(entries, authorities));
-        self.0.people.keep(version, Arc::clone(&people));
+        self.0.people.keep(tenant, version, Arc::clone(&people));
         Ok(people)
     }
 

@@ -83,7 +83,7 @@ impl Operation for Start<'_> {
         let run = Run {
             id: run_id,
             agent: tx.by.name().to_owned(),
-            on_behalf_of: Some(self.command.on_behalf_of.clone()).filter(|name| !name.is_empty()),
+            on_behalf_of: self.principal(line.on_behalf_of)?,
             parent: self.command.parent,
             hop_count: line.hop_count,
             ancestors: line.ancestors,
@@ -112,6 +112,19 @@ impl Operation for Start<'_> {
 }
 
 impl Start<'_> {
+    /// Whom the run acts for: whom the run above it acts for, if that acts for somebody.
+    fn principal(&self, above: Option<String>) -> Result<Option<String>, Error> {
+        let named = Some(&self.command.on_behalf_of).filter(|name| !name.is_empty());
+        match (above, named) {
+            (Some(above), Some(named)) if above != *named => {
+                let problem = format!("the run above acts for `{above}`, and so does this one");
+                Err(Error::field("on_behalf_of", problem))
+            }
+            (Some(above), _) => Ok(Some(above)),
+            (None, named) => Ok(named.cloned()),
+        }
+    }
+
     /// Adds the constraint sets that the caller names to those of the parent. None is
     /// ever taken away.
     async fn bind(&self, tx: &mut Tx<'_>, line: &mut Line) -> Result<(), Error> {
@@ -147,7 +160,8 @@ impl Start<'_> {
         }
         let mut ancestors = run.ancestors;
         ancestors.push(run.agent);
-        Ok(Line { hop_count: hops, ancestors, constraint_sets: run.constraint_sets })
+        let Run { on_behalf_of, constraint_sets, .. } = run;
+        Ok(Line { hop_count: hops, on_behalf_of, ancestors, constraint_sets })
     }
 }
 
@@ -160,6 +174,7 @@ pub(super) fn overdue_timer(tenant: &str, run: RunId, time: Timestamp) -> Timer 
 #[derive(Default)]
 struct Line {
     hop_count: u32,
+    on_behalf_of: Option<String>,
     ancestors: Vec<String>,
     constraint_sets: Vec<String>,
 }
@@ -220,7 +235,7 @@ impl Engine {
             let problem = format!("want at most {}", limits::MAX_CONSTRAINT_SETS);
             return Err(Error::field("constraint_sets", problem));
         }
-        let policy = &self.policy()?.policy;
+        let policy = &self.policy(&caller.tenant)?.policy;
         let (max_hops, time_budget) = (policy.max_hops, policy.time_budget);
         let operation = Start { command: &command, max_hops, time_budget };
         let answer = self.transact(&by, &command.request_id, &operation).await?;

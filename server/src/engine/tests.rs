@@ -13,6 +13,7 @@ mod drills;
 mod facts;
 mod feedback;
 mod floods;
+mod four_eyes;
 mod hearing;
 mod incidents;
 mod made_up;

@@ -48,7 +48,7 @@ impl Asked {
 impl Engine {
     pub(super) async fn asked(&self, tenant: &str, subject: &Subject) -> Result<Asked, Error> {
         match subject {
-            Subject::InForce => self.policy().map(Asked::Revision),
+            Subject::InForce => self.policy(tenant).map(Asked::Revision),
             Subject::Document(document) => {
                 put::parse(document).map(|policy| Asked::Document(Box::new(policy)))
             }

@@ -134,10 +134,11 @@ impl Engine {
         found.inspect_err(|error| tracing::error!(revision = %id, %error, "the shadow policy cannot be read and judges nothing")).ok()
     }
 
-    /// The policy in force, as far as this server has heard. What is decided by it
-    /// for good reads it with [`Tx::policy`].
-    pub(in crate::engine) fn policy(&self) -> Result<Arc<Revision>, Error> {
-        self.0.policies.current().ok_or_else(no_policy)
+    /// A tenant's policy in force, as far as this server has heard: it knows that of the
+    /// tenant that it serves. What is decided by it for good reads it with [`Tx::policy`].
+    pub(in crate::engine) fn policy(&self, tenant: &str) -> Result<Arc<Revision>, Error> {
+        let current = self.0.policies.current().filter(|_| tenant == DEFAULT_TENANT);
+        current.ok_or_else(no_policy)
     }
 
     /// The id of the policy in force.

@@ -49,7 +49,9 @@ impl Operation for Confirming {
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Activation, Vec<Uuid>), Error> {
         let (mut activation, in_force) = pending(tx, self.id).await?;
         let revision = tx.revision(activation.revision).await?;
-        activation.require_second_person(tx.by.name(), &revision.author)?;
+        let people = tx.people().await?;
+        let is_same = |one: &str, other: &str| people.person_of(one) == people.person_of(other);
+        activation.require_second_person(tx.by.name(), &revision.author, is_same)?;
         let compiled = tx.engine.policy_of(tx.tenant(), revision.id).await?;
         let policy = &compiled.policy;
         if activation.kind == ActivationKind::Activate {

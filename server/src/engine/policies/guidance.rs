@@ -18,7 +18,7 @@ impl Engine {
             Some(id) => self.run_record(caller, id).await?.constraint_sets,
             None => Vec::new(),
         };
-        let revision = self.policy()?;
+        let revision = self.policy(&caller.tenant)?;
         Ok((revision.id, revision.policy.guidance_for(&bound_by)))
     }
 }

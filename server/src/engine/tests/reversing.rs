@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::world::*;
 use crate::domain::action::{Action, ActionState, OutcomeStatus};
 use crate::domain::error::Error;
-use crate::domain::escalation::Escalation;
+use crate::domain::escalation::{Escalation, ResumeMode};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ActionId;
 use crate::domain::reversion::{COMPENSATION_DUE, ReversionState};
 use crate::domain::run::RunState;
+use crate::domain::time::Span;
 use crate::engine::outcomes::{Report, ReportOutcomes};
 use crate::engine::resolve::Verb;
 use crate::engine::resumptions::ClaimResumptions;
@@ -139,6 +140,46 @@ async fn a_counter_action_that_fails_or_takes_too_long_is_told() {
 }
 
 #[tokio::test]
+async fn a_counter_action_that_fails_in_time_is_told_and_ends_it() {
+    let world = desk().await;
+    let (question, id) = approved(&world, "pay", 600).await;
+    world.redeem(id).await.unwrap();
+    world.report(id).await.unwrap();
+    revert(&world, &question).await.unwrap();
+    compensate(&world, OutcomeStatus::Failed).await;
+    assert_eq!(state(&world, id).await, ReversionState::CompensationFailed);
+    world.pass(COMPENSATION_DUE).await;
+    assert_eq!(world.events(EventKind::CompensationOverdue).await, 0, "its timer is gone");
+    assert_eq!(world.events(EventKind::CompensationFailed).await, 1);
+}
+
+#[tokio::test]
+async fn ten_minutes_later_what_did_not_run_is_withdrawn_and_what_ran_is_undone() {
+    let world = desk().await;
+    let ten_minutes = Span::from_secs(600);
+    let waiting = world.run().await;
+    let mut command = proposal(waiting, "send", &serde_json::json!({"amount": 600}));
+    command.resume_mode = ResumeMode::Detached;
+    let asked = world.engine.propose(&agent(), command).await.unwrap().value;
+    let resolved = world.approve(&asked.escalation.unwrap()).await;
+    let unused = resolved.resolution.as_ref().unwrap().action.unwrap();
+    let (question, used) = approved(&world, "pay", 600).await;
+    world.redeem(used).await.unwrap();
+    world.report(used).await.unwrap();
+
+    world.pass(ten_minutes).await;
+    revert(&world, &resolved).await.unwrap();
+    assert_eq!(state(&world, unused).await, ReversionState::Revoked);
+    assert_eq!(world.action(unused).await.state, ActionState::Cancelled);
+    let claim = ClaimResumptions::default();
+    let told = world.engine.claim_resumptions(&agent(), claim).await.unwrap().value;
+    assert!(told.iter().all(|it| it.action.is_none()), "nobody may run it: {told:?}");
+    revert(&world, &question).await.unwrap();
+    compensate(&world, OutcomeStatus::Succeeded).await;
+    assert_eq!(state(&world, used).await, ReversionState::Compensated);
+}
+
+#[tokio::test]
 async fn what_may_be_running_is_undone_once_its_outcome_says_that_it_ran() {
     let world = desk().await;
     let (question, id) = approved(&world, "pay", 600).await;
@@ -203,13 +244,19 @@ async fn a_revert_and_a_redemption_never_both_win() {
             Ok(_) => {
                 used += 1;
                 assert_eq!(state, ReversionState::AwaitingOutcome);
+                world.report(id).await.unwrap();
+                compensate(&world, OutcomeStatus::Succeeded).await;
+                assert_eq!(self::state(&world, id).await, ReversionState::Compensated);
             }
             Err(Error::GrantRevoked { .. }) => {
                 withdrawn += 1;
                 assert_eq!(state, ReversionState::Revoked);
+                assert_eq!(world.action(id).await.state, ActionState::Cancelled);
             }
             Err(other) => panic!("{other}"),
         }
     }
     println!("{withdrawn} withdrawn, {used} used");
+    assert_eq!(world.events(EventKind::ActionReversed).await, races);
+    assert_eq!(world.events(EventKind::CompensationSucceeded).await, used);
 }
