@@ -80,6 +80,9 @@ async fn report(context: &Context, show: &ShowArguments) -> Result<Exit, Failure
     let said = connect(context).await?.shadow(show.actions.unwrap_or_default()).await?;
     let sides = [said.recorded.unwrap_or_default(), said.decided.unwrap_or_default()];
     context.output.one(&node_of("GetPolicyShadowResponse", &said), || {
+        if said.shadow.is_none() {
+            return String::new();
+        }
         let mut page = sides_table(&context.output, &sides, false);
         if !said.flips.is_empty() {
             page = page + "\n\n" + &flips_tables(&context.output, &said.flips);
