@@ -8,6 +8,7 @@
 pub mod actions;
 pub mod admin;
 pub mod admission;
+mod at_hand;
 mod authorize;
 pub mod await_resolutions;
 pub mod briefing;
@@ -65,6 +66,7 @@ use std::sync::Arc;
 pub use authorize::{Authorized, Need};
 pub use operation::Answer;
 
+use crate::domain::directory::Directory;
 use crate::domain::error::{Effect, Error};
 use crate::domain::ids::RunId;
 use crate::domain::payload::PayloadRef;
@@ -152,12 +154,12 @@ struct Inner {
     channels: outbox::Channels,
     vouching: identity::Vouching,
     policies: policies::Policies,
-    queue: queue::AtHand,
+    queue: at_hand::AtHand<queue::InForce>,
     boards: queue::BoardsAtHand,
     profiles: policies::ProfilesAtHand,
     /// Places for backtests.
     backtests: Semaphore,
-    people: people::People,
+    people: at_hand::AtHand<Directory>,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
     /// Goals of runs, by run.
@@ -184,11 +186,11 @@ impl Engine {
             channels: parts.channels,
             vouching: identity::Vouching::new(parts.identities, parts.workloads),
             policies: policies::Policies::default(),
-            queue: queue::AtHand::default(),
+            queue: at_hand::AtHand::default(),
             boards: queue::BoardsAtHand::default(),
             profiles: policies::ProfilesAtHand::new(limits::PROFILES_AT_HAND),
             backtests: Semaphore::new(limits::BACKTESTS_AT_ONCE),
-            people: people::People::default(),
+            people: at_hand::AtHand::default(),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),

@@ -10,8 +10,7 @@ mod called;
 mod pauses;
 mod principals;
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 pub use assignments::AssignRole;
 pub use authorities::{BreakGlass, GrantAuthority};
@@ -35,32 +34,6 @@ use crate::store::{Direction, KeyRange, MAX_SCAN, Version, keys};
 pub const MAX_PRINCIPALS: usize = 10_000;
 /// The most authorities of a tenant, ended and revoked ones included.
 pub const MAX_AUTHORITIES: usize = 10_000;
-
-/// A directory under the version of its key.
-type Versioned = (Option<Version>, Arc<Directory>);
-
-/// The directories at hand, by tenant.
-#[derive(Default)]
-pub(super) struct People(RwLock<HashMap<String, Versioned>>);
-
-impl People {
-    fn at(&self, tenant: &str, version: Option<Version>) -> Option<Arc<Directory>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(tenant).filter(|(at, _)| *at == version).map(|(_, it)| Arc::clone(it))
-    }
-
-    fn at_hand(&self, tenant: &str) -> Option<Arc<Directory>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(tenant).map(|(_, it)| Arc::clone(it))
-    }
-
-    fn keep(&self, tenant: &str, version: Option<Version>, directory: Arc<Directory>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.get(tenant).is_none_or(|(at, _)| *at <= version) {
-            known.insert(tenant.to_owned(), (version, directory));
-        }
-    }
-}
 
 impl Tx<'_> {
     /// The directory; the commit fails if any server has changed it by then.
@@ -179,7 +152,7 @@ impl Engine {
 
     /// The directory at hand: not older than the last look at any credential.
     pub(super) async fn people_at_hand(&self, tenant: &str) -> Result<Arc<Directory>, Error> {
-        match self.0.people.at_hand(tenant) {
+        match self.0.people.newest(tenant) {
             Some(people) => Ok(people),
             None => self.people(tenant).await,
         }

@@ -18,7 +18,7 @@ pub use read::SettingsView;
 pub use status::{LaneStatus, QueueStatus};
 pub use watchdog::{LastPass, Pass};
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::operation::Tx;
 use super::{Engine, read_error, views};
@@ -27,7 +27,7 @@ use crate::domain::escalation::Escalation;
 use crate::domain::ids::QueueSettingsId;
 use crate::domain::queue::{Asked, Settings};
 use crate::store::records::{self, QueueInForceRecord, QueueSettingsRecord};
-use crate::store::{Version, Versioned, keys};
+use crate::store::{Versioned, keys};
 
 /// The settings in force; without a revision those that hold where nobody put any.
 #[derive(Debug, Default)]
@@ -36,24 +36,6 @@ pub struct InForce {
     pub revision: Option<QueueSettingsId>,
     /// What it says.
     pub settings: Settings,
-}
-
-/// The settings that were last read, by the version of what put them in force.
-#[derive(Default)]
-pub(super) struct AtHand(RwLock<Option<(Version, Arc<InForce>)>>);
-
-impl AtHand {
-    fn at(&self, version: Version) -> Option<Arc<InForce>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|(at, _)| *at == version).map(|(_, found)| Arc::clone(found))
-    }
-
-    fn keep(&self, version: Version, read: Arc<InForce>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|(at, _)| *at <= version) {
-            *known = Some((version, read));
-        }
-    }
 }
 
 impl Tx<'_> {
@@ -78,7 +60,7 @@ impl Engine {
         record: Option<Versioned>,
     ) -> Result<Arc<InForce>, Error> {
         let Some(Versioned { value, version }) = record else { return Ok(Arc::default()) };
-        if let Some(known) = self.0.queue.at(version) {
+        if let Some(known) = self.0.queue.at(tenant, Some(version)) {
             return Ok(known);
         }
         let id = records::decode::<QueueInForceRecord>(&value).map_err(read_error)?.id;
@@ -88,7 +70,7 @@ impl Engine {
         let settings = Settings::parse(&document)
             .map_err(|error| Error::DataDamaged { cause: format!("{id}: {error}") })?;
         let read = Arc::new(InForce { revision: Some(id), settings });
-        self.0.queue.keep(version, Arc::clone(&read));
+        self.0.queue.keep(tenant, Some(version), Arc::clone(&read));
         Ok(read)
     }
 }
