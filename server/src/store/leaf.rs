@@ -13,7 +13,7 @@
 //! | time | number: microseconds since the Unix epoch, two's complement |
 //! | principal | UTF-8 |
 //! | kind | the stable name, such as `run.started` |
-//! | subjects | for each present one, in the order of [`Subjects`]: its name and its bytes (sixteen of an id, the name of a principal, the form of [`Refused`]), each behind its length |
+//! | subjects | for each present one, in the order of [`Subjects`]: its name and its bytes (sixteen of an id, the name of a principal, a number, the form of [`Refused`]), each behind its length |
 //! | action digest | 32 bytes, or none |
 //! | payloads | the salted commitments, 32 bytes each, one after another |
 //! | writes | the salted digest of the transaction's state writes, 32 bytes |
@@ -81,12 +81,31 @@ pub fn writes_digest(salt: &[u8; WRITES_SALT_LENGTH], writes: &[Write]) -> Diges
     hasher.finish()
 }
 
-/// A subject that is added to [`Subjects`] is added here too, at the end.
+/// Every subject there is: one that is added to [`Subjects`] does not compile until it
+/// stands here too, at the end.
 fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
-    let Subjects { run, action, escalation, checkpoint, grant, token, policy, .. } = subjects;
-    let Subjects { activation, notice, authority, principal, queue_settings, .. } = subjects;
-    let refused = subjects.refused.map(Refused::to_bytes);
-    let named: [(&str, Option<&[u8]>); 13] = [
+    let Subjects {
+        run,
+        action,
+        escalation,
+        checkpoint,
+        grant,
+        token,
+        policy,
+        activation,
+        notice,
+        authority,
+        principal,
+        queue_settings,
+        review,
+        incident,
+        drill,
+        count,
+        refused,
+    } = subjects;
+    let count = count.map(u64::to_be_bytes);
+    let refused = refused.map(Refused::to_bytes);
+    let named: [(&str, Option<&[u8]>); 17] = [
         ("run", run.as_ref().map(|id| &id.as_bytes()[..])),
         ("action", action.as_ref().map(|id| &id.as_bytes()[..])),
         ("escalation", escalation.as_ref().map(|id| &id.as_bytes()[..])),
@@ -99,6 +118,10 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         ("authority", authority.as_ref().map(|id| &id.as_bytes()[..])),
         ("principal", principal.as_deref().map(str::as_bytes)),
         ("queue_settings", queue_settings.as_ref().map(|id| &id.as_bytes()[..])),
+        ("review", review.as_ref().map(|id| &id.as_bytes()[..])),
+        ("incident", incident.as_ref().map(|id| &id.as_bytes()[..])),
+        ("drill", drill.as_ref().map(|id| &id.as_bytes()[..])),
+        ("count", count.as_ref().map(<[u8; 8]>::as_slice)),
         ("refused", refused.as_deref()),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));

@@ -5,7 +5,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::event::EventKind;
-use crate::domain::ids::{EscalationId, RunId};
+use crate::domain::ids::{
+    ActionId, AuthorityId, CheckpointId, DrillId, EscalationId, GrantId, IncidentId, NoticeId,
+    PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
+};
+use crate::domain::refusal::{Origin, Refusal};
 use crate::store::merkle::leaf_hash;
 
 fn mk_context(writes: Digest) -> LeafContext<'static> {
@@ -71,4 +75,53 @@ fn the_digest_of_writes_tells_removed_from_empty() {
     };
     assert_ne!(write(None), write(Some("")));
     assert_ne!(write(Some("")), writes_digest(&[9; 16], &[]));
+}
+
+#[test]
+fn no_subject_can_be_taken_out_unseen() {
+    let all = every_subject();
+    let mut whole = Vec::new();
+    let context = mk_context(Digest::new([0xcc; 32]));
+    encode(&context, &Event { subjects: all.clone(), ..mk_event() }, &mut whole);
+    let stored = serde_json::to_value(&all).unwrap();
+    let names: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(names.len(), 17);
+    for name in names {
+        let mut less = stored.clone();
+        less.as_object_mut().unwrap().remove(&name);
+        let subjects = serde_json::from_value(less).unwrap();
+        let mut leaf = Vec::new();
+        encode(&context, &Event { subjects, ..mk_event() }, &mut leaf);
+        assert_ne!(leaf, whole, "{name}");
+    }
+}
+
+fn every_subject() -> Subjects {
+    let id = Uuid::from_u128;
+    let time = Timestamp::from_micros(1);
+    Subjects {
+        run: Some(RunId::new(id(1))),
+        action: Some(ActionId::new(id(2))),
+        escalation: Some(EscalationId::new(id(3))),
+        checkpoint: Some(CheckpointId::new(id(4))),
+        grant: Some(GrantId::new(id(5))),
+        token: Some(TokenId::new(id(6))),
+        policy: Some(PolicyRevisionId::new(id(7))),
+        activation: Some(PolicyActivationId::new(id(8))),
+        notice: Some(NoticeId::new(id(9))),
+        authority: Some(AuthorityId::new(id(10))),
+        principal: Some("dora".to_owned()),
+        queue_settings: Some(QueueSettingsId::new(id(11))),
+        review: Some(ReviewId::new(id(12))),
+        incident: Some(IncidentId::new(id(13))),
+        drill: Some(DrillId::new(id(14))),
+        count: Some(15),
+        refused: Some(Refused {
+            reason: Refusal::Unknown,
+            origin: Origin::Public,
+            count: 16,
+            first_time: time,
+            last_time: time,
+        }),
+    }
 }
