@@ -126,6 +126,7 @@ fmt-check:
 .PHONY: lint
 lint: ## Clippy, with every warning an error
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cd server/fuzz && cargo metadata --locked --format-version 1 > /dev/null
 
 .PHONY: doc
 doc: ## The documentation, also of private items, with every warning an error
