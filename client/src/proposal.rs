@@ -24,6 +24,7 @@ pub struct Proposal {
     redeem_if_allowed: bool,
     resume_mode: v1::ResumeMode,
     follows: String,
+    branch: u32,
 }
 
 impl Proposal {
@@ -42,6 +43,7 @@ impl Proposal {
             redeem_if_allowed: false,
             resume_mode: v1::ResumeMode::Attached,
             follows: String::new(),
+            branch: 0,
         }
     }
 
@@ -128,6 +130,15 @@ impl Proposal {
         self
     }
 
+    /// Names the branch of the run that the agent is on; without it: the path on which the
+    /// run started. Proposed under a branch that was left, it is refused with
+    /// `BRANCH_ABANDONED`, which names the branch that counts and where to go on.
+    #[must_use]
+    pub fn branch(mut self, number: u32) -> Self {
+        self.branch = number;
+        self
+    }
+
     /// The exact argument bytes.
     pub fn arguments(&self) -> &Bytes {
         &self.arguments
@@ -149,6 +160,7 @@ impl Proposal {
             redeem_if_allowed: self.redeem_if_allowed,
             resume_mode: self.resume_mode.into(),
             follows_escalation_id: self.follows.clone(),
+            branch: self.branch,
         }
     }
 

@@ -136,6 +136,7 @@ impl World {
                 redeem_if_allowed: false,
                 resume_mode: v1::ResumeMode::Detached.into(),
                 follows_escalation_id: self.corrected().await,
+                branch: 0,
             }
             .encode_to_vec(),
             "RedeemGrant" => {

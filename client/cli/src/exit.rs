@@ -108,6 +108,7 @@ impl Exit {
             | R::QueueSettingsNotFound
             | R::ReviewNotFound
             | R::IncidentNotFound
+            | R::BranchNotFound
             | R::DrillNotFound => Self::NotFound,
             R::TokenInvalid => Self::Unauthenticated,
             R::NoRole
@@ -124,6 +125,8 @@ impl Exit {
             R::RequestIdReused
             | R::RepeatOfOpen
             | R::RunNotRunning
+            | R::BranchAbandoned
+            | R::CheckpointForeign
             | R::EscalationClosed
             | R::AlreadyVoted
             | R::AlreadyReversed

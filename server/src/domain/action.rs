@@ -302,6 +302,9 @@ pub struct Action {
     pub tool: String,
     /// What was, or must be, approved.
     pub digest: Digest,
+    /// The branch of the run on which it was proposed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub branch: u32,
     /// An [`ActionContent`].
     pub content: PayloadRef,
     /// What the policy said.

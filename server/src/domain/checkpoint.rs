@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::branch::ORIGINAL;
 use super::ids::{ActionId, CheckpointId, RunId};
 use super::payload::PayloadRef;
 use super::time::Timestamp;
@@ -38,12 +39,20 @@ pub struct Checkpoint {
     pub run: RunId,
     /// The agent.
     pub agent: String,
+    /// The branch of the run on which it was saved; 0: the original path.
+    #[serde(default, skip_serializing_if = "is_original")]
+    pub branch: u32,
     /// The checkpoint before it in the same run.
     pub parent: Option<CheckpointId>,
-    /// The action that was planned.
-    pub action: ActionId,
+    /// The action that was planned; none: it was saved by itself.
+    pub action: Option<ActionId>,
     /// A [`CheckpointContent`].
     pub content: PayloadRef,
     /// When it was saved.
     pub create_time: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_original(branch: &u32) -> bool {
+    *branch == ORIGINAL
 }

@@ -5,10 +5,12 @@
 
 mod answering;
 mod making;
+mod path;
 mod phrases;
 mod resource;
 
 pub use answering::AnswerError;
+pub use path::PathError;
 use phrases::{TOKEN_INVALID, by_whom, missed_bound, no_role, now_in_force, put_by};
 pub use resource::Resource;
 
@@ -116,6 +118,9 @@ pub enum Error {
     /// What the answer, or what is said before one, still lacks.
     #[error(transparent)]
     Answer(AnswerError),
+    /// The call does not fit the path of its run.
+    #[error(transparent)]
+    Path(PathError),
     /// The caller's authority does not reach so far.
     #[error("your authority does not cover this: {limit}; {who_can}")]
     AuthorityExceeded {

@@ -73,6 +73,12 @@ event_kinds! {
     ExecutionUnknown = "execution.unknown";
     /// A checkpoint was saved.
     CheckpointSaved = "checkpoint.saved";
+    /// A run changed its path: nothing of the former one runs any more.
+    RunBranched = "run.branched";
+    /// The agent went on under a new branch for the first time.
+    BranchAcknowledged = "branch.acknowledged";
+    /// Everything of the abandoned path is withdrawn.
+    BranchSettled = "branch.settled";
     /// A question to a person was opened.
     EscalationOpened = "escalation.opened";
     /// A reviewer claimed an escalation.
@@ -262,6 +268,9 @@ pub struct Subjects {
     /// The credentials that did not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+    /// The branch of the run, by its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<u64>,
 }
 
 /// One audit event, as a transaction carries it to the journal.

@@ -145,6 +145,8 @@ typed_ids! {
     IncidentId = "inc";
     /// Names a drill.
     DrillId = "drl";
+    /// Names an override of a run.
+    OverrideId = "ovr";
 }
 
 impl NoticeId {

@@ -71,6 +71,9 @@ pub struct Run {
     /// has let it rely on them.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unexpected_results: u32,
+    /// The branch that it is on: the newest. 0: the path on which it started.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub branch: u32,
     /// When it finished.
     pub finish_time: Option<Timestamp>,
     /// Rises with every change.

@@ -174,6 +174,16 @@ pub(super) async fn take_back_offer(tx: &mut Tx<'_>, id: EscalationId) -> Result
     Ok(())
 }
 
+/// Withdraws what was permitted and not used up. The caller writes the action.
+pub(super) async fn revoke(tx: &mut Tx<'_>, action: &mut Action) -> Result<(), Error> {
+    let former = action.replace_grant(None);
+    let subjects = action_subjects(action, former);
+    tx.event_about(EventKind::GrantRevoked, subjects, Some(action.digest), &[]);
+    withdraw(tx, action, ActionEvent::Cancelled).await?;
+    let Some(escalation) = action.escalation else { return Ok(()) };
+    take_back_offer(tx, escalation).await
+}
+
 /// Takes a resumption up for good.
 pub(super) fn finish_resumption(tx: &mut Tx<'_>, mut resumption: Resumption) -> Result<(), Error> {
     let tenant = tx.tenant();
@@ -242,7 +252,8 @@ pub(super) async fn cancel_open_of_run(tx: &mut Tx<'_>, run: RunId) -> Result<()
     Ok(())
 }
 
-async fn cancel_with_action(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
+/// Cancels a question and the action that waits for it.
+pub(super) async fn cancel_with_action(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Error> {
     let key = keys::escalation(tx.tenant(), id);
     let found = tx.engine.read::<Escalation>(&key).await?;
     let waiting = found.filter(|escalation| escalation.question.is_about_an_action());

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::runs::own_running;
-use super::{Engine, authorize, checkpoints, closing, past};
+use super::{Engine, authorize, branches, checkpoints, closing, past};
 use crate::domain::action::{
     Action, ActionContent, ActionState, Decision, DecisionEffect, GRANT_LIFETIME, Grant,
 };
+use crate::domain::branch::ORIGINAL;
 use crate::domain::briefing::{self, for_action};
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::checkpoint::CheckpointContent;
@@ -64,6 +65,8 @@ pub struct Propose {
     pub resume_mode: ResumeMode,
     /// The question whose correction in words it follows.
     pub follows: Option<EscalationId>,
+    /// The branch of the run that the agent is on; 0: the original path.
+    pub branch: u32,
 }
 
 /// What the policy decided.
@@ -115,10 +118,14 @@ impl Operation for Proposal<'_> {
         if let Some(followed) = &it.follows {
             hasher.field(b"follows").field(followed.as_bytes());
         }
+        if it.branch != ORIGINAL {
+            hasher.field(b"branch").field(&it.branch.to_be_bytes());
+        }
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own_running(tx, self.run).await?;
+        branches::require_acknowledged(tx, &run, self.command.branch).await?;
         tx.require_not_paused(&run.agent).await?;
         follow::check(tx, &run, self.command.follows).await?;
         let revision = tx.policy().await?;
@@ -222,6 +229,7 @@ impl Proposal<'_> {
             state: ActionState::Denied,
             tool: self.command.tool.clone(),
             digest,
+            branch: run.branch,
             content,
             decision,
             confidence: self.command.confidence,
@@ -286,7 +294,7 @@ impl Proposal<'_> {
         briefing: PayloadRef,
     ) -> Result<(Action, Escalation), Error> {
         let checkpoint = match &self.command.checkpoint {
-            Some(content) => Some(checkpoints::save(tx, &action, content).await?),
+            Some(content) => Some(checkpoints::save(tx, run, Some(&action), content).await?),
             None => None,
         };
         let opening = Opening {

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx};
 use super::policies::Revision;
-use super::runs::{own, own_running};
-use super::{Engine, actions, authorize, closing, validate};
+use super::runs::own;
+use super::{Engine, actions, authorize, branches, closing, validate};
 use crate::domain::action::{Action, ActionEvent, ActionState, Grant};
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::FieldHasher;
@@ -87,12 +87,15 @@ impl Operation for Redemption<'_> {
         let mut action = found
             .filter(|action| action.agent == tx.by.name() && action.run == self.command.run)
             .ok_or_else(|| actions::not_found(self.command.action))?;
+        let run = own(tx, self.command.run).await?;
+        // What undoes an action runs after its run, and on whatever path it is, as well.
+        if action.compensates.is_none() {
+            branches::require_current(tx, &run, action.branch).await?;
+        }
         let mut grant = self.usable_grant(&action, tx.now)?;
-        // What undoes an action runs after its run as well.
-        let run = match action.compensates {
-            None => own_running(tx, self.command.run).await?,
-            Some(_) => own(tx, self.command.run).await?,
-        };
+        if action.compensates.is_none() {
+            run.require_running()?;
+        }
         self.require_digest(tx.tenant(), &action, &run)?;
         let resumption = self.held_resumption(tx, &action, &grant).await?;
         approval::require_stands(tx, &action).await?;

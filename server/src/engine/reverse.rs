@@ -15,9 +15,7 @@ use super::people::AskedAbout;
 use super::policies::Revision;
 use super::views::{ActionView, missing};
 use super::{Engine, authorize, closing, escalations, incidents, limits, validate};
-use crate::domain::action::{
-    Action, ActionContent, ActionEvent, ActionState, Decision, DecisionEffect,
-};
+use crate::domain::action::{Action, ActionContent, ActionState, Decision, DecisionEffect};
 use crate::domain::arguments;
 use crate::domain::authority::Matter;
 use crate::domain::briefing;
@@ -112,7 +110,7 @@ impl Operation for Reversing<'_> {
         let subjects = closing::action_subjects(&action, action.grant.map(|grant| grant.id));
         tx.event_about(EventKind::ActionReversed, subjects, Some(action.digest), &[reason]);
         if state == ReversionState::Revoked {
-            revoke(tx, &mut action).await?;
+            closing::revoke(tx, &mut action).await?;
         } else {
             self.undo(tx, &mut action).await?;
         }
@@ -136,16 +134,6 @@ impl Operation for Reversing<'_> {
 fn not_reversible(action: &Action, why: &'static str) -> Error {
     let (state, action) = (action.state.name(), action.id.to_string());
     Error::NotReversible { action, state, why }
-}
-
-/// Withdraws what was permitted and not used up.
-async fn revoke(tx: &mut Tx<'_>, action: &mut Action) -> Result<(), Error> {
-    let former = action.replace_grant(None);
-    let subjects = closing::action_subjects(action, former);
-    tx.event_about(EventKind::GrantRevoked, subjects, Some(action.digest), &[]);
-    closing::withdraw(tx, action, ActionEvent::Cancelled).await?;
-    let Some(escalation) = action.escalation else { return Ok(()) };
-    closing::take_back_offer(tx, escalation).await
 }
 
 impl Reversing<'_> {

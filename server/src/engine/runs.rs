@@ -94,6 +94,7 @@ impl Operation for Start<'_> {
             overdue_time: None,
             clock_start: None,
             unexpected_results: 0,
+            branch: 0,
             finish_time: None,
             revision: 1,
         };

@@ -6,6 +6,7 @@ mod awaiting;
 mod backtests;
 mod binding;
 mod bounds;
+mod branching;
 mod claims;
 mod counting;
 mod deciding;

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::operation::{Operation, Tx};
 use super::runs::overdue_timer;
-use super::{Authorized, Engine, chain, closing, read_error, reverse, reviews, run_questions};
+use super::{
+    Authorized, Engine, branches, chain, closing, read_error, reverse, reviews, run_questions,
+};
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
@@ -59,6 +61,7 @@ impl Operation for Fire {
             TimerKind::Compensation => {
                 reverse::overdue(tx, ActionId::from_bytes(self.timer.id)).await?;
             }
+            TimerKind::Branch => branches::go_on(tx, RunId::from_bytes(self.timer.id)).await?,
             TimerKind::Outcome => outcome_overdue(tx, ActionId::from_bytes(self.timer.id)).await?,
         }
         Ok(((), Vec::new()))
@@ -109,7 +112,8 @@ async fn outcome_overdue(tx: &mut Tx<'_>, id: ActionId) -> Result<(), Error> {
     let found = tx.get::<Run>(keys::run(tx.tenant(), action.run)).await?;
     let run = found.ok_or_else(|| super::views::missing(Resource::Run, &action.run))?;
     let policy = tx.policy().await?;
-    if run.state == RunState::Running {
+    // On a path that was left nothing runs again.
+    if run.state == RunState::Running && run.branch == action.branch {
         let mut question = ask_again(tx, &action, &run, &policy.policy).await?;
         action.escalation = Some(question.id);
         if policy.policy.tool(&action.tool).is_idempotent {

@@ -147,6 +147,7 @@ fn read_proposal(message: v1::ProposeActionRequest) -> Result<Propose, Error> {
         redeem_if_allowed: message.redeem_if_allowed,
         resume_mode: convert::actions::read_resume_mode(resume_mode),
         follows: convert::optional_id("follows_escalation_id", &message.follows_escalation_id)?,
+        branch: message.branch,
     })
 }
 

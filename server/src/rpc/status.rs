@@ -6,6 +6,7 @@
 //! status, apart from [`super::foreign`], which repairs those of the transport.
 
 mod answering;
+mod path;
 
 use std::collections::HashMap;
 
@@ -174,6 +175,7 @@ fn shape(error: &Error) -> Shape {
             denied.with("escalation_id", escalation).with("why", why)
         }
         E::Answer(error) => answering::shape(error),
+        E::Path(error) => path::shape(error),
         E::AuthorityExceeded { subject, limit, stake, who_can } => {
             new(Code::PermissionDenied, Reason::AuthorityExceeded)
                 .with("subject", subject)

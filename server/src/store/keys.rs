@@ -15,6 +15,7 @@
 //! | `TENANT/run-action/RUN ACT` | – | actions: list by run |
 //! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
 //! | `TENANT/run-checkpoint/RUN CP` | – | actions: newest of a run |
+//! | `TENANT/run-branch/RUN NUMBER` | [`Branch`](crate::domain::branch::Branch) | branches: the paths of a run |
 //! | `TENANT/escalation/ESC` | [`Escalation`] | escalations |
 //! | `TENANT/open/URGENCY ESC` | – | escalations: the queue, most urgent first |
 //! | `TENANT/run-open/RUN ESC` | – | escalations: what a finishing run cancels |
@@ -61,6 +62,7 @@
 //! Ids, times and numbers are big-endian bytes, so that key order is their
 //! order. A tenant's name holds neither `/` nor `!`.
 
+mod branches;
 mod documents;
 mod drills;
 mod floods;
@@ -72,6 +74,7 @@ mod words;
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
+pub use self::branches::{branch, branches};
 pub use self::documents::{
     all_queue_settings, policies, policy, policy_activation, policy_activations, policy_current,
     policy_digest, policy_profiles, queue_current, queue_settings,

@@ -102,10 +102,12 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         drill,
         count,
         refused,
+        branch,
     } = subjects;
     let count = count.map(u64::to_be_bytes);
     let refused = refused.map(Refused::to_bytes);
-    let named: [(&str, Option<&[u8]>); 17] = [
+    let branch = branch.map(u64::to_be_bytes);
+    let named: [(&str, Option<&[u8]>); 18] = [
         ("run", run.as_ref().map(|id| &id.as_bytes()[..])),
         ("action", action.as_ref().map(|id| &id.as_bytes()[..])),
         ("escalation", escalation.as_ref().map(|id| &id.as_bytes()[..])),
@@ -123,6 +125,7 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         ("drill", drill.as_ref().map(|id| &id.as_bytes()[..])),
         ("count", count.as_ref().map(<[u8; 8]>::as_slice)),
         ("refused", refused.as_deref()),
+        ("branch", branch.as_ref().map(<[u8; 8]>::as_slice)),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
     length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());

@@ -13,6 +13,7 @@ use super::ReadError;
 use crate::domain::action::{Action, ActionContent};
 use crate::domain::activation::Activation;
 use crate::domain::authority::Authority;
+use crate::domain::branch::Branch;
 use crate::domain::briefing::Briefing;
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::digest::Digest;
@@ -63,6 +64,7 @@ records! {
     ActionContent = "action content", 1;
     Checkpoint = "checkpoint", 1;
     CheckpointContent = "checkpoint content", 1;
+    Branch = "branch", 1;
     Escalation = "escalation", 1;
     Briefing = "briefing", 1;
     ResolutionContent = "resolution content", 1;

@@ -120,6 +120,7 @@ fn judge(document: &str, rules: usize, judgements: usize) -> anyhow::Result<Judg
         overdue_time: None,
         clock_start: None,
         unexpected_results: 0,
+        branch: 0,
         finish_time: None,
         revision: 1,
     };

@@ -40,6 +40,7 @@ pub(super) fn run(on_behalf_of: Option<&str>) -> Run {
         overdue_time: None,
         clock_start: None,
         unexpected_results: 0,
+        branch: 0,
         finish_time: None,
         revision: 1,
     }

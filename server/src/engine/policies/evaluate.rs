@@ -126,6 +126,7 @@ impl Hypothesis {
             overdue_time: None,
             clock_start: None,
             unexpected_results: 0,
+            branch: 0,
             finish_time: None,
             revision: 1,
         };

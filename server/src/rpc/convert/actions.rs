@@ -43,6 +43,7 @@ pub(in crate::rpc) fn action(view: ActionView) -> v1::Action {
         reversion: action.reversion.map(reversion),
         follows_escalation_id: text_of(action.follows),
         answered_from_escalation_id: text_of(action.answered_from),
+        branch: action.branch,
     }
 }
 

@@ -58,7 +58,7 @@ pub(in crate::rpc) fn checkpoint(view: CheckpointView) -> v1::Checkpoint {
         checkpoint_id: checkpoint.id.to_string(),
         run_id: checkpoint.run.to_string(),
         parent_checkpoint_id: text_of(checkpoint.parent),
-        action_id: checkpoint.action.to_string(),
+        action_id: text_of(checkpoint.action),
         agent: checkpoint.agent,
         state: Bytes::from(content.state),
         schema_version: content.schema_version,
@@ -68,6 +68,7 @@ pub(in crate::rpc) fn checkpoint(view: CheckpointView) -> v1::Checkpoint {
             .map(|CredentialRef { name, reference }| v1::CredentialRef { name, reference })
             .collect(),
         create_time: Some(time(checkpoint.create_time)),
+        branch: checkpoint.branch,
     }
 }
 

@@ -27,6 +27,7 @@ pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
         constraint_sets: run.constraint_sets,
         overdue_time: run.overdue_time.map(time),
         unexpected_result_count: run.unexpected_results,
+        branch: run.branch,
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::error::AnswerError;
+use crate::domain::error::{AnswerError, PathError};
 use crate::domain::flood::Scope;
 use crate::domain::ids::EscalationId;
 use crate::domain::policy::{BoundKind, BoundState, JudgedBound};
@@ -86,6 +86,7 @@ fn every_error() -> Vec<Error> {
     ];
     errors.extend(of_questions(at));
     errors.extend(of_answers(at));
+    errors.extend(of_paths());
     errors.extend(of_floods());
     errors.extend(of_policies(at));
     errors.extend(RESOURCES.map(|resource| Error::NotFound { resource, id: "text".into() }));
@@ -125,6 +126,27 @@ fn of_answers(at: Timestamp) -> Vec<Error> {
         AnswerError::QuestionAnswered { question: text(), at },
     ];
     errors.map(Error::Answer).to_vec()
+}
+
+/// What does not fit the path of a run.
+fn of_paths() -> Vec<Error> {
+    let text = || "text".to_owned();
+    let left = |checkpoint: Option<String>, instruction: &str| PathError::BranchAbandoned {
+        run: text(),
+        given: 0,
+        current: 1,
+        checkpoint,
+        cause: "rollback",
+        by: text(),
+        instruction: instruction.to_owned(),
+    };
+    let errors = [
+        left(Some(text()), "ask the fraud team"),
+        left(None, ""),
+        PathError::BranchUnknown { run: text(), given: 4, current: 1 },
+        PathError::CheckpointForeign { checkpoint: text(), run: text() },
+    ];
+    errors.map(Error::Path).to_vec()
 }
 
 /// What agents are told that ask too much.

@@ -23,6 +23,8 @@ pub enum TimerKind {
     Claim,
     /// A counter-action has not ended in time.
     Compensation,
+    /// A run has changed its path, and the former one is still to be settled.
+    Branch,
 }
 
 /// A timer, read back from its key.
@@ -51,6 +53,7 @@ impl Timer {
             TimerKind::Step => 4,
             TimerKind::Claim => 5,
             TimerKind::Compensation => 6,
+            TimerKind::Branch => 7,
         };
         let mut bytes = BytesMut::from(TIMER_PREFIX);
         bytes.put_slice(&self.time.to_key_bytes());
@@ -73,6 +76,7 @@ impl Timer {
             4 => TimerKind::Step,
             5 => TimerKind::Claim,
             6 => TimerKind::Compensation,
+            7 => TimerKind::Branch,
             _ => return None,
         };
         Some(Self {

@@ -85,7 +85,7 @@ fn no_subject_can_be_taken_out_unseen() {
     encode(&context, &Event { subjects: all.clone(), ..mk_event() }, &mut whole);
     let stored = serde_json::to_value(&all).unwrap();
     let names: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(names.len(), 17);
+    assert_eq!(names.len(), 18);
     for name in names {
         let mut less = stored.clone();
         less.as_object_mut().unwrap().remove(&name);
@@ -123,5 +123,6 @@ fn every_subject() -> Subjects {
             first_time: time,
             last_time: time,
         }),
+        branch: Some(17),
     }
 }

@@ -13,15 +13,19 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::action::{ActionState, Decision, DecisionEffect, Grant, Outcome, OutcomeStatus};
 use crate::domain::activation::{ActivationKind, ActivationState};
+use crate::domain::branch::BranchCause;
 use crate::domain::briefing::Briefing;
 use crate::domain::checkpoint::CredentialRef;
 use crate::domain::digest::sha256;
+use crate::domain::effects::EffectCounts;
 use crate::domain::escalation::{
     Claim, EscalationState, Friction, Question, Repeats, Resolution, ResolutionKind, ResumeMode,
     SeverityTier, Upkeep,
 };
 use crate::domain::flood::{FloodLimits, Refused};
-use crate::domain::ids::{ActionId, CheckpointId, EscalationId, GrantId, NoticeId, RunId, WaitId};
+use crate::domain::ids::{
+    ActionId, CheckpointId, EscalationId, GrantId, NoticeId, OverrideId, RunId, WaitId,
+};
 use crate::domain::money::Stake;
 use crate::domain::notice::{DeliveryProblem, NoticeKind, NoticeState, Subject};
 use crate::domain::policy::OnExpiry;
@@ -56,6 +60,7 @@ fn run() -> Run {
         overdue_time: None,
         clock_start: None,
         unexpected_results: 0,
+        branch: 0,
         finish_time: Some(time(1)),
         revision: 2,
     }
@@ -69,6 +74,7 @@ fn action() -> Action {
         state: ActionState::ExecutionUnknown,
         tool: "refund".to_owned(),
         digest: sha256(b"action"),
+        branch: 0,
         content: payload(5),
         decision: Decision {
             effect: DecisionEffect::Escalate,
@@ -190,10 +196,35 @@ fn others() -> Vec<(String, String)> {
             id: CheckpointId::new(id(12)),
             run: RunId::new(id(1)),
             agent: "claims".to_owned(),
+            branch: 0,
             parent: None,
-            action: ActionId::new(id(4)),
+            action: Some(ActionId::new(id(4))),
             content: payload(16),
             create_time: time(16),
+        }),
+        bytes_of(&Branch {
+            run: RunId::new(id(1)),
+            agent: "claims".to_owned(),
+            number: 2,
+            parent: 1,
+            checkpoint: Some(CheckpointId::new(id(12))),
+            cause: BranchCause::Rollback,
+            by: "alice".to_owned(),
+            instruction: Some(payload(44)),
+            reason: Some(payload(45)),
+            override_id: Some(OverrideId::new(id(46))),
+            escalation: Some(EscalationId::new(id(7))),
+            effects: EffectCounts {
+                reversible: 1,
+                compensatable: 2,
+                irreversible: 3,
+                unknown: 1,
+                is_partial: true,
+            },
+            acknowledge_time: Some(time(55)),
+            settle_before: Some(ActionId::new(id(4))),
+            settle_time: Some(time(56)),
+            create_time: time(54),
         }),
         bytes_of(&CheckpointContent {
             schema_version: "test/1".to_owned(),
