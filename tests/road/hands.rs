@@ -21,7 +21,7 @@ async fn claimed(reviewer: &Reviewer) -> v1::Escalation {
             assert!(!why.is_empty());
             *held
         }
-        Next::Nothing(nothing) => panic!("{nothing:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

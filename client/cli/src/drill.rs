@@ -160,10 +160,15 @@ async fn next(context: &Context, drills: &Drills) -> Result<Exit, Failure> {
         };
         return Err(Failure::new(Exit::NotFound, format!("no drill now: {why}")));
     };
-    context.output.one(&node_of("DrillCard", &card), || self::card(&card));
+    show(context, &card);
+    Ok(Exit::Ok)
+}
+
+/// Shows a drill, and how to answer it.
+pub(crate) fn show(context: &Context, card: &v1::DrillCard) {
+    context.output.one(&node_of("DrillCard", card), || self::card(card));
     let id = inline(&card.drill_id);
     context.output.say(format!("Say what you would do: pointsman drill answer {id} CHOICE"));
-    Ok(Exit::Ok)
 }
 
 fn card(card: &v1::DrillCard) -> String {

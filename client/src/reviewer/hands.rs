@@ -14,6 +14,8 @@ use crate::error::Result;
 pub enum Next {
     /// The question, claimed, and why it is this one.
     Claimed(Box<v1::Escalation>, String),
+    /// A drill in the place of a question: see [`Drills::answer`](crate::Drills::answer).
+    Drill(Box<v1::DrillCard>),
     /// There is none now, and how much was looked at.
     Nothing(v1::NothingToClaim),
 }
@@ -52,10 +54,34 @@ impl Reviewer {
         lanes: impl IntoIterator<Item = String>,
         lease: Option<Duration>,
     ) -> Result<Next> {
+        self.next(lanes.into_iter().collect(), lease, false).await
+    }
+
+    /// As [`Reviewer::claim_next`], for a caller that shows drills: if the settings of the
+    /// queue name it among those who practise, it is given one now and then.
+    ///
+    /// # Errors
+    ///
+    /// As `EscalationService.ClaimNextEscalation`.
+    pub async fn claim_next_or_drill(
+        &self,
+        lanes: impl IntoIterator<Item = String>,
+        lease: Option<Duration>,
+    ) -> Result<Next> {
+        self.next(lanes.into_iter().collect(), lease, true).await
+    }
+
+    async fn next(
+        &self,
+        lanes: Vec<String>,
+        lease: Option<Duration>,
+        takes_drills: bool,
+    ) -> Result<Next> {
         let request = v1::ClaimNextEscalationRequest {
             request_id: self.connection.new_request_id(),
-            lanes: lanes.into_iter().collect(),
+            lanes,
             lease: lease.map(span),
+            takes_drills,
         };
         let answer = self
             .call(request, |mut service, request| async move {
@@ -64,6 +90,7 @@ impl Reviewer {
             .await?;
         Ok(match promised(answer.next, "next")? {
             WireNext::Escalation(escalation) => Next::Claimed(Box::new(escalation), answer.why),
+            WireNext::Drill(card) => Next::Drill(Box::new(card)),
             WireNext::Nothing(nothing) => Next::Nothing(nothing),
         })
     }

@@ -5,6 +5,8 @@
 //! What somebody did is that person's: others are shown it from [`PRIVATE_BELOW`] answers
 //! on, and figures over all of them only where they do not give one person away.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,6 +21,9 @@ pub const PAUSE: Span = Span::from_secs(30 * 60);
 pub const QUIET_BEFORE: Span = Span::from_secs(5 * 60);
 /// With fewer answers what a person did is shown to that person alone.
 pub const PRIVATE_BELOW: u32 = 30;
+/// After how many real questions, at the least and at the most, a drill is mixed among
+/// them: 1 to 2 % of what a person is given.
+pub const APART: RangeInclusive<u32> = 50..=99;
 /// How the target is named as the place of a defect.
 pub const TARGET: &str = "@target";
 
@@ -118,8 +123,19 @@ pub struct Practice {
     pub open: Option<DrillId>,
     /// When the person was last given one.
     pub last_time: Option<Timestamp>,
+    /// How many real questions the person was given since, as far as they matter.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub questions: u32,
+    /// How many make the next one due; 0: nobody has drawn that yet.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub apart: u32,
     /// What came of them.
     pub figures: DrillFigures,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What came of drills.
@@ -173,11 +189,25 @@ impl Practice {
         self.last_time.map(|last| last.plus(PAUSE)).filter(|until| now < *until)
     }
 
-    /// Notes that the person is given one.
-    pub fn give(&mut self, drill: DrillId, now: Timestamp) {
+    /// Notes that the person is given one; by a number at random the next is due after
+    /// more or fewer questions, so that nobody can count to it.
+    pub fn give(&mut self, drill: DrillId, draw: u32, now: Timestamp) {
         self.open = Some(drill);
         self.last_time = Some(now);
+        self.questions = 0;
+        self.apart = APART.start() + draw % (APART.end() - APART.start() + 1);
         self.figures.given += 1;
+    }
+
+    /// Notes that the person is given a real question.
+    pub fn note_question(&mut self) {
+        self.questions = (self.questions + 1).min(*APART.end());
+    }
+
+    /// Whether the next thing that the person is given may be a drill.
+    pub fn is_due(&self) -> bool {
+        let apart = if self.apart == 0 { *APART.end() } else { self.apart };
+        self.open.is_none() && self.questions >= apart
     }
 
     /// Notes what the person says of the one it has.

@@ -3,10 +3,12 @@
 
 mod create;
 mod give;
+mod mixed;
 mod read;
 
 pub use create::{CreateDrill, Plant};
 pub use give::{AnswerDrill, Feedback, NotNow, Offered};
+pub(super) use mixed::{mix_in, note_question};
 pub use read::DrillView;
 
 use super::operation::Tx;
@@ -36,7 +38,7 @@ impl Tx<'_> {
 
 impl Engine {
     /// A drill that another record names.
-    async fn existing_drill(&self, tenant: &str, id: DrillId) -> Result<Drill, Error> {
+    pub(super) async fn existing_drill(&self, tenant: &str, id: DrillId) -> Result<Drill, Error> {
         let found = self.read(&keys::drill(tenant, id)).await?;
         found.ok_or_else(|| views::missing(Resource::Drill, &id))
     }

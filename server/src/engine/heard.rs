@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::operation::Tx;
@@ -20,7 +21,7 @@ use crate::domain::message::{self, Message, MessageLog, Speaker};
 use crate::domain::policy::Sources;
 use crate::domain::run::Run;
 use crate::store::records::{self, MessageForm, MessageRecord};
-use crate::store::{Direction, Version, keys};
+use crate::store::{Direction, KeyRange, Version, keys};
 
 /// About how many bytes of memory all that is kept at hand may take.
 const CACHE_BYTES: u64 = 96 << 20;
@@ -30,13 +31,21 @@ const BYTES_PER_BYTE: u64 = 8;
 const BYTES_PER_RUN: u64 = 2 << 10;
 /// How many runs are expected to be at hand.
 const EXPECTED_RUNS: usize = 4_096;
+/// How many of the last known messages are looked at again: a commit may put one in front
+/// of them. One that comes later than that is not heard; values that only it holds are
+/// from nowhere then, and somebody is asked.
+const OVERLAP: usize = 128;
+/// More new ones of one speaker than this are read like all.
+const MOST_NEW: usize = 256;
+/// Among so many locks runs are read.
+const READERS: usize = 64;
 
 /// What one run has heard up to a version of its mark.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heard {
     version: Option<Version>,
-    /// The messages that were read, by speaker, each in order.
-    ids: [Vec<Uuid>; 3],
+    /// The messages that were read, by speaker.
+    known: [Known; 3],
     person_bytes: usize,
     bytes: u64,
     log: MessageLog,
@@ -44,7 +53,11 @@ pub(super) struct Heard {
 }
 
 /// What runs have heard, by run.
-pub(super) struct HeardCache(Cache<RunId, Arc<Heard>, ByText>);
+pub(super) struct HeardCache {
+    cache: Cache<RunId, Arc<Heard>, ByText>,
+    /// Whoever reads what a run has heard lets the others of that run wait for it.
+    readers: [Mutex<()>; READERS],
+}
 
 #[derive(Clone, Debug)]
 struct ByText;
@@ -71,12 +84,58 @@ impl Default for HeardCache {
                 Cache::with_options(options, ByText, hasher, lifecycle)
             },
         );
-        Self(cache)
+        Self { cache, readers: std::array::from_fn(|_| Mutex::default()) }
+    }
+}
+
+impl HeardCache {
+    fn at_hand(&self, run: RunId, version: Option<Version>) -> Option<Arc<Heard>> {
+        self.cache.get(&run).filter(|heard| heard.version == version)
+    }
+
+    async fn reader(&self, run: RunId) -> Option<MutexGuard<'_, ()>> {
+        let place = usize::from(*run.as_bytes().last()?) % READERS;
+        Some(self.readers.get(place)?.lock().await)
     }
 }
 
 /// One message in the store.
 type Listed = (Uuid, MessageRecord);
+
+/// Who may have said something, in the order of [`Heard::known`].
+const SPEAKERS: [Speaker; 3] = [Speaker::User, Speaker::Person, Speaker::Tool];
+
+/// Which messages of one speaker were read.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    count: usize,
+    /// The last of them, in order.
+    last: Vec<Uuid>,
+}
+
+impl Known {
+    fn note(&mut self, new: &[Listed]) {
+        self.count += new.len();
+        self.last.extend(new.iter().map(|(id, _)| *id));
+        self.last.drain(..self.last.len().saturating_sub(OVERLAP));
+    }
+
+    /// Where to look for more: from the first on that is known still.
+    fn range(&self, tenant: &str, run: RunId, speaker: Speaker) -> KeyRange {
+        let mut range = keys::messages(tenant, run, speaker);
+        if let Some(first) = self.last.first().filter(|_| self.count > self.last.len()) {
+            range.start = keys::message(tenant, run, speaker, *first);
+        }
+        range
+    }
+
+    /// What of the listed is new; none: something came in front of what is known.
+    fn news(&self, listed: Vec<Listed>) -> Option<Vec<Listed>> {
+        let mut listed = listed.into_iter();
+        let is_known = self.last.iter().all(|id| listed.next().is_some_and(|(it, _)| it == *id));
+        is_known.then(|| listed.collect())
+    }
+}
 
 impl Heard {
     /// What was heard, made ready to look values up in.
@@ -127,13 +186,6 @@ impl Heard {
             self.bytes += message.text.len() as u64;
         }
     }
-
-    /// Whether everything at hand is still the beginning of what there is.
-    fn is_beginning_of(&self, listed: &[Vec<Listed>; 3]) -> bool {
-        self.ids.iter().zip(listed).all(|(known, listed)| {
-            known.len() <= listed.len() && known.iter().zip(listed).all(|(id, it)| *id == it.0)
-        })
-    }
 }
 
 impl Engine {
@@ -146,14 +198,21 @@ impl Engine {
     ) -> Result<Arc<Heard>, Error> {
         let mark = tx.look(keys::run_heard(tx.tenant(), run.id)).await?;
         let version = mark.map(|mark| mark.version);
-        let cache = &self.0.heard.0;
-        if let Some(heard) = cache.get(&run.id).filter(|heard| heard.version == version) {
+        let kept = &self.0.heard;
+        if let Some(heard) = kept.at_hand(run.id, version) {
             return Ok(heard);
         }
-        let known = cache.remove(&run.id).map(|(_, heard)| Arc::unwrap_or_clone(heard));
+        let _reader = kept.reader(run.id).await;
+        // Whoever read before this may have heard more: then the commit fails.
+        let mark = self.0.store.read(&keys::run_heard(tx.tenant(), run.id)).await;
+        let version = mark.map_err(read_error)?.map(|mark| mark.version);
+        if let Some(heard) = kept.at_hand(run.id, version) {
+            return Ok(heard);
+        }
+        let known = kept.cache.remove(&run.id).map(|(_, heard)| Arc::unwrap_or_clone(heard));
         let heard = self.listen(tx.tenant(), run, goal, known).await?;
         let heard = Arc::new(Heard { version, ..heard });
-        cache.insert(run.id, Arc::clone(&heard));
+        kept.cache.insert(run.id, Arc::clone(&heard));
         Ok(heard)
     }
 
@@ -165,42 +224,76 @@ impl Engine {
         goal: &str,
         known: Option<Heard>,
     ) -> Result<Heard, Error> {
-        let listed = [
-            self.listed(tenant, run.id, Speaker::User, limits::MAX_USER_MESSAGES).await?,
-            self.listed(tenant, run.id, Speaker::Person, limits::MAX_PERSON_MESSAGES).await?,
-            self.listed(tenant, run.id, Speaker::Tool, limits::MAX_TOOL_MESSAGES).await?,
-        ];
-        // A server whose clock is behind may have put one between those known.
-        let known = known.filter(|heard| heard.is_beginning_of(&listed));
-        let mut heard = known.unwrap_or_else(|| Heard::of_goal(run, goal));
-        for (speaker, listed) in listed.iter().enumerate() {
-            let first = heard.ids.get(speaker).map_or(0, Vec::len);
-            let new = listed.get(first..).unwrap_or_default();
-            let kept = new.len() - fitting(new);
+        let news = match &known {
+            Some(heard) => self.news(tenant, run.id, heard).await?,
+            None => None,
+        };
+        let (mut heard, news) = match (known, news) {
+            (Some(heard), Some(news)) => (heard, news),
+            _ => (Heard::of_goal(run, goal), self.all_heard(tenant, run.id).await?),
+        };
+        for (known, new) in news.into_iter().enumerate() {
+            let kept = new.len() - fitting(&new);
             for (_, message) in new.iter().skip(kept) {
                 heard.add(self.words_of(message).await?);
             }
-            if let Some(ids) = heard.ids.get_mut(speaker) {
-                ids.extend(new.iter().map(|(id, _)| *id));
+            if let Some(known) = heard.known.get_mut(known) {
+                known.note(&new);
             }
         }
         Ok(heard)
     }
 
-    /// What one kind of speaker said, oldest first: of people the first, of tools the
-    /// last of more than there may be.
-    async fn listed(
+    /// What each speaker said since, oldest first; none: it cannot be told apart from
+    /// what is known.
+    async fn news(
         &self,
         tenant: &str,
         run: RunId,
-        speaker: Speaker,
+        heard: &Heard,
+    ) -> Result<Option<[Vec<Listed>; 3]>, Error> {
+        let mut news = [const { Vec::new() }; 3];
+        for ((speaker, known), news) in SPEAKERS.into_iter().zip(&heard.known).zip(&mut news) {
+            let most = most_of(speaker);
+            if speaker != Speaker::Tool && known.count >= most {
+                continue;
+            }
+            let (range, limit) = (known.range(tenant, run, speaker), known.last.len() + MOST_NEW);
+            let (listed, has_more) = self.listed(range, Direction::Ascending, limit).await?;
+            let Some(new) = known.news(listed).filter(|_| !has_more) else { return Ok(None) };
+            *news = new;
+            if speaker != Speaker::Tool {
+                news.truncate(most - known.count);
+            }
+        }
+        Ok(Some(news))
+    }
+
+    /// What each speaker said, oldest first: of people the first, of tools the last of
+    /// more than there may be.
+    async fn all_heard(&self, tenant: &str, run: RunId) -> Result<[Vec<Listed>; 3], Error> {
+        let mut all = [const { Vec::new() }; 3];
+        for (speaker, all) in SPEAKERS.into_iter().zip(&mut all) {
+            let direction = match speaker {
+                Speaker::Tool => Direction::Descending,
+                Speaker::User | Speaker::Person => Direction::Ascending,
+            };
+            let range = keys::messages(tenant, run, speaker);
+            (*all, _) = self.listed(range, direction, most_of(speaker)).await?;
+            if direction == Direction::Descending {
+                all.reverse();
+            }
+        }
+        Ok(all)
+    }
+
+    /// Messages of a range, and whether there are more.
+    async fn listed(
+        &self,
+        range: KeyRange,
+        direction: Direction,
         limit: usize,
-    ) -> Result<Vec<Listed>, Error> {
-        let direction = match speaker {
-            Speaker::Tool => Direction::Descending,
-            Speaker::User | Speaker::Person => Direction::Ascending,
-        };
-        let range = keys::messages(tenant, run, speaker);
+    ) -> Result<(Vec<Listed>, bool), Error> {
         let found = self.0.store.scan(range, direction, limit).await.map_err(read_error)?;
         let read = |(key, row): (bytes::Bytes, crate::store::Versioned)| {
             let id = keys::listed_message(&key).ok_or_else(|| Error::DataDamaged {
@@ -208,11 +301,8 @@ impl Engine {
             })?;
             Ok((id, records::decode(&row.value).map_err(read_error)?))
         };
-        let mut listed: Vec<Listed> = found.rows.into_iter().map(read).collect::<Result<_, _>>()?;
-        if direction == Direction::Descending {
-            listed.reverse();
-        }
-        Ok(listed)
+        let listed = found.rows.into_iter().map(read).collect::<Result<_, Error>>()?;
+        Ok((listed, found.has_more))
     }
 
     async fn words_of(&self, record: &MessageRecord) -> Result<Message, Error> {
@@ -233,6 +323,15 @@ impl Engine {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let tool = record.tool.clone();
         Ok(Message { speaker: record.speaker, tool, text, is_cut: false })
+    }
+}
+
+/// How many messages of one speaker are listed.
+const fn most_of(speaker: Speaker) -> usize {
+    match speaker {
+        Speaker::User => limits::MAX_USER_MESSAGES,
+        Speaker::Person => limits::MAX_PERSON_MESSAGES,
+        Speaker::Tool => limits::MAX_TOOL_MESSAGES,
     }
 }
 

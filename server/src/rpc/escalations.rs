@@ -106,8 +106,8 @@ impl EscalationService for Escalations {
         request: Request<v1::ClaimNextEscalationRequest>,
     ) -> Result<Response<v1::ClaimNextEscalationResponse>, Status> {
         let Call { caller, message } = open(request)?;
-        let v1::ClaimNextEscalationRequest { request_id, lanes, lease } = message;
-        let command = ClaimNext { request_id, lanes, lease: span(lease) };
+        let v1::ClaimNextEscalationRequest { request_id, lanes, lease, takes_drills } = message;
+        let command = ClaimNext { request_id, lanes, lease: span(lease), takes_drills };
         answer(claims::next(self.0.engine.claim_next(&caller, command).await?))
     }
 

@@ -18,6 +18,8 @@ use super::load;
 const REVIEWERS: usize = 32;
 /// How many questions each of them takes.
 const TAKEN_EACH: usize = 10;
+/// How often a reviewer takes one: a hundred per second of all.
+const TURN: Duration = Duration::from_millis(320);
 /// Watches that are told of every question.
 pub(super) const WATCHES: usize = 200;
 /// Questions that they are told of.
@@ -25,14 +27,15 @@ const TOLD_OF: u64 = 100;
 /// How often there is one.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Takes and approves questions, all reviewers at once: which, and how long it took to
-/// get the next one.
+/// Takes and approves questions, the reviewers one after the other: which, and how long it
+/// took to get the next one.
 pub(super) async fn claim_next(
     reviewers: &[Connection],
 ) -> anyhow::Result<(HashSet<String>, Spread)> {
     let mut tasks = JoinSet::new();
     for number in 0..REVIEWERS {
-        tasks.spawn(take(load::of(reviewers, number)?));
+        let first = TURN.mul_f64(number as f64 / REVIEWERS as f64);
+        tasks.spawn(take(load::of(reviewers, number)?, first));
     }
     let (mut taken, mut latency) = (HashSet::new(), Latency::default());
     while let Some(done) = tasks.join_next().await {
@@ -45,9 +48,11 @@ pub(super) async fn claim_next(
     Ok((taken, latency.spread()))
 }
 
-async fn take(reviewer: Connection) -> anyhow::Result<(Vec<String>, Latency)> {
+async fn take(reviewer: Connection, first: Duration) -> anyhow::Result<(Vec<String>, Latency)> {
     let (mut taken, mut latency) = (Vec::new(), Latency::default());
+    let mut turns = tokio::time::interval_at(Instant::now() + first, TURN);
     for _ in 0..TAKEN_EACH {
+        turns.tick().await;
         let request_id = reviewer.new_request_id();
         let request = v1::ClaimNextEscalationRequest { request_id, ..Default::default() };
         let began = Instant::now();

@@ -168,7 +168,7 @@ impl Waits {
         [
             (format!("waits opened, {}", self.count), per_second(self.opened_per_second)),
             ("  first page of the queue".to_owned(), spread(&self.first_page_ms)),
-            ("  claim next, 32 reviewers".to_owned(), spread(&self.claim_next_ms)),
+            ("  claim next, 100 /s of 32 people".to_owned(), spread(&self.claim_next_ms)),
             ("  told to 200 watches".to_owned(), spread(&self.fan_out_ms)),
             ("  resolved and resumed".to_owned(), per_second(self.resumed_per_second)),
             ("  cost".to_owned(), commits),

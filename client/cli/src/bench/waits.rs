@@ -42,7 +42,7 @@ pub(super) struct Waits {
     pub(super) opened_per_second: f64,
     /// Listing the first page of 50 while all are open.
     pub(super) first_page_ms: Spread,
-    /// Getting the next question while all are open, 32 reviewers at once.
+    /// Getting the next question while all are open, 32 reviewers and 100 per second.
     pub(super) claim_next_ms: Spread,
     /// From before a question is sent until 200 watches have it, when all are closed.
     pub(super) fan_out_ms: Spread,

@@ -13,7 +13,7 @@ use crate::output::escape::inline;
 use crate::output::reflect::node_of;
 use crate::output::time;
 use crate::span::parse_span;
-use crate::{briefing, id};
+use crate::{briefing, drill, id};
 
 /// Which escalation, and how long to hold it.
 #[derive(Debug, Args)]
@@ -80,7 +80,12 @@ pub(super) async fn claim(context: &Context, claim: ClaimArguments) -> Result<Ex
 /// Claims the next one and shows its briefing; says why there is none.
 pub(super) async fn next(context: &Context, next: NextArguments) -> Result<Exit, Failure> {
     let reviewer = Reviewer::new(context.connect(Capacity::Reviewer).await?);
-    match reviewer.claim_next(next.lane, next.lease).await? {
+    // A script would take a drill for a question.
+    let claimed = match context.may_ask() {
+        true => reviewer.claim_next_or_drill(next.lane, next.lease).await?,
+        false => reviewer.claim_next(next.lane, next.lease).await?,
+    };
+    match claimed {
         Next::Claimed(held, why) => {
             let now = time::local_now();
             let node = node_of("Escalation", &*held);
@@ -90,6 +95,7 @@ pub(super) async fn next(context: &Context, next: NextArguments) -> Result<Exit,
             }
             say_answers(context, &held);
         }
+        Next::Drill(card) => drill::show(context, &card),
         Next::Nothing(nothing) => {
             let node = node_of("NothingToClaim", &nothing);
             context.output.one(&node, || why_nothing(&nothing));

@@ -18,7 +18,7 @@ fn drill() -> DrillId {
 fn practice(person: &str, answers: u32) -> Practice {
     let mut practice = Practice::of(person);
     for _ in 0..answers {
-        practice.give(drill(), at(0));
+        practice.give(drill(), 0, at(0));
         practice.answer(true, DrillChoice::Reject);
     }
     practice
@@ -49,7 +49,7 @@ fn one_place_is_changed_and_it_is_known_what_stood_there() {
 fn a_person_rests_between_two() {
     let mut it = Practice::of("ada");
     assert_eq!(it.rests_until(at(0)), None);
-    it.give(drill(), at(0));
+    it.give(drill(), 0, at(0));
     assert_eq!(it.rests_until(at(1_799)), Some(at(1_800)));
     assert_eq!(it.rests_until(at(1_800)), None);
 }
@@ -63,7 +63,7 @@ fn a_missed_defect_and_a_false_alarm_are_counted_apart() {
         (false, DrillChoice::Reject),
         (false, DrillChoice::Approve),
     ] {
-        it.give(drill(), at(0));
+        it.give(drill(), 0, at(0));
         it.answer(is_planted, choice);
     }
     let counted = DrillFigures { given: 4, planted: 2, caught: 1, clean: 2, false_alarms: 1 };

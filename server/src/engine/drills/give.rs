@@ -12,6 +12,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::DrillId;
 use crate::domain::policy::glob;
 use crate::domain::principal::Principal;
+use crate::domain::queue::Settings;
 use crate::domain::time::Timestamp;
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
 use crate::engine::{Engine, authorize, closing, read_error, reviews};
@@ -65,7 +66,7 @@ pub struct Feedback {
     pub choice: DrillChoice,
 }
 
-struct Taking;
+pub(super) struct Taking;
 
 impl Operation for Taking {
     type Output = Result<Drill, NotNow>;
@@ -96,12 +97,11 @@ impl Operation for Taking {
 }
 
 impl Taking {
-    async fn offered(&self, tx: &mut Tx<'_>) -> Result<Result<Drill, NotNow>, Error> {
+    pub(super) async fn offered(&self, tx: &mut Tx<'_>) -> Result<Result<Drill, NotNow>, Error> {
         let queue = tx.queue().await?;
         let people = tx.people().await?;
         let person = people.person_of(tx.by.name());
-        let named = |name: &String| glob(name, tx.by.name()) || glob(name, person);
-        if !queue.settings.drills.people.iter().any(named) {
+        if !is_offered(&queue.settings, tx.by.name(), person) {
             return Ok(Err(NotNow::NotOffered));
         }
         let mut practice = tx.practice(person).await?;
@@ -117,13 +117,20 @@ impl Taking {
         let Some(drill) = next(tx, &people, person).await? else {
             return Ok(Err(NotNow::NoneLeft));
         };
-        practice.give(drill.id, tx.now);
+        let mut draw = [0; 4];
+        tx.engine.0.ids.fill(&mut draw);
+        practice.give(drill.id, u32::from_be_bytes(draw), tx.now);
         let given = DrillGiven { give_time: tx.now, choice: None, answer_time: None };
         tx.put(keys::practice(tx.tenant(), person), &practice)?;
         tx.put(keys::drill_given(tx.tenant(), person, drill.id), &given)?;
         tx.event(EventKind::DrillGiven, subjects(&drill));
         Ok(Ok(drill))
     }
+}
+
+/// Whether the settings name somebody among those who practise.
+pub(super) fn is_offered(settings: &Settings, name: &str, person: &str) -> bool {
+    settings.drills.people.iter().any(|it| glob(it, name) || glob(it, person))
 }
 
 /// Whether a real question of the tenant is near its due time or its end. What cannot be

@@ -69,7 +69,7 @@ impl Engine {
         Ok(DrillResults::for_person(people.person_of(&caller.name), leads, &all))
     }
 
-    pub(super) async fn drill_view(&self, drill: Drill) -> Result<DrillView, Error> {
+    pub(in crate::engine) async fn drill_view(&self, drill: Drill) -> Result<DrillView, Error> {
         let content = self.payload(&drill.content).await?;
         Ok(DrillView { drill, content })
     }

@@ -8,15 +8,17 @@ use uuid::Uuid;
 
 use crate::domain::digest::FieldHasher;
 use crate::domain::directory::{Answerer, Directory, Entry};
-use crate::domain::error::Error;
+use crate::domain::drill::Drill;
+use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{
     CLAIM_LEASE_DEFAULT, CLAIM_LEASE_MAX, CLAIM_LEASE_MIN, Escalation, Hands,
 };
 use crate::domain::event::EventKind;
-use crate::domain::ids::EscalationId;
+use crate::domain::ids::{DrillId, EscalationId};
 use crate::domain::principal::Principal;
 use crate::domain::queue::{Board, Looked, Nothing, Picked, load_of};
 use crate::domain::time::Span;
+use crate::engine::drills::{self, DrillView};
 use crate::engine::operation::{Answer, Operation, Tx, result_at};
 use crate::engine::views::{Depth, EscalationView};
 use crate::engine::{Authorized, Engine, authorize, closing, escalations, limits, validate};
@@ -38,6 +40,8 @@ pub struct ClaimNext {
     pub lanes: Vec<String>,
     /// For how long; none: as for any claim.
     pub lease: Option<Span>,
+    /// Whether the caller shows drills: it may be given one among the questions.
+    pub takes_drills: bool,
 }
 
 /// What came of it.
@@ -45,6 +49,8 @@ pub struct ClaimNext {
 pub enum Next {
     /// The question, and why it is this one.
     Claimed(Box<EscalationView>, String),
+    /// A drill in the place of a question, for somebody who practises.
+    Drill(Box<DrillView>),
     /// There is none.
     Nothing {
         /// What was looked at.
@@ -54,25 +60,68 @@ pub enum Next {
     },
 }
 
+/// What is tried; it is no part of the request.
+#[derive(Clone, Copy)]
+enum Tried {
+    Question(EscalationId),
+    Drill,
+}
+
+/// What was given.
+#[derive(Clone)]
+enum Given {
+    Question(Box<Escalation>),
+    Drill(Box<Drill>),
+}
+
 struct Claiming<'a> {
     command: &'a ClaimNext,
     lease: Span,
-    /// The question that is tried now; it is no part of the request.
-    escalation: EscalationId,
+    tried: Tried,
 }
 
 impl Operation for Claiming<'_> {
-    type Output = Escalation;
+    type Output = Given;
     const METHOD: &'static str = "ClaimNextEscalation";
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
         hasher
             .field(self.command.lanes.join("\n").as_bytes())
             .field(&self.lease.as_micros().to_be_bytes());
+        if self.command.takes_drills {
+            hasher.field(b"drills");
+        }
     }
 
-    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Escalation, Vec<Uuid>), Error> {
-        let mut escalation = escalations::get(tx, self.escalation).await?;
+    async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Given, Vec<Uuid>), Error> {
+        match self.tried {
+            Tried::Question(id) => self.claim(tx, id).await,
+            Tried::Drill => {
+                let drill = drills::mix_in(tx).await?;
+                let results = vec![Uuid::nil(), Uuid::from_bytes(*drill.id.as_bytes())];
+                Ok((Given::Drill(Box::new(drill)), results))
+            }
+        }
+    }
+
+    async fn replay(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        results: &[Uuid],
+    ) -> Result<Given, Error> {
+        if let [_, drill] = results {
+            let drill = engine.existing_drill(tenant, DrillId::new(*drill)).await?;
+            return Ok(Given::Drill(Box::new(drill)));
+        }
+        let id = EscalationId::new(result_at(results, 0)?);
+        Ok(Given::Question(Box::new(engine.existing_escalation(tenant, id).await?)))
+    }
+}
+
+impl Claiming<'_> {
+    async fn claim(&self, tx: &mut Tx<'_>, id: EscalationId) -> Result<(Given, Vec<Uuid>), Error> {
+        let mut escalation = escalations::get(tx, id).await?;
         escalation.require_open()?;
         tx.admit(&escalation).await?;
         tx.require_no_vote(&escalation).await?;
@@ -88,17 +137,9 @@ impl Operation for Claiming<'_> {
         tx.put(keys::escalation(tx.tenant(), escalation.id), &escalation)?;
         closing::rearm(tx, &before, &escalation);
         tx.event(EventKind::EscalationClaimed, closing::subjects(&escalation));
+        drills::note_question(tx).await?;
         let results = closing::result(escalation.id.as_bytes());
-        Ok((escalation, results))
-    }
-
-    async fn replay(
-        &self,
-        engine: &Engine,
-        tenant: &str,
-        results: &[Uuid],
-    ) -> Result<Escalation, Error> {
-        engine.existing_escalation(tenant, EscalationId::new(result_at(results, 0)?)).await
+        Ok((Given::Question(Box::new(escalation)), results))
     }
 }
 
@@ -171,23 +212,32 @@ impl Engine {
     ) -> Result<Answer<Next>, Error> {
         let by = authorize::reviewer(caller)?;
         let lease = command.check()?;
-        let mut escalation = EscalationId::new(Uuid::nil());
-        let mut claiming = Claiming { command: &command, lease, escalation };
+        let mut claiming = Claiming { command: &command, lease, tried: Tried::Drill };
         if let Some(kept) = self.kept(&by, &command.request_id, &claiming).await? {
-            return self.claimed(&by, kept, String::new()).await;
+            return self.given(&by, kept, String::new()).await;
+        }
+        if command.takes_drills && self.is_drill_due(&by).await? {
+            match self.transact(&by, &command.request_id, &claiming).await {
+                Ok(answer) => return self.given(&by, answer, String::new()).await,
+                // There is none just now: a question it is.
+                Err(Error::NotFound { resource: Resource::Drill, .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         for _ in 0..MAX_TRIED {
             let picked = match self.pick(&by, &command.lanes).await? {
                 Ok(picked) => picked,
                 Err(nothing) => return self.answered(&by, nothing).await,
             };
-            Picked { id: escalation, .. } = picked;
-            claiming.escalation = escalation;
+            let escalation = picked.id;
+            claiming.tried = Tried::Question(escalation);
             match self.transact(&by, &command.request_id, &claiming).await {
                 Ok(answer) => {
                     // The caller's next call is to see it, and may come before the feed.
-                    self.0.boards.of(by.tenant(), |board| board.note(&answer.value));
-                    return self.claimed(&by, answer, picked.why).await;
+                    if let Given::Question(question) = &answer.value {
+                        self.0.boards.of(by.tenant(), |board| board.note(question));
+                    }
+                    return self.given(&by, answer, picked.why).await;
                 }
                 // Somebody else was first, or it is not for the caller any more.
                 Err(
@@ -211,16 +261,20 @@ impl Engine {
         Err(Error::Overloaded { retry_after: limits::CLAIM_RETRY })
     }
 
-    async fn claimed(
+    async fn given(
         &self,
         by: &Authorized,
-        answer: Answer<Escalation>,
+        answer: Answer<Given>,
         why: String,
     ) -> Result<Answer<Next>, Error> {
-        let escalation = answer.value.clone();
-        let view = self.escalation_view(by.tenant(), escalation, Depth::Live);
-        let view = Box::new(view.await?);
-        Ok(answer.map(|_| Next::Claimed(view, why)))
+        let next = match answer.value.clone() {
+            Given::Question(escalation) => {
+                let view = self.escalation_view(by.tenant(), *escalation, Depth::Live);
+                Next::Claimed(Box::new(view.await?), why)
+            }
+            Given::Drill(drill) => Next::Drill(Box::new(self.drill_view(*drill).await?)),
+        };
+        Ok(answer.map(|_| next))
     }
 
     async fn answered(&self, by: &Authorized, value: Next) -> Result<Answer<Next>, Error> {

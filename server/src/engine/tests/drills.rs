@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::domain::drill::{DrillChoice, PAUSE, QUIET_BEFORE, TARGET};
+use crate::domain::drill::{APART, DrillChoice, PAUSE, QUIET_BEFORE, TARGET};
 use crate::domain::error::Error;
 use crate::domain::escalation::Escalation;
 use crate::domain::event::EventKind;
@@ -12,9 +12,10 @@ use crate::domain::time::Span;
 use crate::engine::drills::{
     AnswerDrill, CreateDrill, DrillView, Feedback, NotNow, Offered, Plant,
 };
+use crate::engine::escalations::ClaimStep;
 use crate::engine::list::Page;
-use crate::engine::queue::PutQueueSettings;
-use crate::engine::resolve::Verb;
+use crate::engine::queue::{ClaimNext, Next, PutQueueSettings};
+use crate::engine::resolve::{Resolve, Verb};
 
 fn lead() -> Principal {
     principal("sue", &[Role::Supervisor])
@@ -178,4 +179,82 @@ async fn a_case_with_nothing_planted_is_one_that_was_approved() {
     assert_eq!((own.clean, own.false_alarms, own.planted), (1, 1, 0));
     let listed = world.engine.list_drills(&lead(), Page::default()).await.unwrap();
     assert_eq!(listed.items, [made]);
+}
+
+async fn next(world: &World, who: &str, number: u32, takes_drills: bool) -> Next {
+    let request_id = request_id(number.into());
+    let command = ClaimNext { request_id, takes_drills, ..ClaimNext::default() };
+    world.engine.claim_next(&person(who), command).await.unwrap().value
+}
+
+/// Gives somebody one question after the other until a drill comes in the place of one:
+/// the drill, and how many questions it were.
+async fn until_a_drill(world: &World, who: &str, number: &mut u32) -> (DrillView, u32) {
+    let run = world.run().await;
+    for questions in 0..=2 * APART.end() {
+        *number += 1;
+        let asked = world.escalate(run).await;
+        let question = match next(world, who, *number, true).await {
+            Next::Claimed(view, _) => view.escalation,
+            Next::Drill(drill) => {
+                let again = next(world, who, *number, true).await;
+                assert_eq!(again, Next::Drill(drill.clone()), "a repeated call");
+                world.approve(&asked).await;
+                return (*drill, questions);
+            }
+            nothing @ Next::Nothing { .. } => panic!("{nothing:?}"),
+        };
+        let claim_epoch = question.claim.as_ref().unwrap().epoch;
+        let command = Resolve { claim_epoch, ..resolution(&question, Verb::Approve) };
+        world.engine.resolve(&person(who), command).await.unwrap();
+    }
+    panic!("no drill")
+}
+
+#[tokio::test]
+async fn one_or_two_in_a_hundred_come_among_the_questions_of_whoever_practises() {
+    let (world, [approved, _]) = desk().await;
+    for amount in [6_000, 7_000] {
+        create(&world, planted(&approved, "/amount", &json!(amount))).await.unwrap();
+    }
+    let mut number = 0;
+    let (first, questions) = until_a_drill(&world, "pat", &mut number).await;
+    assert_eq!(questions, *APART.end(), "nobody has drawn a number before the first");
+    assert_eq!(world.events(EventKind::DrillGiven).await, 1);
+    answer(&world, "pat", &first, DrillChoice::Reject).await.unwrap();
+
+    world.clock.advance(PAUSE);
+    let (second, questions) = until_a_drill(&world, "pat", &mut number).await;
+    assert!(APART.contains(&questions), "{questions}");
+    assert_ne!(second.drill.id, first.drill.id);
+    answer(&world, "pat", &second, DrillChoice::Reject).await.unwrap();
+}
+
+/// Has somebody claim the next question, and give it back.
+async fn given_back(world: &World, who: &str, number: u32, takes_drills: bool) {
+    let claimed = next(world, who, number, takes_drills).await;
+    let Next::Claimed(view, _) = claimed else { panic!("{claimed:?}") };
+    let epoch = view.escalation.claim.as_ref().unwrap().epoch;
+    let give_back = ClaimStep::Release { epoch };
+    world.engine.claim(&person(who), "", view.escalation.id, give_back).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_drill_that_is_due_waits_for_a_caller_that_shows_it_and_nobody_else_gets_it() {
+    let (world, [approved, _]) = desk().await;
+    create(&world, planted(&approved, "/amount", &json!(6_000))).await.unwrap();
+    let run = world.run().await;
+    for number in 1..=*APART.end() {
+        let asked = world.escalate(run).await;
+        for who in ["rob", "pat"] {
+            given_back(&world, who, number, false).await;
+        }
+        world.approve(&world.escalation(asked.id).await).await;
+    }
+    world.escalate(run).await;
+    given_back(&world, "rob", 1_000, true).await;
+    let claimed = next(&world, "pat", 1_001, false).await;
+    assert!(matches!(claimed, Next::Claimed(..)), "it shows no drills: {claimed:?}");
+    let given = next(&world, "pat", 1_002, true).await;
+    assert!(matches!(given, Next::Drill(_)), "{given:?}");
 }

@@ -109,7 +109,7 @@ async fn decides_nothing(world: &World, name: &str, question: &Escalation) {
     assert!(matches!(refused, Error::InvalidField { .. }), "{name}: assigned: {refused:?}");
     match engine.claim_next(&by, ClaimNext::default()).await.unwrap().value {
         Next::Nothing { seen, .. } => assert_eq!((seen.open, seen.not_yours), (1, 1), "{name}"),
-        Next::Claimed(view, _) => panic!("{name} is given {view:?}"),
+        other => panic!("{name} is given {other:?}"),
     }
     let many = engine.preview_bulk(&by, PreviewBulk::default()).await.unwrap();
     assert_eq!((many.items.len(), &many.left_out[..]), (0, &[(id, LeftOut::NotYours)][..]));

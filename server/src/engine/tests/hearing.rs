@@ -138,6 +138,31 @@ async fn the_words_of_a_server_whose_clock_is_behind_are_heard() {
 }
 
 #[tokio::test]
+async fn more_than_are_looked_at_again_are_all_known_and_one_among_the_last_is_heard() {
+    let world = world().await;
+    let run = started(&world.engine, "", None).await;
+    let behind = crate::engine::clock::ManualClock::new(world.engine.now());
+    let (other, _background) = start(&world.store, &behind, BY_ORIGIN).await;
+    let result = |number: usize| answered(&format!("payee: Number{number} Crane"));
+    for batch in 0..10 {
+        let messages = (0..40).map(|number| result(batch * 40 + number)).collect();
+        append(&world.engine, run, messages).await.unwrap();
+        for number in [0, batch * 40, batch * 40 + 39] {
+            let to = format!("Number{number} Crane");
+            assert_eq!(origin(&world.engine, run, &to).await, "tool", "{to}");
+        }
+        world.clock.advance(Span::from_secs(1));
+        behind.advance(Span::from_secs(1));
+    }
+    world.clock.advance(Span::from_millis(2));
+    append(&world.engine, run, vec![result(400)]).await.unwrap();
+    assert_eq!(origin(&world.engine, run, "Number400 Crane").await, "tool");
+    append(&other, run, vec![answered("payee: Ben Wolf")]).await.unwrap();
+    assert_eq!(origin(&world.engine, run, "Ben Wolf").await, "tool");
+    assert_eq!(origin(&world.engine, run, "Number0 Crane").await, "tool");
+}
+
+#[tokio::test]
 async fn results_that_find_no_room_are_forgotten_and_the_users_words_are_not() {
     let world = world().await;
     let run = started(&world.engine, "Pay Anna Berg", None).await;

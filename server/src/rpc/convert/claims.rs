@@ -3,7 +3,7 @@
 use pointsman_api::v1;
 use pointsman_api::v1::claim_next_escalation_response::Next as WireNext;
 
-use super::{escalations, header, id, span, time};
+use super::{drills, escalations, header, id, span, time};
 use crate::domain::error::Error;
 use crate::domain::escalation::Claim;
 use crate::engine::Answer;
@@ -29,6 +29,7 @@ pub(in crate::rpc) fn next(answer: Answer<Next>) -> v1::ClaimNextEscalationRespo
         Next::Claimed(view, why) => {
             (WireNext::Escalation(escalations::escalation(*view, now)), why)
         }
+        Next::Drill(view) => (WireNext::Drill(drills::card(*view)), String::new()),
         Next::Nothing { seen, is_full } => {
             let nothing = v1::NothingToClaim {
                 open_count: seen.open,

@@ -74,7 +74,7 @@ impl Reviewer {
                     assert!(self.told.claimed.insert(held(&view.escalation)), "an epoch twice");
                     Some(view.escalation)
                 }
-                Next::Nothing { .. } => None,
+                Next::Drill(_) | Next::Nothing { .. } => None,
             },
             Err(Error::Overloaded { .. }) => None,
             Err(error) => panic!("{error}"),

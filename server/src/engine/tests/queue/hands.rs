@@ -23,7 +23,7 @@ async fn next(world: &World, by: &Principal) -> Next {
 async fn next_id(world: &World, by: &Principal) -> EscalationId {
     match next(world, by).await {
         Next::Claimed(view, _) => view.escalation.id,
-        nothing @ Next::Nothing { .. } => panic!("{nothing:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -37,7 +37,7 @@ async fn work(world: Arc<World>, me: Principal) -> Done {
             Next::Claimed(view, _) => view,
             Next::Nothing { seen, .. } if seen.open == 0 => break,
             // In others' hands.
-            Next::Nothing { .. } => {
+            _ => {
                 tokio::task::yield_now().await;
                 continue;
             }

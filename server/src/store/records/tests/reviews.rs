@@ -106,6 +106,8 @@ pub(super) fn drills() -> Vec<(String, String)> {
         person: "robert".to_owned(),
         open: Some(DrillId::new(id(46))),
         last_time: Some(time(61)),
+        questions: 0,
+        apart: 0,
         figures: DrillFigures { given: 5, planted: 3, caught: 2, clean: 1, false_alarms: 1 },
     };
     vec![bytes_of(&drill()), bytes_of(&content), bytes_of(&given), bytes_of(&practice)]
