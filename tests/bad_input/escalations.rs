@@ -55,6 +55,7 @@ impl World {
                     request_id,
                     lanes: vec!["main".to_owned()],
                     lease: Some(span(LEASE)),
+                    takes_drills: true,
                 }
                 .encode_to_vec()
             }
