@@ -18,6 +18,7 @@ mod queue;
 mod report;
 mod restart;
 mod rounds;
+mod scanning;
 mod servers;
 mod throughput;
 mod waits;
@@ -44,7 +45,8 @@ Measured one after another against a new server with a durable store:
   propose   allowed, durable, redeemed by the same call; outcomes in batches of 100
   rounds    propose, watch, claim, resolve, resume, redeem, report, by unary calls
   moderate  the same, 100 rounds begun per second
-  policy    judging a call by 1 rule and by 100, alone and as part of a proposal; novelty
+  policy    judging a call by 1 rule and by 100, alone and as part of a proposal; novelty;
+            looking for secrets
   waits     many agents waiting at once: opened, listed, claimed as the next one, resolved
             and resumed; then a question is told to 200 watches
   flood     one agent at 5,000 questions a second beside 49 at 2; on a folder, with the
@@ -188,6 +190,7 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     if arguments.begins(Part::Policy) {
         report.judging = Some(judging::measure(callers, span).await?);
         report.novelty = Some(novelty::measure()?);
+        report.scanning = Some(scanning::measure()?);
     }
     if arguments.begins(Part::Flood) {
         report.flood = Some(flood::measure(POLICY, &place, span).await?);

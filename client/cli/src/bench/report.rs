@@ -11,6 +11,7 @@ use super::load::Rate;
 use super::novelty::Novelty;
 use super::restart::Restart;
 use super::rounds::{Paced, Rounds};
+use super::scanning::Scanning;
 use super::throughput::Proposing;
 use super::waits::Waits;
 
@@ -43,6 +44,9 @@ pub(super) struct Report {
     /// What novelty costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) novelty: Option<Novelty>,
+    /// What looking for secrets costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scanning: Option<Scanning>,
     /// One agent that floods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) flood: Option<Flooded>,
@@ -127,6 +131,9 @@ impl Report {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.novelty {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.scanning {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.flood {
