@@ -91,6 +91,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ReviewService/ListIncidents", OVERSEERS),
     ("ReviewService/AcknowledgeIncident", HANDLERS),
     ("ReviewService/CloseIncident", HANDLERS),
+    ("OverrideService/RequestOverride", &[SUPERVISOR, ADMIN]),
+    ("OverrideService/ConfirmOverride", &[SUPERVISOR, ADMIN]),
+    ("OverrideService/GetOverride", OVERSEERS),
+    ("OverrideService/ListOverrides", OVERSEERS),
+    ("OverrideService/WatchOverride", OVERSEERS),
+    ("OverrideService/ReceiveOverrides", &[AGENT]),
+    ("OverrideService/AcknowledgeOverride", &[AGENT]),
     ("InsightService/ExportFeedback", &[AUDITOR, ADMIN]),
     ("DrillService/CreateDrill", &[SUPERVISOR]),
     ("DrillService/ListDrills", &[SUPERVISOR]),
@@ -205,7 +212,7 @@ async fn revoked_token(fixture: &Fixture) -> String {
 async fn whoever_may_call_is_not_told_otherwise() {
     let fixture = Fixture::start(policy::BY_NAME).await;
     let channel = raw::channel(fixture.address());
-    let streams = ["WatchEscalations", "AwaitResolutions"];
+    let streams = ["WatchEscalations", "AwaitResolutions", "WatchOverride"];
     let mut findings = BTreeMap::new();
     for (method, roles) in TABLE {
         // An open stream has no first message to wait for.

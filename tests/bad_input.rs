@@ -8,6 +8,7 @@
 mod conversation;
 mod drills;
 mod escalations;
+mod overrides;
 mod people;
 pub mod requests;
 mod reviews;
@@ -92,7 +93,8 @@ async fn send(
 }
 
 fn is_stream(path: &str) -> bool {
-    path.ends_with("/WatchEscalations") || path.ends_with("/AwaitResolutions")
+    let streams = ["/WatchEscalations", "/AwaitResolutions", "/WatchOverride"];
+    streams.iter().any(|stream| path.ends_with(stream))
 }
 
 /// Whether a refused call leaves an event however often it is sent: the server's own

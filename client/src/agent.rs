@@ -4,11 +4,13 @@ use pointsman_api::v1;
 use pointsman_api::v1::DecisionEffect;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
 use crate::connect::{Connection, promised};
 use crate::error::{Error, Result};
+use crate::overrides::{OverrideAnswer, Overrides};
 use crate::permit::Permit;
 use crate::proposal::Proposal;
 use crate::wait::{Dispatcher, Wait};
@@ -242,6 +244,31 @@ impl RunHandle {
             async move { service.append_messages(request).await }
         };
         connection.send(request, call).await.map(drop)
+    }
+
+    /// Waits up to 30 seconds for what people do to this run, and brings what it has not
+    /// acknowledged; none: nothing came. A run whose calls are refused with `RUN_PAUSED`
+    /// learns here when it goes on.
+    ///
+    /// # Errors
+    ///
+    /// As `OverrideService.ReceiveOverrides`.
+    pub async fn overrides(&self, wait: Duration) -> Result<Vec<v1::Override>> {
+        Overrides::new(self.agent.connection.clone()).receive(&self.run_id, wait).await
+    }
+
+    /// Says how far this run is with an override.
+    ///
+    /// # Errors
+    ///
+    /// As `OverrideService.AcknowledgeOverride`.
+    pub async fn acknowledge(
+        &self,
+        override_id: impl Into<String>,
+        answer: OverrideAnswer,
+    ) -> Result<v1::Override> {
+        let overrides = Overrides::new(self.agent.connection.clone());
+        overrides.acknowledge(&self.run_id, override_id, answer).await
     }
 
     /// Finishes the run; its open questions are closed and its grants revoked.

@@ -16,6 +16,7 @@ use pointsman_api::v1::checkpoint_service_client::CheckpointServiceClient;
 use pointsman_api::v1::drill_service_client::DrillServiceClient;
 use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
 use pointsman_api::v1::insight_service_client::InsightServiceClient;
+use pointsman_api::v1::override_service_client::OverrideServiceClient;
 use pointsman_api::v1::policy_service_client::PolicyServiceClient;
 use pointsman_api::v1::review_service_client::ReviewServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
@@ -142,6 +143,13 @@ impl Connection {
     /// The generated client of `InsightService`.
     pub fn insight_service(&self) -> InsightServiceClient<AuthorizedChannel> {
         InsightServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `OverrideService`.
+    pub fn override_service(&self) -> OverrideServiceClient<AuthorizedChannel> {
+        OverrideServiceClient::with_interceptor(self.channel(), self.0.token.clone())
             .max_decoding_message_size(LARGEST_ANSWER)
             .max_encoding_message_size(LARGEST_REQUEST)
     }

@@ -6,6 +6,7 @@
 //! - [`Reviewer`]: reads the queue and answers; [`QueueWatch`] follows it.
 //! - [`Reviews`]: judges afterwards what was decided without a person.
 //! - [`Drills`]: past cases on which people practise.
+//! - [`Overrides`]: pauses, stops and resumes runs in flight; agents answer.
 //! - [`Insight`]: labelled examples, of where people said something else.
 //! - [`Runs`], [`Policies`], [`Queue`], [`Admin`]: reading, policies, the queue's
 //!   settings, tokens, backup.
@@ -62,6 +63,7 @@ mod drills;
 mod entropy;
 mod error;
 mod insight;
+mod overrides;
 mod permit;
 mod policies;
 mod proposal;
@@ -89,6 +91,7 @@ pub use crate::drills::{Drills, Planted};
 pub use crate::entropy::{CountingEntropy, Entropy, SystemEntropy};
 pub use crate::error::{Effect, Error, ErrorKind, FieldViolation, Result};
 pub use crate::insight::{FeedbackPages, Insight};
+pub use crate::overrides::{Intent, OverrideAnswer, OverrideWatch, Overrides};
 pub use crate::permit::{Executed, LONGEST_RESULT, Permit, Redeemed, report_outcomes};
 pub use crate::policies::{Policies, Put};
 pub use crate::proposal::Proposal;

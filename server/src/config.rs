@@ -11,6 +11,7 @@ mod facts;
 mod floods;
 mod identity;
 mod notices;
+mod overrides;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use floods::FloodsConfig;
 pub use identity::{IdentityConfig, JwksPlace, OidcConfig, SpiffeConfig};
 pub(crate) use notices::is_loopback;
 pub use notices::{CommandConfig, MAX_NOTICE_CHANNELS, NoticesConfig, WebhookConfig};
+pub use overrides::OverridesConfig;
 
 /// The port for everything.
 pub const DEFAULT_PORT: u16 = 7420;
@@ -69,6 +71,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How much agents may ask of people.
     pub floods: FloodsConfig,
+    /// How runs in flight are stopped.
+    pub overrides: OverridesConfig,
     /// When to stop taking work because the disk fills; without a `store`.
     pub disk: DiskConfig,
     /// How the `store` is used.
@@ -276,14 +280,12 @@ impl Config {
                 return Err(ConfigError::Incomplete { present, absent });
             }
         }
-        if self.listen.ip().is_loopback() {
-            Ok(())
-        } else if self.dev {
-            Err(ConfigError::DevBeyondLoopback(self.listen))
-        } else if cert_file.is_none() {
-            Err(ConfigError::NotEncrypted(self.listen))
-        } else {
-            Ok(())
+        let listening = [Some(self.listen), self.overrides_listen()];
+        let beyond = listening.into_iter().flatten().find(|it| !it.ip().is_loopback());
+        match beyond {
+            Some(address) if self.dev => Err(ConfigError::DevBeyondLoopback(address)),
+            Some(address) if cert_file.is_none() => Err(ConfigError::NotEncrypted(address)),
+            _ => Ok(()),
         }
     }
 
@@ -330,6 +332,7 @@ impl Default for Config {
             metrics: MetricsConfig::default(),
             limits: LimitsConfig::default(),
             floods: FloodsConfig::default(),
+            overrides: OverridesConfig::default(),
             disk: DiskConfig::default(),
             database: DatabaseConfig::default(),
             facts: FactsConfig::default(),

@@ -24,6 +24,7 @@ pub mod incident;
 pub mod message;
 pub mod money;
 pub mod notice;
+pub mod overrides;
 pub mod payload;
 mod period;
 pub mod policy;

@@ -39,6 +39,7 @@ pub mod notices;
 mod operation;
 pub mod outbox;
 pub mod outcomes;
+pub mod overrides;
 pub mod past;
 pub mod people;
 pub mod policies;
@@ -164,6 +165,7 @@ struct Inner {
     people: at_hand::AtHand<Directory>,
     tokens: tokens::TokenCache,
     feed: feed::Feed,
+    bells: overrides::Bells,
     /// Goals of runs, by run.
     goals: quick_cache::sync::Cache<RunId, Arc<str>>,
     /// What runs have heard, by run.
@@ -195,6 +197,7 @@ impl Engine {
             people: at_hand::AtHand::default(),
             tokens: tokens::TokenCache::default(),
             feed: feed::Feed::default(),
+            bells: overrides::Bells::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),
             heard: heard::HeardCache::default(),
             stats: stats::Stats::default(),

@@ -49,6 +49,15 @@ pub fn router(pages: Pages) -> Router {
         .with_state(pages)
 }
 
+/// Health alone, as a service.
+pub fn health_router(pages: Pages) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(async || text(StatusCode::NOT_FOUND, "there is no such page\n"))
+        .with_state(pages)
+}
+
 /// Works unless the store failed: then the process is about to end.
 async fn healthz(State(pages): State<Pages>) -> Response {
     match pages.health.get() {

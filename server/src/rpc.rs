@@ -19,6 +19,7 @@ pub mod health;
 mod insight;
 pub mod limits;
 pub mod methods;
+mod overrides;
 mod policies;
 mod reviews;
 mod runs;

@@ -14,6 +14,7 @@ mod port;
 mod prepare;
 mod shutdown;
 mod store;
+mod switch;
 mod tls;
 mod wire;
 mod workloads;
@@ -56,6 +57,7 @@ const FAILURE_GRACE: Duration = Duration::from_millis(300);
 /// A server that runs. Dropping it cuts it off, as a crash would.
 pub struct RunningServer {
     address: SocketAddr,
+    overrides_address: Option<SocketAddr>,
     first_token: Option<String>,
     grace: Duration,
     store: Arc<dyn Store>,
@@ -108,11 +110,20 @@ async fn start_on(settings: Settings, store: Arc<dyn Store>) -> Result<RunningSe
     }
     let port = port::compose(&config, &engine, &store, tls, &health, &stopping)?;
     let ending = port.ending.clone();
+    let switch = switch::start(&config, &engine, &port, &health, &stopping)?;
+    let overrides_address = switch.as_ref().map(|switch| switch.address);
     tracing::info!(%address, encrypted = port.tls.is_some(), dev = config.dev, "serving");
     let grace = config.shutdown_grace();
-    let served = tokio::spawn(port.serve(socket));
+    let served = tokio::spawn(async move {
+        port.serve(socket).await;
+        if let Some(switch) = switch {
+            // An error says that its thread is gone, and so it has ended.
+            let _ = switch.ended.await;
+        }
+    });
     let server = RunningServer {
         address,
+        overrides_address,
         first_token,
         grace,
         store,
@@ -133,6 +144,11 @@ impl RunningServer {
     /// Where it listens, with the port that was chosen for port 0.
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where overrides have a listener of their own; none: they have none.
+    pub const fn overrides_addr(&self) -> Option<SocketAddr> {
+        self.overrides_address
     }
 
     /// The secret of the admin token that the first start made.

@@ -76,6 +76,7 @@ impl World {
             "ReviewService" => self.review_request(method).await,
             "InsightService" => self.insight_request(method).await,
             "DrillService" => self.drill_request(method).await,
+            "OverrideService" => self.override_request(method).await,
             "AdminService" => self.admin_request(method).await,
             _ => panic!("no valid request for {path}: add one"),
         }

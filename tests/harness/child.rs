@@ -115,6 +115,8 @@ impl Place {
             .arg(verb)
             .env("POINTSMAN_DATA_DIR", &self.data)
             .env("POINTSMAN_LISTEN", format!("127.0.0.1:{}", self.port))
+            // The port after it may be another's.
+            .env("POINTSMAN_OVERRIDES_LISTEN", "127.0.0.1:0")
             .envs(self.variables.iter().cloned())
             .stdin(Stdio::null());
         command

@@ -66,6 +66,8 @@ impl Fixture {
         // One agent stands for many: only the tests of floods are about that.
         config.floods = FloodsConfig { rejected_hours: 24, ..FloodsConfig::unlimited() };
         config.limits.open_per_agent = 10_000;
+        // Whichever is free, also when the same port is listened on again.
+        config.overrides.listen = Some("127.0.0.1:0".parse().unwrap());
         configure(&mut config);
         log_to_the_test();
         let server = run::start(config.clone()).await.unwrap();

@@ -109,7 +109,9 @@ impl Exit {
             | R::ReviewNotFound
             | R::IncidentNotFound
             | R::BranchNotFound
-            | R::DrillNotFound => Self::NotFound,
+            | R::DrillNotFound
+            | R::OverrideNotFound => Self::NotFound,
+            R::RunStopped | R::StartsHeld => Self::Stopped,
             R::TokenInvalid => Self::Unauthenticated,
             R::NoRole
             | R::RoleRequired
@@ -118,6 +120,8 @@ impl Exit {
             | R::MessagesFull
             | R::DeniedByPolicy
             | R::AgentPaused
+            | R::RunPaused
+            | R::OverrideNeedsSecond
             | R::AuthorityExceeded
             | R::FeedbackNotConsented
             | R::NotRouted
@@ -161,7 +165,9 @@ impl Exit {
             | R::AlreadyReviewed
             | R::ReviewClaimLost
             | R::IncidentClosed
-            | R::DrillNotHeld => Self::Conflict,
+            | R::DrillNotHeld
+            | R::OverrideClosed
+            | R::NotHeld => Self::Conflict,
             R::GrantExpired => Self::Expired,
             R::DataDamaged => Self::NotVerified,
             R::DiskFull => Self::DiskFull,

@@ -1,7 +1,10 @@
 //! `pointsman run`: start, list, show and finish runs of agents.
 
+mod switch;
+
 use clap::{Args, Subcommand, ValueEnum};
 use pointsman_api::v1;
+use pointsman_api::v1::r#override::Kind;
 use pointsman_api::v1::run::State;
 use pointsman_client::{Agent, RunEnd, Runs, StartRun};
 use prost_types::Timestamp;
@@ -14,6 +17,7 @@ use crate::output::node::Node;
 use crate::output::reflect::{node_of, short_name};
 use crate::output::table::{Field, Tone, table};
 use crate::output::{Output, time};
+use switch::{ConfirmArguments, PauseArguments, SwitchArguments};
 
 const PAGE: u32 = 500;
 
@@ -32,6 +36,25 @@ pub(crate) enum RunVerb {
     /// Finish a run of the calling agent; its open questions are closed
     #[command(after_help = "Example: pointsman run finish run_01kb3… --as cancelled")]
     Finish(FinishArguments),
+    /// Pause a run, a tree of runs, an agent, or every run
+    #[command(
+        after_help = "Example: pointsman run pause run_01kb3… --after-step --reason 'look first' --wait"
+    )]
+    Pause(PauseArguments),
+    /// Let go on what was paused, and let runs start again
+    #[command(after_help = "Example: pointsman run resume run_01kb3… --reason 'looked at it'")]
+    Resume(SwitchArguments),
+    /// Stop a run with every run below it: no grant of theirs can be redeemed any more
+    #[command(
+        after_help = "Example: pointsman run stop --agent claims --reason 'pays twice' --wait"
+    )]
+    Stop(SwitchArguments),
+    /// Stop it, and tell the agent to end at once without tidying up
+    #[command(after_help = "Example: pointsman run kill --fleet --reason 'breach' --yes")]
+    Kill(SwitchArguments),
+    /// Confirm, as the second person, what somebody asked for
+    #[command(after_help = "Example: pointsman run confirm ovr_01kb3…")]
+    Confirm(ConfirmArguments),
 }
 
 /// What a run is for.
@@ -89,6 +112,10 @@ pub(crate) enum StateName {
     Failed,
     /// It gave up
     Cancelled,
+    /// A person paused it
+    Paused,
+    /// A person stopped it
+    Stopped,
 }
 
 /// Ends by their words.
@@ -109,6 +136,11 @@ pub(crate) async fn dispatch(context: &Context, verb: RunVerb) -> Result<Exit, F
         RunVerb::List(list) => self::list(context, list).await,
         RunVerb::Get(get) => self::get(context, get).await,
         RunVerb::Finish(finish) => self::finish(context, finish).await,
+        RunVerb::Pause(pause) => switch::pause(context, pause).await,
+        RunVerb::Resume(it) => switch::switch(context, it, Kind::Resume).await,
+        RunVerb::Stop(it) => switch::switch(context, it, Kind::Stop).await,
+        RunVerb::Kill(it) => switch::switch(context, it, Kind::Kill).await,
+        RunVerb::Confirm(it) => switch::confirm(context, it).await,
     }
 }
 
@@ -159,8 +191,10 @@ async fn list(context: &Context, list: ListArguments) -> Result<Exit, Failure> {
 }
 
 async fn get(context: &Context, get: GetArguments) -> Result<Exit, Failure> {
-    let runs = Runs::new(context.connect(Capacity::Admin).await?);
+    let connection = context.connect(Capacity::Admin).await?;
+    let runs = Runs::new(connection.clone());
     let run = runs.get(&get.id).await?;
+    let chain = switch::chain_of(connection, &get.id).await;
     let mut request = v1::ListActionsRequest {
         run_id: get.id,
         page_size: i32::try_from(PAGE).unwrap_or_default(),
@@ -177,10 +211,12 @@ async fn get(context: &Context, get: GetArguments) -> Result<Exit, Failure> {
     }
     let node = Node::map([
         ("run", node_of("Run", &run)),
+        ("overrides", Node::List(chain.iter().map(|one| node_of("Override", one)).collect())),
         ("actions", Node::List(actions.iter().map(|one| node_of("Action", one)).collect())),
     ]);
     context.output.one(&node, || {
-        run_page(&run, &time::local_now()) + &actions_table(&context.output, &actions)
+        let chain: String = chain.iter().map(|it| switch::line(it) + "\n\n").collect();
+        run_page(&run, &time::local_now()) + &chain + &actions_table(&context.output, &actions)
     });
     Ok(Exit::Ok)
 }
@@ -208,7 +244,7 @@ fn runs_table(output: &Output, runs: &[v1::Run], now: &Timestamp) -> String {
     let rows = runs.iter().map(|run| {
         let tone = match run.state() {
             State::Running => Tone::Good,
-            State::Failed => Tone::Warning,
+            State::Failed | State::Paused | State::Stopped => Tone::Warning,
             _ => Tone::Faint,
         };
         let started = if output.is_terminal {
@@ -274,6 +310,8 @@ impl From<StateName> for State {
             StateName::Succeeded => Self::Succeeded,
             StateName::Failed => Self::Failed,
             StateName::Cancelled => Self::Cancelled,
+            StateName::Paused => Self::Paused,
+            StateName::Stopped => Self::Stopped,
         }
     }
 }

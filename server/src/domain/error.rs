@@ -6,11 +6,13 @@
 mod answering;
 mod making;
 mod path;
+mod overriding;
 mod phrases;
 mod resource;
 
 pub use answering::AnswerError;
 pub use path::PathError;
+pub use overriding::{HeldBy, OverrideError};
 use phrases::{TOKEN_INVALID, by_whom, missed_bound, no_role, now_in_force, put_by};
 pub use resource::Resource;
 
@@ -121,6 +123,9 @@ pub enum Error {
     /// The call does not fit the path of its run.
     #[error(transparent)]
     Path(PathError),
+    /// An override stands against it, or is not where it would have to be.
+    #[error(transparent)]
+    Override(OverrideError),
     /// The caller's authority does not reach so far.
     #[error("your authority does not cover this: {limit}; {who_can}")]
     AuthorityExceeded {

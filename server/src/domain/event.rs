@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::ids::{
     ActionId, AuthorityId, CheckpointId, DrillId, EscalationId, GrantId, IncidentId, NoticeId,
-    PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
+    OverrideId, PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
 };
 use super::refusal::Refused;
 
@@ -211,6 +211,30 @@ event_kinds! {
     DrillGiven = "drill.given";
     /// Somebody said what to do about a drill.
     DrillAnswered = "drill.answered";
+    /// A person wants a run, an agent or the fleet paused, resumed, redirected or stopped.
+    OverrideRequested = "override.requested";
+    /// A second person confirmed an override; it is in force from here on.
+    OverrideConfirmed = "override.confirmed";
+    /// An agent was told of an override.
+    OverrideDelivered = "override.delivered";
+    /// An agent says that it knows of an override.
+    OverrideAcknowledged = "override.acknowledged";
+    /// An agent says that it has done what an override says.
+    OverrideEffective = "override.effective";
+    /// An agent says that it will not do what an override says.
+    OverrideRefused = "override.refused";
+    /// An agent did not acknowledge an override in time; the server's part stays in force.
+    OverrideTimedOut = "override.timed_out";
+    /// Another override took the place of one.
+    OverrideSuperseded = "override.superseded";
+    /// No second person confirmed an override in time; it had no effect.
+    OverrideLapsed = "override.lapsed";
+    /// A pause ended by itself: its time was over.
+    OverrideEnded = "override.ended";
+    /// Everything that a stop ends is marked so.
+    OverrideSettled = "override.settled";
+    /// A person stopped a run, or one above it.
+    RunStopped = "run.stopped";
 }
 
 /// Which resources an event is about; absent where they play no part.
@@ -262,6 +286,9 @@ pub struct Subjects {
     /// The drill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drill: Option<DrillId>,
+    /// The override.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    pub overriding: Option<OverrideId>,
     /// How many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,

@@ -20,6 +20,11 @@ pub enum RunState {
     Failed,
     /// The agent gave up before the end.
     Cancelled,
+    /// A hold pauses it. Never stored: whoever looks at a run that is running asks the
+    /// holds.
+    Paused,
+    /// A person stopped it, or a run above it.
+    Stopped,
 }
 
 impl RunState {
@@ -30,6 +35,8 @@ impl RunState {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -50,6 +57,17 @@ pub struct Run {
     /// The agents whose runs lead here, the first first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<String>,
+    /// The runs that lead here, the first first; of a run that an earlier server started
+    /// none, see [`Run::above`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lineage: Vec<RunId>,
+    /// How many stops of its agent there had been when it started: every later one covers
+    /// it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub agent_stops: u64,
+    /// The same of stops of the whole fleet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fleet_stops: u64,
     /// The constraint sets that bind it: its own and those of the runs that lead
     /// here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,11 +99,21 @@ pub struct Run {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
 fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
 impl Run {
+    /// The runs above it, as far as they are recorded, the first first.
+    pub fn above(&self) -> &[RunId] {
+        if self.lineage.is_empty() { self.parent.as_slice() } else { &self.lineage }
+    }
+
     /// Whom it concerns: none of them permits what it wants to do.
     pub fn parties(&self) -> Parties<'_> {
         let on_behalf_of = self.on_behalf_of.as_deref();

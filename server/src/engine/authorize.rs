@@ -22,6 +22,8 @@ pub enum Need {
     PolicyAuthor,
     /// Who sees to what went wrong: a supervisor, a policy author or an admin.
     IncidentHandler,
+    /// Who may pause, redirect and stop runs: a supervisor or an admin.
+    Overrider,
     /// Who may take what is recorded out of the server: an auditor or an admin.
     Auditor,
     /// The role of an admin.
@@ -42,6 +44,7 @@ impl Need {
             Self::IncidentHandler => {
                 [Role::Supervisor, Role::PolicyAuthor, Role::Admin].iter().any(|it| caller.has(*it))
             }
+            Self::Overrider => caller.has(Role::Supervisor) || caller.has(Role::Admin),
             Self::Auditor => caller.has(Role::Auditor) || caller.has(Role::Admin),
             Self::Admin => caller.has(Role::Admin),
             Self::Overseer => oversees(caller),
@@ -58,6 +61,7 @@ impl Need {
             Self::Supervisor => Role::Supervisor.name(),
             Self::PolicyAuthor => "policy_author or admin",
             Self::IncidentHandler => "supervisor, policy_author or admin",
+            Self::Overrider => "supervisor or admin",
             Self::Auditor => "auditor or admin",
             Self::Admin => Role::Admin.name(),
             Self::Overseer => "any but agent",
@@ -146,6 +150,11 @@ pub(super) fn policy_author(caller: &Principal) -> Result<Authorized, Error> {
 /// A caller that may see to incidents.
 pub(super) fn incident_handler(caller: &Principal) -> Result<Authorized, Error> {
     require(caller, Need::IncidentHandler)
+}
+
+/// A caller that may pause, redirect and stop runs.
+pub(super) fn overrider(caller: &Principal) -> Result<Authorized, Error> {
+    require(caller, Need::Overrider)
 }
 
 /// A caller that may take what is recorded out of the server.

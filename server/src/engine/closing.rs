@@ -235,21 +235,40 @@ pub(super) async fn cancel(tx: &mut Tx<'_>, id: EscalationId) -> Result<(), Erro
 
 /// Cancels every open question of a run, with the actions it is about.
 pub(super) async fn cancel_open_of_run(tx: &mut Tx<'_>, run: RunId) -> Result<(), Error> {
-    let range = keys::run_opens(tx.tenant(), run);
     let limit = limits::MAX_CANCELLED_AT_ONCE;
-    let store = &tx.engine.0.store;
-    let found = store.scan(range.clone(), Direction::Ascending, limit).await.map_err(read_error)?;
-    if found.has_more {
+    if cancel_some_of_run(tx, run, limit).await?.has_more {
         return Err(Error::TooManyOpen { scope: "the run", limit: limit as u64 });
     }
+    Ok(())
+}
+
+/// How many questions were cancelled.
+pub(super) struct CancelledSome {
+    /// How many.
+    pub(super) count: usize,
+    /// Whether there are more.
+    pub(super) has_more: bool,
+}
+
+/// Cancels open questions of a run, so many at most.
+pub(super) async fn cancel_some_of_run(
+    tx: &mut Tx<'_>,
+    run: RunId,
+    limit: usize,
+) -> Result<CancelledSome, Error> {
+    let range = keys::run_opens(tx.tenant(), run);
+    let store = &tx.engine.0.store;
+    let found = store.scan(range.clone(), Direction::Ascending, limit).await.map_err(read_error)?;
+    let has_more = found.has_more;
     let rows: Vec<_> = found.rows.into_iter().map(|(key, row)| (key, row.version)).collect();
     let ids: Vec<EscalationId> =
         rows.iter().filter_map(|(key, _)| keys::listed_escalation(key)).collect();
-    tx.expect(Expectation::Range { range, rows, complete: true });
+    let count = ids.len();
+    tx.expect(Expectation::Range { range, rows, complete: !has_more });
     for id in ids {
         cancel_with_action(tx, id).await?;
     }
-    Ok(())
+    Ok(CancelledSome { count, has_more })
 }
 
 /// Cancels a question and the action that waits for it.

@@ -1,5 +1,5 @@
 //! How long a run has been at work: its age, or the time since a person last gave it
-//! more, less the time in which it waited for people.
+//! more, less the time in which it waited for people or was paused.
 
 use super::operation::Tx;
 use super::{limits, read_error};
@@ -28,6 +28,8 @@ impl Tx<'_> {
             let escalation = escalation.filter(|it| it.question.is_about_an_action());
             waits.extend(escalation.map(|it| (it.create_time, it.close_time.unwrap_or(self.now))));
         }
+        // What a person holds up is not the run's doing.
+        waits.extend(self.engine.holds_of(tenant, run).await?.pauses(self.now));
         let start = run.clock_start.unwrap_or(run.create_time);
         let waits = waits.into_iter().map(|(from, to)| (from.max(start), to)).collect();
         let age = self.now.since(start);

@@ -256,6 +256,7 @@ impl Engine {
 
     fn hear(&self, commit: &CommitRecord) -> Result<(), Error> {
         self.0.stats.count_events(&commit.events);
+        self.hear_overrides(commit)?;
         for write in &commit.writes {
             if let Some(posted) = Posted::from_key(&write.key) {
                 self.0.channels.note(&posted, write.value.is_some());

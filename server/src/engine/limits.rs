@@ -114,13 +114,17 @@ pub struct Limits {
     pub rejected_for: Span,
     /// How much agents may ask.
     pub floods: FloodLimits,
+    /// Whether to stop the whole fleet takes two persons.
+    pub fleet_stop_needs_two: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let rejected_for = Span::from_secs(24 * 60 * 60);
         let floods = FloodLimits::default();
-        Self { open_per_agent: 1_000, open_per_tenant: 200_000, rejected_for, floods }
+        let (open_per_agent, open_per_tenant) = (1_000, 200_000);
+        let fleet_stop_needs_two = false;
+        Self { open_per_agent, open_per_tenant, rejected_for, floods, fleet_stop_needs_two }
     }
 }
 /// The most lanes that one claim of the next question may ask for.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
-use super::runs::own_running;
+use super::runs::own;
 use super::{Engine, authorize, branches, checkpoints, closing, past};
 use crate::domain::action::{
     Action, ActionContent, ActionState, Decision, DecisionEffect, GRANT_LIFETIME, Grant,
@@ -26,6 +26,7 @@ use crate::domain::error::Error;
 use crate::domain::escalation::{Escalation, Opening, Question, ResumeMode};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, EscalationId, GrantId, RunId, WaitId};
+use crate::domain::overrides::Doing;
 use crate::domain::payload::PayloadRef;
 use crate::domain::policy::{Ask, Policy};
 use crate::domain::principal::Principal;
@@ -124,7 +125,8 @@ impl Operation for Proposal<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
-        let run = own_running(tx, self.run).await?;
+        let run = own(tx, self.run).await?;
+        tx.require_free(&run, Doing::Propose).await?;
         branches::require_acknowledged(tx, &run, self.command.branch).await?;
         tx.require_not_paused(&run.agent).await?;
         follow::check(tx, &run, self.command.follows).await?;

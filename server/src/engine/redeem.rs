@@ -88,6 +88,7 @@ impl Operation for Redemption<'_> {
             .filter(|action| action.agent == tx.by.name() && action.run == self.command.run)
             .ok_or_else(|| actions::not_found(self.command.action))?;
         let run = own(tx, self.command.run).await?;
+        tx.require_unheld(&run, &action).await?;
         // What undoes an action runs after its run, and on whatever path it is, as well.
         if action.compensates.is_none() {
             branches::require_current(tx, &run, action.branch).await?;

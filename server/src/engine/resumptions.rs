@@ -18,6 +18,9 @@ use crate::domain::resumption::{
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Direction, keys};
 
+/// How long a claim waits before it looks again at what is paused.
+const HELD_LOOK: Span = Span::from_secs(1);
+
 /// Claims resumptions.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimResumptions {
@@ -78,7 +81,7 @@ impl Operation for Claiming<'_> {
             }
             let key = keys::resumption(tx.tenant(), found.escalation);
             let Some(resumption) = tx.get::<Resumption>(key).await? else { continue };
-            if resumption.is_claimable(tx.now) {
+            if resumption.is_claimable(tx.now) && !tx.is_held(&resumption).await? {
                 let (resumption, size) = self.lease(tx, resumption).await?;
                 claimed.resumptions.push(resumption);
                 bytes += size;
@@ -286,11 +289,14 @@ impl Engine {
         let mut walk = self.open_resumptions(by.tenant(), by.name());
         let mut next_lapse: Option<Timestamp> = None;
         while let Some(found) = walk.next(self).await? {
-            if operation.wants(&found) && found.is_claimable(now) {
+            let is_wanted = operation.wants(&found);
+            let is_held = is_wanted && self.is_held(by.tenant(), &found).await?;
+            if is_wanted && found.is_claimable(now) && !is_held {
                 return self.transact(by, &operation.command.request_id, operation).await;
             }
-            if operation.wants(&found) {
-                let lapse = found.lease_expire_time;
+            if is_wanted {
+                let again = now.plus(HELD_LOOK);
+                let lapse = if is_held { again } else { found.lease_expire_time };
                 next_lapse = Some(next_lapse.map_or(lapse, |next| next.min(lapse)));
             }
         }

@@ -12,6 +12,7 @@ use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, Resource};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::RunId;
+use crate::domain::overrides::Doing;
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
 use crate::domain::secrets::refuse_secrets;
@@ -69,6 +70,7 @@ impl Operation for Start<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Run, Vec<Uuid>), Error> {
+        let (agent_stops, fleet_stops) = tx.require_starts(tx.by.name()).await?;
         let mut line = match self.command.parent {
             Some(parent) => self.line_below(tx, parent).await?,
             None => Line::default(),
@@ -87,6 +89,9 @@ impl Operation for Start<'_> {
             parent: self.command.parent,
             hop_count: line.hop_count,
             ancestors: line.ancestors,
+            lineage: line.lineage,
+            agent_stops,
+            fleet_stops,
             constraint_sets: line.constraint_sets,
             state: RunState::Running,
             goal,
@@ -102,6 +107,10 @@ impl Operation for Start<'_> {
             tx.mark(overdue_timer(tx.tenant(), run_id, tx.now.plus(budget)).key());
         }
         tx.put(keys::run(tx.tenant(), run_id), &run)?;
+        tx.mark(keys::run_active(tx.tenant(), &run.agent, run_id));
+        for above in &run.lineage {
+            tx.mark(keys::run_below(tx.tenant(), *above, run_id));
+        }
         let subjects = Subjects { run: Some(run_id), ..Subjects::default() };
         tx.event_about(EventKind::RunStarted, subjects, None, goal.as_slice());
         Ok((run, vec![id]))
@@ -154,15 +163,17 @@ impl Start<'_> {
     async fn line_below(&self, tx: &mut Tx<'_>, parent: RunId) -> Result<Line, Error> {
         let found = tx.get::<Run>(keys::run(tx.tenant(), parent)).await?;
         let run = found.ok_or_else(|| Error::not_found(Resource::Run, parent))?;
-        run.require_running()?;
+        tx.require_free(&run, Doing::Delegate).await?;
         let hops = run.hop_count + 1;
         if hops > self.max_hops {
             return Err(Error::DelegationTooDeep { hops, limit: self.max_hops });
         }
+        let mut lineage = run.above().to_vec();
+        lineage.push(run.id);
         let mut ancestors = run.ancestors;
         ancestors.push(run.agent);
         let Run { on_behalf_of, constraint_sets, .. } = run;
-        Ok(Line { hop_count: hops, on_behalf_of, ancestors, constraint_sets })
+        Ok(Line { hop_count: hops, on_behalf_of, ancestors, lineage, constraint_sets })
     }
 }
 
@@ -177,6 +188,7 @@ struct Line {
     hop_count: u32,
     on_behalf_of: Option<String>,
     ancestors: Vec<String>,
+    lineage: Vec<RunId>,
     constraint_sets: Vec<String>,
 }
 
@@ -191,11 +203,13 @@ impl Operation for Finish<'_> {
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Run, Vec<Uuid>), Error> {
-        let mut run = own_running(tx, self.0.run).await?;
+        let mut run = own(tx, self.0.run).await?;
+        tx.require_free(&run, Doing::Finish).await?;
         run.state = self.0.state;
         run.finish_time = Some(tx.now);
         run.revision += 1;
         tx.put(keys::run(tx.tenant(), run.id), &run)?;
+        tx.remove(keys::run_active(tx.tenant(), &run.agent, run.id));
         let subjects = Subjects { run: Some(run.id), ..Subjects::default() };
         tx.event(EventKind::RunFinished, subjects);
         closing::cancel_open_of_run(tx, run.id).await?;
@@ -240,7 +254,8 @@ impl Engine {
         let (max_hops, time_budget) = (policy.max_hops, policy.time_budget);
         let operation = Start { command: &command, max_hops, time_budget };
         let answer = self.transact(&by, &command.request_id, &operation).await?;
-        Ok(answer.map(|run| RunView { run, goal: command.goal.clone() }))
+        let goal = command.goal.clone();
+        Ok(answer.map(|run| RunView { state: run.state, run, goal, held_by: None }))
     }
 
     /// Finishes a run of the calling agent.
@@ -250,18 +265,19 @@ impl Engine {
         command: FinishRun,
     ) -> Result<Answer<RunView>, Error> {
         let by = authorize::agent(caller)?;
-        if command.state == RunState::Running {
+        use RunState::{Cancelled, Failed, Succeeded};
+        if !matches!(command.state, Succeeded | Failed | Cancelled) {
             return Err(Error::field("state", "want SUCCEEDED, FAILED or CANCELLED"));
         }
         let answer = self.transact(&by, &command.request_id, &Finish(&command)).await?;
-        let view = self.run_view(answer.value.clone()).await?;
+        let view = self.run_view(&caller.tenant, answer.value.clone()).await?;
         Ok(answer.map(|_| view))
     }
 
     /// Returns one run.
     pub async fn get_run(&self, caller: &Principal, id: RunId) -> Result<RunView, Error> {
         let run = self.run_record(caller, id).await?;
-        self.run_view(run).await
+        self.run_view(&caller.tenant, run).await
     }
 
     /// What a run is to reach. A run's goal never changes, so that it is read
@@ -293,9 +309,13 @@ impl Engine {
         while runs.len() < walk.size {
             let Some((key, value)) = walk.next(self).await? else { break };
             let run: Run = crate::store::records::decode(&value).map_err(super::read_error)?;
-            let is_wanted = state.is_none_or(|state| run.state == state);
-            if is_wanted && authorize::may_see(caller, &run.agent) {
-                runs.push(self.run_view(run).await?);
+            if !authorize::may_see(caller, &run.agent) {
+                continue;
+            }
+            let (shown, held_by) = self.shown_state(&caller.tenant, &run).await?;
+            if state.is_none_or(|state| shown == state) {
+                let goal = self.text(run.goal.as_ref()).await?;
+                runs.push(RunView { run, state: shown, held_by, goal });
                 walk.took(&key);
             }
         }

@@ -22,6 +22,7 @@ mod main_road;
 mod model;
 mod novelty;
 mod outbox;
+mod overrides;
 mod people;
 mod policies;
 mod policy_checks;

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::operation::{Operation, Tx};
 use super::runs::overdue_timer;
 use super::{
-    Authorized, Engine, branches, chain, closing, read_error, reverse, reviews, run_questions,
+    Authorized, Engine, branches, chain, closing, overrides, read_error, reverse, reviews,
+    run_questions,
 };
 use crate::domain::action::{Action, ActionContent, ActionEvent, ActionState};
 use crate::domain::digest::FieldHasher;
@@ -17,7 +18,7 @@ use crate::domain::escalation::{
     SeverityTier,
 };
 use crate::domain::event::{EventKind, Subjects};
-use crate::domain::ids::{ActionId, EscalationId, RunId, WaitId};
+use crate::domain::ids::{ActionId, EscalationId, OverrideId, RunId, WaitId};
 use crate::domain::policy::{Ask, OnExpiry, Policy};
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::{Span, Timestamp};
@@ -62,6 +63,12 @@ impl Operation for Fire {
                 reverse::overdue(tx, ActionId::from_bytes(self.timer.id)).await?;
             }
             TimerKind::Branch => branches::go_on(tx, RunId::from_bytes(self.timer.id)).await?,
+            TimerKind::Override => {
+                overrides::expire(tx, OverrideId::from_bytes(self.timer.id)).await?;
+            }
+            TimerKind::Settle => {
+                overrides::settle(tx, OverrideId::from_bytes(self.timer.id)).await?;
+            }
             TimerKind::Outcome => outcome_overdue(tx, ActionId::from_bytes(self.timer.id)).await?,
         }
         Ok(((), Vec::new()))

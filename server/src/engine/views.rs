@@ -10,10 +10,10 @@ use crate::domain::briefing::{Briefing, ShownBriefing};
 use crate::domain::checkpoint::{Checkpoint, CheckpointContent};
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{Escalation, EscalationState, ResolutionContent, Wants};
-use crate::domain::ids::{ActionId, EscalationId, RunId};
+use crate::domain::ids::{ActionId, EscalationId, OverrideId, RunId};
 use crate::domain::principal::Principal;
 use crate::domain::resumption::Resumption;
-use crate::domain::run::Run;
+use crate::domain::run::{Run, RunState};
 use crate::domain::time::Timestamp;
 use crate::store::keys;
 
@@ -22,6 +22,10 @@ use crate::store::keys;
 pub struct RunView {
     /// The run.
     pub run: Run,
+    /// Where it is in its life, with what holds it.
+    pub state: RunState,
+    /// What pauses or stopped it.
+    pub held_by: Option<OverrideId>,
     /// What it is to reach.
     pub goal: String,
 }
@@ -152,9 +156,10 @@ impl Engine {
             .ok_or_else(|| Error::not_found(Resource::Run, id))
     }
 
-    pub(super) async fn run_view(&self, run: Run) -> Result<RunView, Error> {
+    pub(super) async fn run_view(&self, tenant: &str, run: Run) -> Result<RunView, Error> {
         let goal = self.text(run.goal.as_ref()).await?;
-        Ok(RunView { run, goal })
+        let (state, held_by) = self.shown_state(tenant, &run).await?;
+        Ok(RunView { run, state, held_by, goal })
     }
 
     /// Returns one action.

@@ -14,6 +14,7 @@ pub(super) mod feedback;
 pub(super) mod figures;
 pub(super) mod incidents;
 pub(super) mod notices;
+pub(super) mod overrides;
 pub(super) mod people;
 pub(super) mod policies;
 pub(super) mod profiles;

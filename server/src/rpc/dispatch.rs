@@ -16,6 +16,7 @@ use pointsman_api::v1::checkpoint_service_server::CheckpointServiceServer;
 use pointsman_api::v1::drill_service_server::DrillServiceServer;
 use pointsman_api::v1::escalation_service_server::EscalationServiceServer;
 use pointsman_api::v1::insight_service_server::InsightServiceServer;
+use pointsman_api::v1::override_service_server::OverrideServiceServer;
 use pointsman_api::v1::policy_service_server::PolicyServiceServer;
 use pointsman_api::v1::review_service_server::ReviewServiceServer;
 use pointsman_api::v1::run_service_server::RunServiceServer;
@@ -36,6 +37,7 @@ use super::foreign;
 use super::health::HealthService;
 use super::insight::Insight;
 use super::limits::{MAX_ENCODED_BYTES, MAX_REQUEST_BYTES, RequestLimit};
+use super::overrides::Overrides;
 use super::policies::Policies;
 use super::reviews::Reviews;
 use super::runs::Runs;
@@ -50,6 +52,7 @@ struct Services {
     actions: ActionServiceServer<Actions>,
     escalations: EscalationServiceServer<Escalations>,
     checkpoints: CheckpointServiceServer<Checkpoints>,
+    overrides: OverrideServiceServer<Overrides>,
     policies: PolicyServiceServer<Policies>,
     reviews: ReviewServiceServer<Reviews>,
     insight: InsightServiceServer<Insight>,
@@ -82,6 +85,7 @@ impl Dispatch {
             actions: limited!(ActionServiceServer<_>, Actions(engine.clone())),
             escalations: limited!(EscalationServiceServer<_>, Escalations(shared.clone())),
             checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(shared.clone())),
+            overrides: limited!(OverrideServiceServer<_>, Overrides(shared.clone())),
             policies: limited!(PolicyServiceServer<_>, Policies(engine.clone())),
             insight: limited!(InsightServiceServer<_>, Insight(shared.clone())),
             drills: limited!(DrillServiceServer<_>, Drills(engine.clone())),
@@ -121,6 +125,7 @@ where
             EscalationServiceServer::<Escalations>::NAME => served_by!(services.escalations),
             CheckpointServiceServer::<Checkpoints>::NAME => served_by!(services.checkpoints),
             RunServiceServer::<Runs>::NAME => served_by!(services.runs),
+            OverrideServiceServer::<Overrides>::NAME => served_by!(services.overrides),
             PolicyServiceServer::<Policies>::NAME => served_by!(services.policies),
             InsightServiceServer::<Insight>::NAME => served_by!(services.insight),
             ReviewServiceServer::<Reviews>::NAME => served_by!(services.reviews),
@@ -150,6 +155,7 @@ fn reflection() -> Result<Routes, tonic_reflection::server::Error> {
         ActionServiceServer::<Actions>::NAME,
         EscalationServiceServer::<Escalations>::NAME,
         CheckpointServiceServer::<Checkpoints>::NAME,
+        OverrideServiceServer::<Overrides>::NAME,
         PolicyServiceServer::<Policies>::NAME,
         ReviewServiceServer::<Reviews>::NAME,
         InsightServiceServer::<Insight>::NAME,

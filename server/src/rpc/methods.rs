@@ -103,6 +103,14 @@ impl Methods {
         Ok(Self(methods.collect()))
     }
 
+    /// Those of some services, by their full names; the others do not exist then.
+    #[must_use]
+    pub fn only(mut self, services: &[&str]) -> Self {
+        let service = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
+        self.0.retain(|path, _| services.contains(&service(path).as_str()));
+        self
+    }
+
     /// The method at a path.
     pub fn find(&self, path: &str) -> Option<&Method> {
         self.0.get(path)
@@ -132,6 +140,7 @@ fn need_of(path: &str) -> Option<Need> {
         "ReviewService" => of_reviews(method),
         "PolicyService" => of_policies(method),
         "AdminService" => of_administration(method),
+        "OverrideService" => of_overrides(method),
         _ => of_runs(service, method),
     }
 }
@@ -171,6 +180,15 @@ fn of_escalations(method: &str) -> Option<Need> {
         "AssignEscalation" | "TakeOverEscalation" => Need::Supervisor,
         "ListEscalations" | "WatchEscalations" | "ListComments" => Need::Overseer,
         "GetEscalation" | "ListQuestions" => Need::Nothing,
+        _ => return None,
+    })
+}
+
+fn of_overrides(method: &str) -> Option<Need> {
+    Some(match method {
+        "RequestOverride" | "ConfirmOverride" => Need::Overrider,
+        "GetOverride" | "ListOverrides" | "WatchOverride" => Need::Overseer,
+        "ReceiveOverrides" | "AcknowledgeOverride" => Need::Agent,
         _ => return None,
     })
 }
@@ -245,7 +263,8 @@ fn max_request_bytes(path: &str) -> usize {
 /// The few methods that may take longer than the others.
 fn timeout_of(path: &str) -> Duration {
     match path {
-        "/pointsman.v1.CheckpointService/ClaimResumptions" => limits::LONG_POLL_TIMEOUT,
+        "/pointsman.v1.CheckpointService/ClaimResumptions"
+        | "/pointsman.v1.OverrideService/ReceiveOverrides" => limits::LONG_POLL_TIMEOUT,
         "/pointsman.v1.AdminService/CreateBackup" => limits::BACKUP_TIMEOUT,
         "/pointsman.v1.PolicyService/BacktestPolicy"
         | "/pointsman.v1.PolicyService/ActivatePolicy"
@@ -289,6 +308,14 @@ mod tests {
     }
 
     #[test]
+    fn a_door_for_some_services_has_no_others() {
+        let methods = methods(false).only(&["pointsman.v1.OverrideService"]);
+        assert!(methods.find("/pointsman.v1.OverrideService/RequestOverride").is_some());
+        assert!(methods.find("/pointsman.v1.ActionService/ProposeAction").is_none());
+        assert!(methods.find("/grpc.health.v1.Health/Check").is_none());
+    }
+
+    #[test]
     fn the_large_and_the_long_ones_are_methods_that_exist() {
         let methods = methods(true);
         let large = methods.paths().filter(|path| {
@@ -296,6 +323,6 @@ mod tests {
         });
         assert_eq!(large.count(), 11);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
-        assert_eq!(long, 8);
+        assert_eq!(long, 9);
     }
 }

@@ -7,6 +7,7 @@
 
 mod answering;
 mod path;
+mod overriding;
 
 use std::collections::HashMap;
 
@@ -176,6 +177,7 @@ fn shape(error: &Error) -> Shape {
         }
         E::Answer(error) => answering::shape(error),
         E::Path(error) => path::shape(error),
+        E::Override(error) => overriding::shape(error),
         E::AuthorityExceeded { subject, limit, stake, who_can } => {
             new(Code::PermissionDenied, Reason::AuthorityExceeded)
                 .with("subject", subject)
@@ -395,6 +397,7 @@ const fn not_found_reason(resource: Resource) -> Reason {
         Resource::Review => Reason::ReviewNotFound,
         Resource::Incident => Reason::IncidentNotFound,
         Resource::Drill => Reason::DrillNotFound,
+        Resource::Override => Reason::OverrideNotFound,
     }
 }
 
@@ -417,6 +420,7 @@ const fn id_key(resource: Resource) -> &'static str {
         Resource::Review => "review_id",
         Resource::Incident => "incident_id",
         Resource::Drill => "drill_id",
+        Resource::Override => "override_id",
     }
 }
 

@@ -72,6 +72,7 @@ pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, outside: Out
             open_per_tenant: config.limits.open_per_tenant,
             rejected_for: Span::from_secs(i64::from(config.floods.rejected_hours) * 3_600),
             floods: flood_limits(config),
+            fleet_stop_needs_two: config.overrides.fleet_stop_second_person,
         },
         backup_dir: config.backup_dir(),
         second_person: config.policy.second_person,

@@ -56,7 +56,14 @@
 //! | `TENANT/drill/DRL` | [`Drill`](crate::domain::drill::Drill) | drills |
 //! | `TENANT/drill-given/PERSON 0 DRL` | [`DrillGiven`](crate::domain::drill::DrillGiven) | drills: what came of one that a person was given |
 //! | `TENANT/drill-person/PERSON` | [`Practice`](crate::domain::drill::Practice) | drills: what a person has done |
-//! | `!timer/DUE KIND ACT-ESC-or-RUN TENANT` | – | timers, in the order they fire |
+//! | `TENANT/override/OVR` | [`Override`](crate::domain::overrides::Override) | overrides |
+//! | `TENANT/hold/SCOPE` | [`Hold`](crate::domain::overrides::Hold) | overrides: what holds a run, an agent or the fleet |
+//! | `TENANT/override-told/SCOPE OVR` | – | overrides: what agents are to be told of |
+//! | `TENANT/override-receipt/OVR RUN` | [`Receipt`](crate::domain::overrides::Receipt) | overrides: how far one run of a wider scope is |
+//! | `TENANT/settling/OVR` | [`SettlingRecord`](super::records::SettlingRecord) | overrides: how far a stop has marked what it ends |
+//! | `TENANT/run-below/RUN RUN` | – | runs: every run below one |
+//! | `TENANT/run-active/AGENT 0 RUN` | – | runs: what has not ended |
+//! | `!timer/DUE KIND ACT-ESC-RUN-or-OVR TENANT` | – | timers, in the order they fire |
 //! | `!outbox/CHANNEL 0 NEXT NTC TENANT` | – | notices: what a channel has to send, and when |
 //!
 //! Ids, times and numbers are big-endian bytes, so that key order is their
@@ -67,6 +74,7 @@ mod documents;
 mod drills;
 mod floods;
 mod notices;
+mod overrides;
 mod reviews;
 mod timers;
 mod words;
@@ -83,6 +91,11 @@ pub use self::drills::{drill, drill_given, drills, practice, practices};
 pub use self::floods::{flood, repeat};
 pub use self::notices::{
     Posted, listed_notice, notice, notice_state, notices, notices_in, outbox, outbox_of,
+};
+pub use self::overrides::{
+    all_told, hold, is_override, listed_override, listed_run, overrides, overriding, receipt,
+    receipt_of, receipts, run_actions_before, run_active, run_below, runs_active, runs_below,
+    settling, told,
 };
 pub use self::reviews::{
     incident, incident_in, incidents, incidents_in, label, listed_incident, listed_review,

@@ -100,6 +100,7 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         review,
         incident,
         drill,
+        overriding,
         count,
         refused,
         branch,
@@ -107,7 +108,7 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
     let count = count.map(u64::to_be_bytes);
     let refused = refused.map(Refused::to_bytes);
     let branch = branch.map(u64::to_be_bytes);
-    let named: [(&str, Option<&[u8]>); 18] = [
+    let named: [(&str, Option<&[u8]>); 19] = [
         ("run", run.as_ref().map(|id| &id.as_bytes()[..])),
         ("action", action.as_ref().map(|id| &id.as_bytes()[..])),
         ("escalation", escalation.as_ref().map(|id| &id.as_bytes()[..])),
@@ -126,6 +127,7 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         ("count", count.as_ref().map(<[u8; 8]>::as_slice)),
         ("refused", refused.as_deref()),
         ("branch", branch.as_ref().map(<[u8; 8]>::as_slice)),
+        ("override", overriding.as_ref().map(|id| &id.as_bytes()[..])),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
     length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());

@@ -22,11 +22,12 @@ use crate::domain::drill::{Drill, DrillContent, DrillGiven, Practice};
 use crate::domain::escalation::{AgentQuestion, Comment, Escalation, ResolutionContent};
 use crate::domain::flood::Flood;
 use crate::domain::ids::{
-    EscalationId, PolicyActivationId, PolicyRevisionId, QueueSettingsId, TokenId,
+    ActionId, EscalationId, PolicyActivationId, PolicyRevisionId, QueueSettingsId, RunId, TokenId,
 };
 use crate::domain::incident::{Incident, Label};
 use crate::domain::message::Speaker;
 use crate::domain::notice::Notice;
+use crate::domain::overrides::{Account, Hold, Override, Receipt};
 use crate::domain::payload::PayloadRef;
 use crate::domain::policy::Profiles;
 use crate::domain::principal::Token;
@@ -95,6 +96,11 @@ records! {
     Flood = "flood", 1;
     RequestRecord = "request", 1;
     SweepRecord = "sweep", 1;
+    Override = "override", 1;
+    Hold = "hold", 1;
+    Receipt = "override receipt", 1;
+    Account = "override account", 1;
+    SettlingRecord = "settling", 1;
 }
 
 /// One message that a run has heard.
@@ -290,6 +296,24 @@ pub struct RequestRecord {
 pub struct SweepRecord {
     /// The last commit whose request ids are gone.
     pub commit: u64,
+}
+
+/// How far a stop has marked what it ends: runs in the order of their list, and of one
+/// run its actions from the newest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettlingRecord {
+    /// The last entry of the list whose run is done; none: none is.
+    #[serde(default, with = "serde_bytes")]
+    pub done: Option<Vec<u8>>,
+    /// Whether the run that the scope begins with is done.
+    #[serde(default)]
+    pub is_first_done: bool,
+    /// The run that is being marked.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// The oldest of its actions that was looked at.
+    #[serde(default)]
+    pub action: Option<ActionId>,
 }
 
 /// Encodes a record; `None` only if a value cannot be encoded at all.

@@ -37,6 +37,8 @@ pub enum Resource {
     Incident,
     /// A drill.
     Drill,
+    /// An override.
+    Override,
 }
 
 impl Resource {
@@ -60,6 +62,7 @@ impl Resource {
             Self::Review => "review",
             Self::Incident => "incident",
             Self::Drill => "drill",
+            Self::Override => "override",
         }
     }
 }

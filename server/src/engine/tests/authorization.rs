@@ -51,6 +51,7 @@ macro_rules! use_case {
     };
 }
 
+mod overrides;
 mod reviews;
 
 fn no_shadow() -> SetShadow {
@@ -170,6 +171,7 @@ fn use_cases() -> Vec<(&'static str, UseCase)> {
         reviews::of_reviews(),
         reviews::of_incidents(),
         reviews::of_drills(),
+        overrides::of_overrides(),
         of_policies(),
     ]
     .concat()

@@ -12,15 +12,15 @@ use crate::engine::views::RunView;
 
 /// A run for the wire.
 pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
-    let run = view.run;
+    let RunView { run, state: shown, held_by, goal } = view;
     v1::Run {
         run_id: run.id.to_string(),
-        state: state(run.state).into(),
+        state: state(shown).into(),
         agent: run.agent,
         on_behalf_of: run.on_behalf_of.unwrap_or_default(),
         parent_run_id: text_of(run.parent),
         hop_count: run.hop_count,
-        goal: view.goal,
+        goal,
         create_time: Some(time(run.create_time)),
         finish_time: run.finish_time.map(time),
         etag: run.revision.to_string(),
@@ -28,6 +28,8 @@ pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
         overdue_time: run.overdue_time.map(time),
         unexpected_result_count: run.unexpected_results,
         branch: run.branch,
+        override_id: text_of(held_by),
+        lineage: run.lineage.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -37,6 +39,8 @@ const fn state(state: RunState) -> State {
         RunState::Succeeded => State::Succeeded,
         RunState::Failed => State::Failed,
         RunState::Cancelled => State::Cancelled,
+        RunState::Paused => State::Paused,
+        RunState::Stopped => State::Stopped,
     }
 }
 
@@ -48,6 +52,8 @@ pub(in crate::rpc) const fn read_state(state: State) -> Option<RunState> {
         State::Succeeded => Some(RunState::Succeeded),
         State::Failed => Some(RunState::Failed),
         State::Cancelled => Some(RunState::Cancelled),
+        State::Paused => Some(RunState::Paused),
+        State::Stopped => Some(RunState::Stopped),
     }
 }
 

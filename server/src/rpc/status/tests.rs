@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::error::{AnswerError, PathError};
+use crate::domain::error::{AnswerError, HeldBy, OverrideError, PathError};
 use crate::domain::flood::Scope;
-use crate::domain::ids::EscalationId;
+use crate::domain::ids::{EscalationId, OverrideId, RunId};
+use crate::domain::overrides::OverrideState;
 use crate::domain::policy::{BoundKind, BoundState, JudgedBound};
 
 fn missed(kind: BoundKind) -> JudgedBound {
@@ -17,7 +18,7 @@ fn missed(kind: BoundKind) -> JudgedBound {
 }
 
 /// What may not be found.
-const RESOURCES: [Resource; 17] = [
+const RESOURCES: [Resource; 18] = [
     Resource::Run,
     Resource::Action,
     Resource::Escalation,
@@ -30,12 +31,26 @@ const RESOURCES: [Resource; 17] = [
     Resource::Review,
     Resource::Incident,
     Resource::Drill,
+    Resource::Override,
     Resource::Authority,
     Resource::Principal,
     Resource::Question,
     Resource::Notice,
     Resource::NoticeChannel,
 ];
+
+fn run() -> RunId {
+    RunId::new(Uuid::from_u128(7))
+}
+
+fn overriding() -> OverrideId {
+    OverrideId::new(Uuid::from_u128(8))
+}
+
+fn held(at: Timestamp) -> HeldBy {
+    let (by, why) = ("sam".to_owned(), "text".to_owned());
+    HeldBy { id: overriding(), kind: "stop", by, at, why }
+}
 
 /// One value of every kind, `Resource` and optional part included.
 fn every_error() -> Vec<Error> {
@@ -75,6 +90,13 @@ fn every_error() -> Vec<Error> {
         Error::BackupFailed { cause: text() },
         Error::WatchCompacted { oldest: 9 },
         Error::TooManyOpen { scope: "run", limit: 5 },
+        Error::Override(OverrideError::RunPaused { run: run(), held: held(at) }),
+        Error::Override(OverrideError::RunStopped { run: run(), held: held(at) }),
+        Error::Override(OverrideError::StartsHeld { held: held(at) }),
+        OverrideError::closed(overriding(), OverrideState::Superseded),
+        Error::Override(OverrideError::NotHeld { scope: text(), by: None }),
+        Error::Override(OverrideError::NotHeld { scope: text(), by: Some(overriding()) }),
+        Error::Override(OverrideError::NeedsSecond { id: overriding() }),
         Error::TooManyWatches { limit: 5 },
         Error::DiskFull { free_bytes: 5 },
         Error::Overloaded { retry_after: Span::from_secs(1) },

@@ -4,11 +4,13 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::ids::OverrideId;
+use crate::domain::overrides::OverrideScope;
 
 proptest! {
     #[test]
-    fn timers_round_trip_and_sort_by_time(a: i64, b: i64, id: u128, kind in 0..4_u8) {
-        let kind = [TimerKind::Due, TimerKind::Expire, TimerKind::Outcome, TimerKind::Run][usize::from(kind)];
+    fn timers_round_trip_and_sort_by_time(a: i64, b: i64, id: u128, kind in 0..6_u8) {
+        let kind = [TimerKind::Due, TimerKind::Expire, TimerKind::Outcome, TimerKind::Run, TimerKind::Override, TimerKind::Settle][usize::from(kind)];
         let timer = |micros| Timer {
             time: Timestamp::from_micros(micros),
             kind,
@@ -42,6 +44,29 @@ fn kinds_are_told_apart() {
     assert!(is_resumption("t", &resumption("t", id)));
     assert!(!is_resumption("t", &resume("t", "a", id)));
     assert_eq!(listed_escalation(&resume("t", "a", id)), Some(id));
+}
+
+#[test]
+fn the_list_of_one_scope_has_nothing_of_another() {
+    let (id, run) = (OverrideId::new(Uuid::from_u128(5)), RunId::new(Uuid::from_u128(6)));
+    let scopes = [
+        OverrideScope::Run(run),
+        OverrideScope::Agent("claims".to_owned()),
+        OverrideScope::Agent("claims2".to_owned()),
+        OverrideScope::Fleet,
+    ];
+    for one in &scopes {
+        for other in &scopes {
+            let (range, entry) = (all_told("t", one), told("t", other, id));
+            assert_eq!(entry >= range.start && entry < range.end, one == other);
+            assert_eq!(hold("t", one) == hold("t", other), one == other);
+        }
+        assert_eq!(listed_override(&told("t", one, id)), Some(id));
+        assert!(!is_override("t", &told("t", one, id)));
+    }
+    assert_eq!(hold("t", &OverrideScope::Tree(run)), hold("t", &OverrideScope::Run(run)));
+    assert_eq!(receipt_of("t", &receipt("t", id, run)), Some(id));
+    assert_eq!(receipt_of("t", &overriding("t", id)), None);
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub enum TimerKind {
     Compensation,
     /// A run has changed its path, and the former one is still to be settled.
     Branch,
+    /// The time of an override is over.
+    Override,
+    /// What a stop ends is to be marked.
+    Settle,
 }
 
 /// A timer, read back from its key.
@@ -34,7 +38,7 @@ pub struct Timer {
     pub time: Timestamp,
     /// What it does.
     pub kind: TimerKind,
-    /// The id it is about: an escalation's, an action's or a run's.
+    /// The id it is about: an escalation's, an action's, a run's or an override's.
     pub id: [u8; ID_LENGTH],
     /// The tenant.
     pub tenant: String,
@@ -54,6 +58,8 @@ impl Timer {
             TimerKind::Claim => 5,
             TimerKind::Compensation => 6,
             TimerKind::Branch => 7,
+            TimerKind::Override => 10,
+            TimerKind::Settle => 11,
         };
         let mut bytes = BytesMut::from(TIMER_PREFIX);
         bytes.put_slice(&self.time.to_key_bytes());
@@ -77,6 +83,8 @@ impl Timer {
             5 => TimerKind::Claim,
             6 => TimerKind::Compensation,
             7 => TimerKind::Branch,
+            10 => TimerKind::Override,
+            11 => TimerKind::Settle,
             _ => return None,
         };
         Some(Self {

@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{
     ActionId, AuthorityId, CheckpointId, DrillId, EscalationId, GrantId, IncidentId, NoticeId,
-    PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
+    OverrideId, PolicyActivationId, PolicyRevisionId, QueueSettingsId, ReviewId, RunId, TokenId,
 };
 use crate::domain::refusal::{Origin, Refusal};
 use crate::store::merkle::leaf_hash;
@@ -85,7 +85,7 @@ fn no_subject_can_be_taken_out_unseen() {
     encode(&context, &Event { subjects: all.clone(), ..mk_event() }, &mut whole);
     let stored = serde_json::to_value(&all).unwrap();
     let names: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(names.len(), 18);
+    assert_eq!(names.len(), 19);
     for name in names {
         let mut less = stored.clone();
         less.as_object_mut().unwrap().remove(&name);
@@ -115,6 +115,7 @@ fn every_subject() -> Subjects {
         review: Some(ReviewId::new(id(12))),
         incident: Some(IncidentId::new(id(13))),
         drill: Some(DrillId::new(id(14))),
+        overriding: Some(OverrideId::new(id(17))),
         count: Some(15),
         refused: Some(Refused {
             reason: Refusal::Unknown,

@@ -3,6 +3,7 @@
 //! A new format version gets a file of its own beside the old ones, which stay.
 //! `GOLDEN_WRITE=1` writes a file that is missing, and only then.
 
+mod overrides;
 mod reviews;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,9 @@ fn run() -> Run {
         parent: Some(RunId::new(id(2))),
         hop_count: 1,
         ancestors: Vec::new(),
+        lineage: Vec::new(),
+        agent_stops: 0,
+        fleet_stops: 0,
         constraint_sets: Vec::new(),
         state: RunState::Succeeded,
         goal: Some(payload(3)),
@@ -462,6 +466,7 @@ fn records_have_the_bytes_that_were_released() {
         others().into_iter().chain(policies()).chain(messages()).chain(queue()).collect();
     now.extend([bytes_of(&run()), bytes_of(&action()), bytes_of(&escalation())]);
     now.extend([bytes_of(&notice())]);
+    now.extend(overrides::overrides());
     now.extend(reviews::reviews().into_iter().chain(reviews::drills()));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/records-v1.txt");
     let lines: String = now.iter().map(|(name, hex)| format!("{name}: {hex}\n")).collect();
