@@ -73,7 +73,7 @@ soak: ## The long forms of the fault and race tests
 	@$(STEP) "build tests"                   cargo test --locked --workspace --no-run
 	@$(STEP) "200 kills"                     $(MAKE) soak-kills
 	@$(STEP) "40 power cuts"                 $(MAKE) soak-cuts
-	@$(STEP) "10,000 races, 64 redeemers"    $(MAKE) soak-races
+	@$(STEP) "10,000 races, 64 redeemers; 100,000 stops"    $(MAKE) soak-races
 	@$(STEP) "servers on one database"       $(MAKE) soak-shared
 	@$(STEP) "model, 2,000 sequences"        $(MAKE) soak-model
 	@$(STEP) "failovers of Patroni"          $(MAKE) soak-patroni
@@ -87,6 +87,7 @@ soak-cuts:
 soak-races:
 	$(LONG) races --skip shared::
 	env POINTSMAN_SOAK=1 cargo test --locked -p pointsman-server --lib -- --nocapture never_both_win
+	env POINTSMAN_SOAK=1 cargo test --locked -p pointsman-server --lib -- --nocapture no_grant_of_a_stopped
 soak-shared:
 	$(LONG) shared:: --test-threads 1
 soak-model:

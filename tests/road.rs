@@ -14,6 +14,7 @@ mod identity;
 mod lists;
 mod notices;
 mod novelty;
+mod overrides;
 mod people;
 mod policies;
 mod policy_changes;

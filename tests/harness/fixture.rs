@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_client::{
-    Admin, Agent, Connection, Permit, Policies, Proposal, Proposed, Queue, Reviewer, RunHandle,
-    Runs, StartRun, Wait,
+    Admin, Agent, Connection, Overrides, Permit, Policies, Proposal, Proposed, Queue, Reviewer,
+    RunHandle, Runs, StartRun, Wait,
 };
 use pointsman_server::config::{Config, FloodsConfig, StoreUrl};
 use pointsman_server::run::{self, RunningServer};
@@ -79,6 +79,22 @@ impl Fixture {
     /// Where the server listens.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether its store is a database.
+    pub fn is_on_a_database() -> bool {
+        store_under_test().is_some()
+    }
+
+    /// Where the listener of overrides is.
+    pub fn overrides_address(&self) -> String {
+        let address = self.server.as_ref().and_then(RunningServer::overrides_addr);
+        format!("http://{}", address.unwrap())
+    }
+
+    /// Calls the listener of overrides as whoever has the token.
+    pub fn overrides(&self, token: &str) -> Overrides {
+        Overrides::new(connect(&self.overrides_address(), token))
     }
 
     /// Stops the server and starts it again on the same data and port.

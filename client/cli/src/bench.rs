@@ -20,6 +20,7 @@ mod restart;
 mod rounds;
 mod scanning;
 mod servers;
+mod stop;
 mod throughput;
 mod waits;
 
@@ -51,6 +52,8 @@ Measured one after another against a new server with a durable store:
             and resumed; then a question is told to 200 watches
   flood     one agent at 5,000 questions a second beside 49 at 2; on a folder, with the
             limits that a server has without being told
+  stop      100 runs stopped while all callers propose and ask as fast as they can; on a
+            folder
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
 before the resolution is sent until the agent has the answer and its grant.
@@ -106,6 +109,8 @@ pub(crate) enum Part {
     Policy,
     /// One agent that floods, beside others.
     Flood,
+    /// Stops, while everything else is full.
+    Stop,
     /// A restart.
     Restart,
 }
@@ -194,6 +199,9 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     }
     if arguments.begins(Part::Flood) {
         report.flood = Some(flood::measure(POLICY, &place, span).await?);
+    }
+    if arguments.begins(Part::Stop) {
+        report.stop = Some(stop::measure(POLICY, &place, callers).await?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

@@ -34,6 +34,7 @@ pub(crate) enum Asking {
 #[derive(Debug)]
 pub(crate) struct LocalServer {
     address: String,
+    overrides_address: String,
     shutdown: Shutdown,
     thread: JoinHandle<anyhow::Result<()>>,
     /// Kept so that the folder lives as long as the server.
@@ -82,18 +83,23 @@ impl LocalServer {
         let thread = std::thread::Builder::new()
             .name("local-server".to_owned())
             .spawn(move || serve(config, asked, started))?;
-        let Ok(address) = address.await else {
+        let Ok((address, overrides_address)) = address.await else {
             return Err(joined(thread)
                 .err()
                 .unwrap_or_else(|| anyhow::anyhow!("it did not start")))
             .context("the local server");
         };
-        Ok(Self { address, shutdown, thread, folder })
+        Ok(Self { address, overrides_address, shutdown, thread, folder })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         self.address.clone()
+    }
+
+    /// Where the listener of overrides is.
+    pub(crate) fn overrides_address(&self) -> String {
+        self.overrides_address.clone()
     }
 
     /// Stops it and waits until everything is on disk.
@@ -110,7 +116,11 @@ fn joined(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
     thread.join().map_err(|_| anyhow::anyhow!("the server's thread panicked"))?
 }
 
-fn serve(config: Config, asked: Shutdown, started: oneshot::Sender<String>) -> anyhow::Result<()> {
+fn serve(
+    config: Config,
+    asked: Shutdown,
+    started: oneshot::Sender<(String, String)>,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_name("local-server")
@@ -119,8 +129,10 @@ fn serve(config: Config, asked: Shutdown, started: oneshot::Sender<String>) -> a
     runtime.block_on(async {
         let server = start(config).await?;
         let address = format!("http://{}", server.local_addr());
+        let overrides = server.overrides_addr().unwrap_or_else(|| server.local_addr());
+        let overrides = format!("http://{overrides}");
         // Nobody waits any more if the caller gave up: then it stops at once.
-        if started.send(address).is_err() {
+        if started.send((address, overrides)).is_err() {
             asked.trigger();
         }
         server.wait(asked).await?;

@@ -12,6 +12,7 @@ use super::novelty::Novelty;
 use super::restart::Restart;
 use super::rounds::{Paced, Rounds};
 use super::scanning::Scanning;
+use super::stop::Stopped;
 use super::throughput::Proposing;
 use super::waits::Waits;
 
@@ -50,6 +51,9 @@ pub(super) struct Report {
     /// One agent that floods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) flood: Option<Flooded>,
+    /// Stops under load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stop: Option<Stopped>,
     /// A restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restart: Option<Restart>,
@@ -137,6 +141,9 @@ impl Report {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.flood {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.stop {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.restart {

@@ -21,8 +21,6 @@ pub enum Doing {
     Delegate,
     /// To propose something.
     Propose,
-    /// To redeem a grant, or take up what was permitted.
-    Redeem,
     /// To finish.
     Finish,
 }
@@ -123,12 +121,16 @@ impl Holds {
 
     /// What keeps a run from doing something; none: nothing.
     pub fn against(&self, run: &Run, doing: Doing) -> Option<&Held> {
-        let pause = self.pause().filter(|held| match doing {
-            Doing::Delegate | Doing::Propose => true,
-            Doing::Redeem => held.kind == OverrideKind::PauseNow,
-            Doing::Finish => false,
-        });
+        let pause = self.pause().filter(|_| doing != Doing::Finish);
         self.stop_of(run).or(pause)
+    }
+
+    /// What keeps an action from running; none: nothing. What undoes another, with the time
+    /// at which it was asked for, may run after a stop before that; a pause holds it as well.
+    pub fn against_action(&self, run: &Run, undoes_since: Option<Timestamp>) -> Option<&Held> {
+        let is_before = |held: &&Held| undoes_since.is_some_and(|since| since > held.time);
+        let stop = self.stop_of(run).filter(|held| !is_before(held));
+        stop.or_else(|| self.pause().filter(|held| held.kind == OverrideKind::PauseNow))
     }
 
     /// What keeps runs of the agent from starting; none: nothing.

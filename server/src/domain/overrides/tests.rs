@@ -16,6 +16,7 @@ fn run(number: u128, above: &[u128]) -> Run {
         hop_count: 0,
         ancestors: Vec::new(),
         lineage: above.iter().map(|id| RunId::new(Uuid::from_u128(*id))).collect(),
+        branch: 0,
         agent_stops: 0,
         fleet_stops: 0,
         constraint_sets: Vec::new(),
@@ -95,19 +96,34 @@ fn what_a_hold_forbids_is_this_table() {
         ("now", Holds { own: pausing(1, PauseNow, false), ..Holds::default() }),
         ("stop", Holds { own: stopping(1, true), ..Holds::default() }),
     ];
-    let doings = [Doing::Delegate, Doing::Propose, Doing::Redeem, Doing::Finish];
+    let doings = [Doing::Delegate, Doing::Propose, Doing::Finish];
     let mut table = String::new();
     for (name, holds) in cases {
         let forbidden: Vec<_> =
             doings.iter().filter(|doing| holds.against(&run, **doing).is_some()).collect();
-        table += &format!("{name}: {forbidden:?}\n");
+        let redeems = holds.against_action(&run, None).is_none();
+        table += &format!("{name}: {forbidden:?}, redeems {redeems}\n");
     }
     insta::assert_snapshot!(table, @r"
-    nothing: []
-    after step: [Delegate, Propose]
-    now: [Delegate, Propose, Redeem]
-    stop: [Delegate, Propose, Redeem, Finish]
+    nothing: [], redeems true
+    after step: [Delegate, Propose], redeems true
+    now: [Delegate, Propose], redeems false
+    stop: [Delegate, Propose, Finish], redeems false
     ");
+}
+
+#[test]
+fn what_undoes_an_action_runs_after_a_stop_only_if_it_was_asked_for_since() {
+    let run = run(1, &[]);
+    let stopped = Holds { own: stopping(1, true), ..Holds::default() };
+    for (undoes_since, runs) in [(None, false), (Some(0), false), (Some(1), false), (Some(2), true)]
+    {
+        let held = stopped.against_action(&run, undoes_since.map(at));
+        assert_eq!(held.is_none(), runs, "{undoes_since:?}");
+    }
+    let fleet = pausing(2, OverrideKind::PauseNow, true);
+    let paused_too = Holds { fleet, ..stopped };
+    assert!(paused_too.against_action(&run, Some(at(2))).is_some());
 }
 
 #[test]
@@ -116,7 +132,7 @@ fn a_hold_above_covers_those_below_only_where_it_says_so() {
     for covers_below in [false, true] {
         let above = vec![pausing(1, OverrideKind::PauseNow, covers_below)];
         let holds = Holds { above, ..Holds::default() };
-        assert_eq!(holds.against(&run, Doing::Redeem).is_some(), covers_below);
+        assert_eq!(holds.against(&run, Doing::Propose).is_some(), covers_below);
         let above = vec![stopping(1, covers_below)];
         let holds = Holds { above, ..Holds::default() };
         assert_eq!(holds.stop_of(&run).is_some(), covers_below);

@@ -6,6 +6,7 @@ use crate::domain::ids::OverrideId;
 use crate::domain::overrides::{Doing, Held, Hold, Holds, OverrideScope};
 use crate::domain::resumption::Resumption;
 use crate::domain::run::{Run, RunState};
+use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::engine::operation::Tx;
 use crate::store::keys;
@@ -48,24 +49,21 @@ impl Tx<'_> {
         }
         let holds = self.holds(run).await?;
         match holds.against(run, doing) {
-            Some(held) => Err(self.engine.held(run, &holds, held).await),
+            Some(held) => Err(self.engine.held(run, held).await),
             None => run.require_running(),
         }
     }
 
-    /// The same of what undoes an action: it may run after its run has ended, and after a
-    /// stop if it was asked for since. A pause holds it.
-    pub(in crate::engine) async fn require_undoable(
+    /// Refuses to let an action run that a hold stands against.
+    pub(in crate::engine) async fn require_unheld(
         &mut self,
         run: &Run,
         action: &Action,
     ) -> Result<(), Error> {
         let holds = self.holds(run).await?;
-        match holds.against(run, Doing::Redeem) {
-            Some(held) if is_held(&holds, run, action) => {
-                Err(self.engine.held(run, &holds, held).await)
-            }
-            _ => Ok(()),
+        match holds.against_action(run, undoes_since(action)) {
+            Some(held) => Err(self.engine.held(run, held).await),
+            None => Ok(()),
         }
     }
 
@@ -92,17 +90,14 @@ impl Tx<'_> {
             return Ok(false);
         };
         let holds = self.holds(&run).await?;
-        Ok(found.is_some_and(|action| is_held(&holds, &run, &action)))
+        let Some(action) = found else { return Ok(false) };
+        Ok(holds.against_action(&run, undoes_since(&action)).is_some())
     }
 }
 
-/// Whether an action may not run. What undoes another may after a stop, if it was asked for
-/// since.
-fn is_held(holds: &Holds, run: &Run, action: &Action) -> bool {
-    holds.against(run, Doing::Redeem).is_some_and(|held| {
-        let is_later = action.compensates.is_some() && action.create_time > held.time;
-        !(held.kind.is_stop() && is_later)
-    })
+/// When what undoes another action was asked for; none: it undoes none.
+fn undoes_since(action: &Action) -> Option<Timestamp> {
+    action.compensates.map(|_| action.create_time)
 }
 
 impl Engine {
@@ -133,7 +128,8 @@ impl Engine {
         let Some(id) = it.action else { return Ok(false) };
         let action = self.existing_action(tenant, id).await?;
         let run = self.existing_run(tenant, it.run).await?;
-        Ok(is_held(&self.holds_of(tenant, &run).await?, &run, &action))
+        let holds = self.holds_of(tenant, &run).await?;
+        Ok(holds.against_action(&run, undoes_since(&action)).is_some())
     }
 
     async fn hold_of(&self, tenant: &str, scope: &OverrideScope) -> Result<Hold, Error> {
@@ -153,8 +149,8 @@ impl Engine {
     }
 
     /// The refusal of a run that is held.
-    async fn held(&self, run: &Run, holds: &Holds, held: &Held) -> Error {
-        let is_stopped = holds.stop_of(run).is_some();
+    async fn held(&self, run: &Run, held: &Held) -> Error {
+        let is_stopped = held.kind.is_stop();
         let held = self.told_of(held).await;
         let run = run.id;
         Error::Override(match is_stopped {

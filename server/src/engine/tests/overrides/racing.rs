@@ -5,14 +5,13 @@ use serde_json::json;
 
 use super::*;
 
-/// How many races `make test` runs; `make soak` sets more.
+/// How many races there are.
 const RACES: usize = 1_000;
-/// How many races, where a test is to run longer.
-const RACES_VARIABLE: &str = "POINTSMAN_STOP_RACES";
+/// How many in `make soak`.
+const LONG_RACES: usize = 100_000;
 
 fn races() -> usize {
-    let wanted = std::env::var(RACES_VARIABLE).ok();
-    wanted.map_or(RACES, |number| number.parse().unwrap())
+    if std::env::var_os("POINTSMAN_SOAK").is_some() { LONG_RACES } else { RACES }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
