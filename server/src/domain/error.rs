@@ -5,14 +5,14 @@
 
 mod answering;
 mod making;
-mod path;
 mod overriding;
+mod path;
 mod phrases;
 mod resource;
 
 pub use answering::AnswerError;
-pub use path::PathError;
 pub use overriding::{HeldBy, OverrideError};
+pub use path::PathError;
 use phrases::{TOKEN_INVALID, by_whom, missed_bound, no_role, now_in_force, put_by};
 pub use resource::Resource;
 

@@ -6,8 +6,8 @@
 //! status, apart from [`super::foreign`], which repairs those of the transport.
 
 mod answering;
-mod path;
 mod overriding;
+mod path;
 
 use std::collections::HashMap;
 

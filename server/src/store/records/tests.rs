@@ -184,6 +184,45 @@ fn bytes_of<R: Record + PartialEq + std::fmt::Debug>(record: &R) -> (String, Str
     (R::NAME.to_owned(), hex::encode(bytes))
 }
 
+fn branch() -> Branch {
+    Branch {
+        run: RunId::new(id(1)),
+        agent: "claims".to_owned(),
+        number: 2,
+        parent: 1,
+        checkpoint: Some(CheckpointId::new(id(12))),
+        cause: BranchCause::Rollback,
+        by: "alice".to_owned(),
+        instruction: Some(payload(44)),
+        reason: Some(payload(45)),
+        override_id: Some(OverrideId::new(id(46))),
+        escalation: Some(EscalationId::new(id(7))),
+        effects: EffectCounts {
+            reversible: 1,
+            compensatable: 2,
+            irreversible: 3,
+            unknown: 1,
+            is_partial: true,
+        },
+        acknowledge_time: Some(time(55)),
+        settle_before: Some(ActionId::new(id(4))),
+        settle_time: Some(time(56)),
+        create_time: time(54),
+    }
+}
+
+fn token() -> Token {
+    Token {
+        id: TokenId::new(id(17)),
+        principal: "alice".to_owned(),
+        roles: vec![Role::Reviewer, Role::Admin],
+        secret_digest: sha256(b"secret"),
+        create_time: time(19),
+        expire_time: None,
+        revoke_time: Some(time(20)),
+    }
+}
+
 fn others() -> Vec<(String, String)> {
     vec![
         bytes_of(&ActionContent {
@@ -206,30 +245,7 @@ fn others() -> Vec<(String, String)> {
             content: payload(16),
             create_time: time(16),
         }),
-        bytes_of(&Branch {
-            run: RunId::new(id(1)),
-            agent: "claims".to_owned(),
-            number: 2,
-            parent: 1,
-            checkpoint: Some(CheckpointId::new(id(12))),
-            cause: BranchCause::Rollback,
-            by: "alice".to_owned(),
-            instruction: Some(payload(44)),
-            reason: Some(payload(45)),
-            override_id: Some(OverrideId::new(id(46))),
-            escalation: Some(EscalationId::new(id(7))),
-            effects: EffectCounts {
-                reversible: 1,
-                compensatable: 2,
-                irreversible: 3,
-                unknown: 1,
-                is_partial: true,
-            },
-            acknowledge_time: Some(time(55)),
-            settle_before: Some(ActionId::new(id(4))),
-            settle_time: Some(time(56)),
-            create_time: time(54),
-        }),
+        bytes_of(&branch()),
         bytes_of(&CheckpointContent {
             schema_version: "test/1".to_owned(),
             credentials: vec![CredentialRef {
@@ -262,15 +278,7 @@ fn others() -> Vec<(String, String)> {
             close_time: None,
             create_time: time(18),
         }),
-        bytes_of(&Token {
-            id: TokenId::new(id(17)),
-            principal: "alice".to_owned(),
-            roles: vec![Role::Reviewer, Role::Admin],
-            secret_digest: sha256(b"secret"),
-            create_time: time(19),
-            expire_time: None,
-            revoke_time: Some(time(20)),
-        }),
+        bytes_of(&token()),
         bytes_of(&SecretRecord { tenant: "default".to_owned(), token: TokenId::new(id(17)) }),
         bytes_of(&RequestRecord {
             digest: sha256(b"request"),
