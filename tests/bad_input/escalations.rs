@@ -156,7 +156,7 @@ impl World {
                 let message = v1::AwaitResolutionsRequest { heartbeat, scope }.encode_to_vec();
                 return (AGENT, message);
             }
-            other => return self.conversation_request(other).await,
+            other => return Box::pin(self.conversation_request(other)).await,
         };
         (REVIEWER, message)
     }

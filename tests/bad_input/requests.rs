@@ -64,20 +64,22 @@ impl World {
     }
 
     /// A valid request for a method, and the token that may send it.
+    ///
+    /// Boxed: all of these futures in one would not fit the stack of a test's thread.
     pub async fn request(&self, path: &str) -> (&'static str, Vec<u8>) {
         let method = path.rsplit('/').next().unwrap();
         let service = path.trim_start_matches("/pointsman.v1.").split('/').next().unwrap();
         match service {
-            "RunService" => self.run_request(method).await,
-            "ActionService" => self.action_request(method).await,
-            "EscalationService" => self.escalation_request(method).await,
-            "CheckpointService" => self.checkpoint_request(method).await,
-            "PolicyService" => self.policy_request(method).await,
-            "ReviewService" => self.review_request(method).await,
-            "InsightService" => self.insight_request(method).await,
-            "DrillService" => self.drill_request(method).await,
-            "OverrideService" => self.override_request(method).await,
-            "AdminService" => self.admin_request(method).await,
+            "RunService" => Box::pin(self.run_request(method)).await,
+            "ActionService" => Box::pin(self.action_request(method)).await,
+            "EscalationService" => Box::pin(self.escalation_request(method)).await,
+            "CheckpointService" => Box::pin(self.checkpoint_request(method)).await,
+            "PolicyService" => Box::pin(self.policy_request(method)).await,
+            "ReviewService" => Box::pin(self.review_request(method)).await,
+            "InsightService" => Box::pin(self.insight_request(method)).await,
+            "DrillService" => Box::pin(self.drill_request(method)).await,
+            "OverrideService" => Box::pin(self.override_request(method)).await,
+            "AdminService" => Box::pin(self.admin_request(method)).await,
             _ => panic!("no valid request for {path}: add one"),
         }
     }

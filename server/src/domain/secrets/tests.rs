@@ -1,3 +1,5 @@
+//! Plants secrets of every kind, and looks at honest content for false alarms.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
