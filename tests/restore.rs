@@ -1,7 +1,6 @@
 //! Restoring a backup: the same state in a new life, or a refusal that names the
 //! place and makes nothing.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::harness::api::{ADMIN, AGENT, REVIEWER, connect};
 use crate::harness::child::Place;
-use crate::harness::disk::{Tmpfs, or_failed_to_run};
+use crate::harness::disk::{Tmpfs, contents, or_failed_to_run};
 use crate::harness::fixture::{another, asked};
 use crate::harness::ledger::Ledger;
 use crate::harness::load::Load;
@@ -164,19 +163,6 @@ async fn a_restore_without_room_makes_nothing() {
     let refused = saved.restore(&into);
     assert_eq!(refused.status.code(), Some(EXIT_DISK_FULL), "{refused:?}");
     assert!(!into.exists());
-}
-
-fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(contents(&path));
-        } else {
-            found.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
-    found
 }
 
 type Change = fn(&mut Vec<u8>);

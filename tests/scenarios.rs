@@ -2,6 +2,7 @@
 //! real server.
 
 mod bulk;
+mod credentials;
 mod people;
 
 use pointsman_api::v1;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use crate::connect::{Connection, promised};
+use crate::credentials::References;
 use crate::error::{Error, Result};
 use crate::overrides::{OverrideAnswer, Overrides};
 use crate::permit::Permit;
@@ -206,11 +207,13 @@ impl RunHandle {
             })
             .await?;
         let decision = promised(answer.decision, "decision")?;
+        let references = References::Known(proposal.credentials());
         let call = proposal.into_call(&self.run_id, &answer.action_id);
         match decision.effect() {
             DecisionEffect::Allow => {
                 let grant = promised(answer.grant, "grant")?;
-                Ok(Proposed::Allowed(Permit::new(connection.clone(), call, grant)))
+                let permit = Permit::new(connection.clone(), call, grant);
+                Ok(Proposed::Allowed(permit.referring_to(references)))
             }
             DecisionEffect::Deny => {
                 Ok(Proposed::Denied(Denial { action_id: answer.action_id, decision }))

@@ -5,6 +5,7 @@ use pointsman_api::v1::escalation::State;
 use pointsman_api::v1::resolution::Kind;
 
 use crate::connect::{Connection, promised};
+use crate::credentials::References;
 use crate::error::{Error, Result};
 use crate::permit::Permit;
 use crate::proposal::ExactCall;
@@ -88,6 +89,8 @@ pub(crate) fn answer_of(
     if call.action_id != said.action_id {
         return Err(Error::protocol("the answer permits another action than it names"));
     }
-    let permit = Permit::new(connection.clone(), call, grant).resolved_by(said);
+    let references = References::of_checkpoint(resumption.checkpoint_id);
+    let permit = Permit::new(connection.clone(), call, grant);
+    let permit = permit.resolved_by(said).referring_to(references);
     Ok(if kind == Kind::Approved { Answer::Approved(permit) } else { Answer::Modified(permit) })
 }

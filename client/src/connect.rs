@@ -33,6 +33,7 @@ use crate::retry::{Delays, RetryLimits, with_retries};
 mod builder;
 
 pub use builder::ConnectionBuilder;
+pub(crate) use builder::system_authorities;
 
 /// The environment variable with the server's address.
 pub const ADDRESS_VARIABLE: &str = "POINTSMAN_ADDRESS";

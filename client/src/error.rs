@@ -14,6 +14,8 @@ use pointsman_api::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::credentials::CredentialError;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -30,6 +32,9 @@ pub enum ErrorKind {
     InvalidInput,
     /// The server's answer makes no sense to this client; treated as a refusal.
     Protocol,
+    /// A credential that the tool needs could not be resolved. The tool did not run;
+    /// [`Error::metadata`] has its `credential` and its `reference`.
+    Credential,
 }
 
 /// What a failed call has done on the server.
@@ -135,6 +140,7 @@ impl Error {
             ErrorKind::Refused => {
                 self.0.code == Code::Unavailable || self.0.effect == Effect::Unknown
             }
+            ErrorKind::Credential => self.0.code == Code::Unavailable,
             ErrorKind::Connection | ErrorKind::Timeout => true,
             ErrorKind::InvalidInput | ErrorKind::Protocol => false,
         }
@@ -157,6 +163,22 @@ impl Error {
         )
     }
 
+    /// A credential that is not resolved: no tool ran, and nothing was redeemed unless
+    /// the grant was redeemed with its proposal.
+    pub(crate) fn credential(failed: &CredentialError, is_redeemed: bool) -> Self {
+        let left = match is_redeemed {
+            true => "the tool did not run",
+            false => "the grant is not redeemed, and the tool did not run",
+        };
+        let (kind, code) = (ErrorKind::Credential, failed.cause.code());
+        let mut details = Details::local(kind, code, format!("{failed}; {left}"), Effect::None);
+        details.metadata = BTreeMap::from([
+            ("credential".to_owned(), failed.name.clone()),
+            ("reference".to_owned(), failed.reference.clone()),
+        ]);
+        Self(Arc::new(details))
+    }
+
     /// A connection that could not be made: nothing was sent.
     pub(crate) fn unreachable(address: &str, cause: &dyn std::error::Error) -> Self {
         Self::local(
@@ -168,7 +190,13 @@ impl Error {
     }
 
     fn local(kind: ErrorKind, code: Code, message: impl Into<String>, effect: Effect) -> Self {
-        Self(Arc::new(Details {
+        Self(Arc::new(Details::local(kind, code, message, effect)))
+    }
+}
+
+impl Details {
+    fn local(kind: ErrorKind, code: Code, message: impl Into<String>, effect: Effect) -> Self {
+        Self {
             kind,
             code,
             message: message.into(),
@@ -178,7 +206,7 @@ impl Error {
             effect,
             violations: Vec::new(),
             retry_after: None,
-        }))
+        }
     }
 }
 
@@ -267,7 +295,8 @@ fn chain_says(error: &dyn std::error::Error, words: &str) -> bool {
     error.to_string().contains(words) || error.source().is_some_and(|next| chain_says(next, words))
 }
 
-fn deepest(error: &dyn std::error::Error) -> String {
+/// The cause of all the causes.
+pub(crate) fn deepest(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(next) => deepest(next),
         None => error.to_string(),

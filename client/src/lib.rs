@@ -3,6 +3,8 @@
 //! - [`Connection`]: where the server is and who calls.
 //! - [`Agent`]: starts runs, proposes tool calls, runs what is permitted.
 //! - [`Worker`]: takes up answers for agents that did not wait.
+//! - [`Resolvers`]: exchanges the references of a checkpoint for fresh credentials,
+//!   before a permit is used up.
 //! - [`Reviewer`]: reads the queue and answers; [`QueueWatch`] follows it.
 //! - [`Reviews`]: judges afterwards what was decided without a person.
 //! - [`Drills`]: past cases on which people practise.
@@ -58,7 +60,9 @@ compile_error!("a mutant is a fault for tests: it is never part of a release");
 mod admin;
 mod agent;
 mod answer;
+mod clock;
 mod connect;
+mod credentials;
 mod drills;
 mod entropy;
 mod error;
@@ -83,9 +87,15 @@ pub use pointsman_api::v1;
 pub use crate::admin::{Admin, CreatedToken};
 pub use crate::agent::{Agent, Denial, Proposed, RunEnd, RunHandle, StartRun};
 pub use crate::answer::Answer;
+pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::connect::{
     ADDRESS_VARIABLE, AuthorizedChannel, BearerToken, Connection, ConnectionBuilder,
     DEFAULT_ADDRESS, TOKEN_VARIABLE,
+};
+pub use crate::credentials::{
+    ClientAuthentication, CredentialError, CredentialedPermit, Credentials, Environment, Files,
+    KeptInFile, LONGEST_SECRET, MOST_CREDENTIALS, OAuth2, OAuth2Builder, OAuth2Client,
+    RENEWAL_MARGIN, RefreshTokenKeeper, Resolver, Resolvers, Secret, Unresolved,
 };
 pub use crate::drills::{Drills, Planted};
 pub use crate::entropy::{CountingEntropy, Entropy, SystemEntropy};

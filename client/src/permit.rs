@@ -12,6 +12,7 @@ use pointsman_api::v1::ErrorReason;
 use pointsman_api::v1::outcome::Status as OutcomeStatus;
 
 use crate::connect::{Connection, promised};
+use crate::credentials::{CredentialedPermit, References, Resolvers};
 use crate::error::Result;
 use crate::proposal::ExactCall;
 
@@ -25,6 +26,7 @@ pub struct Permit {
     call: ExactCall,
     grant: v1::Grant,
     resolution: Option<Box<v1::Resolution>>,
+    references: References,
 }
 
 /// A used-up permission: the tool may run now, on [`arguments`](Self::arguments).
@@ -61,7 +63,13 @@ fn bytes_to_execute(redeemed: &v1::RedeemGrantRequest) -> Bytes {
 
 impl Permit {
     pub(crate) fn new(connection: Connection, call: ExactCall, grant: v1::Grant) -> Self {
-        Self { connection, call, grant, resolution: None }
+        let references = References::Known(Vec::new());
+        Self { connection, call, grant, resolution: None, references }
+    }
+
+    pub(crate) fn referring_to(mut self, references: References) -> Self {
+        self.references = references;
+        self
     }
 
     pub(crate) fn resolved_by(mut self, resolution: v1::Resolution) -> Self {
@@ -97,6 +105,17 @@ impl Permit {
     /// The grant: its id, digest and expire time.
     pub fn grant(&self) -> &v1::Grant {
         &self.grant
+    }
+
+    /// The permit with the credentials that the agent's checkpoint names, all of them
+    /// resolved before it is used up.
+    pub fn with_credentials(self, resolvers: &Resolvers) -> CredentialedPermit<'_> {
+        let references = self.references.clone();
+        CredentialedPermit::new(self, references, resolvers)
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Uses the permit up. Do it right before the tool runs.
@@ -139,13 +158,8 @@ impl Permit {
         E: Display,
     {
         let redeemed = self.redeem().await?;
-        let result = tool(redeemed.arguments().clone()).await.map(Into::into);
-        let action_id = redeemed.call.action_id.clone();
-        let report = match &result {
-            Ok(answer) => redeemed.succeeded(answer.clone()).await,
-            Err(error) => redeemed.failed(error.to_string()).await,
-        };
-        Ok(Executed { action_id, result, report })
+        let tool = tool(redeemed.arguments().clone());
+        Ok(redeemed.run(tool, |said| said).await)
     }
 }
 
@@ -193,6 +207,21 @@ impl Redeemed {
             status: status.into(),
             result: cut(result.into()),
         }
+    }
+
+    /// Awaits the tool, and reports what it said as far as `tellable` lets it through.
+    pub(crate) async fn run<T: Into<Bytes>, E: Display>(
+        self,
+        tool: impl Future<Output = Result<T, E>>,
+        tellable: impl Fn(Bytes) -> Bytes,
+    ) -> Executed<E> {
+        let result = tool.await.map(Into::into);
+        let action_id = self.call.action_id.clone();
+        let report = match &result {
+            Ok(answer) => self.succeeded(tellable(answer.clone())).await,
+            Err(error) => self.failed(tellable(error.to_string().into())).await,
+        };
+        Executed { action_id, result, report }
     }
 
     async fn report(self, status: OutcomeStatus, result: Bytes) -> Result<()> {

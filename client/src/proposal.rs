@@ -144,6 +144,12 @@ impl Proposal {
         &self.arguments
     }
 
+    /// What the checkpoint refers to, which the tool needs as well if nobody is asked.
+    pub(crate) fn credentials(&self) -> Vec<v1::CredentialRef> {
+        let checkpoint = self.checkpoint.as_ref();
+        checkpoint.map(|draft| draft.credentials.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn to_request(&self, request_id: String, run_id: &str) -> v1::ProposeActionRequest {
         v1::ProposeActionRequest {
             request_id,

@@ -21,6 +21,9 @@ use crate::connect::Connection;
 use crate::entropy::CountingEntropy;
 use crate::retry::RetryLimits;
 
+pub(crate) mod encrypted;
+pub(crate) mod token_endpoint;
+
 /// A queue of prepared answers and the requests that were seen.
 #[derive(Debug)]
 pub(crate) struct Calls<Q, A> {
@@ -82,6 +85,7 @@ pub(crate) struct Fake {
     pub(crate) redeem: Calls<v1::RedeemGrantRequest, v1::RedeemGrantResponse>,
     pub(crate) report: Calls<v1::ReportOutcomesRequest, v1::ReportOutcomesResponse>,
     pub(crate) resolve: Calls<v1::ResolveEscalationRequest, v1::ResolveEscalationResponse>,
+    pub(crate) checkpoint: Calls<v1::GetCheckpointRequest, v1::GetCheckpointResponse>,
     pub(crate) claim: Calls<v1::ClaimResumptionsRequest, v1::ClaimResumptionsResponse>,
     pub(crate) acknowledge:
         Calls<v1::AcknowledgeResumptionRequest, v1::AcknowledgeResumptionResponse>,
@@ -273,9 +277,9 @@ impl ActionService for Fake {
 impl CheckpointService for Fake {
     async fn get_checkpoint(
         &self,
-        _: Request<v1::GetCheckpointRequest>,
+        request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
-        unexpected()
+        self.checkpoint.answer(request)
     }
 
     async fn claim_resumptions(

@@ -1,5 +1,6 @@
-//! Disks to be cut, filled and thrown away. They need root.
+//! Disks to be cut, filled and thrown away, which needs root; and what is in a folder.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -161,6 +162,20 @@ impl Drop for Tmpfs {
     fn drop(&mut self) {
         let _may_be_busy = run(Command::new("umount").arg("-l").arg(self.path()));
     }
+}
+
+/// Every file of a folder and of those in it, with its bytes.
+pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(path).unwrap());
+        }
+    }
+    found
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

@@ -195,7 +195,10 @@ impl Exit {
             None => match error.kind() {
                 ErrorKind::InvalidInput => Self::Usage,
                 ErrorKind::Refused => of_code(error.code()),
-                ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Protocol => Self::Failure,
+                ErrorKind::Connection
+                | ErrorKind::Timeout
+                | ErrorKind::Protocol
+                | ErrorKind::Credential => Self::Failure,
             },
         }
     }

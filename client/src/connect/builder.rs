@@ -215,7 +215,7 @@ impl fmt::Debug for ConnectionBuilder {
 }
 
 /// The certificate authorities that the system trusts, as PEM.
-fn system_authorities() -> Result<Vec<u8>> {
+pub(crate) fn system_authorities() -> Result<Vec<u8>> {
     let named = std::env::var_os(AUTHORITIES_VARIABLE).map(PathBuf::from);
     let known = AUTHORITIES_FILES.iter().map(PathBuf::from);
     let found = named.into_iter().chain(known).find_map(|path| std::fs::read(path).ok());
