@@ -5,6 +5,7 @@
 //! The fields come from the descriptors: a new one is tested without anybody
 //! remembering to, and a new rpc without a valid request to start from fails.
 
+mod checkpoints;
 mod conversation;
 mod drills;
 mod escalations;

@@ -15,6 +15,7 @@ mod lists;
 mod notices;
 mod novelty;
 mod overrides;
+mod paths;
 mod people;
 mod policies;
 mod policy_changes;

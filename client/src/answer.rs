@@ -25,7 +25,8 @@ pub enum Answer {
     /// [`Proposal::follows`](crate::Proposal::follows) then.
     Instructed(v1::Resolution),
     /// Nobody answered in time. What the policy wants of the agent then: to go on
-    /// without, to take its fallback, or to go back to its last checkpoint.
+    /// without, to take its fallback, or to go on from the checkpoint to which its run was
+    /// taken back.
     Expired(v1::OnExpiry),
     /// The run ended before anybody answered.
     Cancelled,

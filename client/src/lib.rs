@@ -7,6 +7,7 @@
 //!   before a permit is used up.
 //! - [`Reviewer`]: reads the queue and answers; [`QueueWatch`] follows it.
 //! - [`Reviews`]: judges afterwards what was decided without a person.
+//! - [`Checkpoints`]: saves and compares states, and takes runs back.
 //! - [`Drills`]: past cases on which people practise.
 //! - [`Overrides`]: pauses, stops and resumes runs in flight; agents answer.
 //! - [`Insight`]: labelled examples, of where people said something else.
@@ -60,6 +61,7 @@ compile_error!("a mutant is a fault for tests: it is never part of a release");
 mod admin;
 mod agent;
 mod answer;
+mod checkpoints;
 mod clock;
 mod connect;
 mod credentials;
@@ -87,6 +89,7 @@ pub use pointsman_api::v1;
 pub use crate::admin::{Admin, CreatedToken};
 pub use crate::agent::{Agent, Denial, Proposed, RunEnd, RunHandle, StartRun};
 pub use crate::answer::Answer;
+pub use crate::checkpoints::Checkpoints;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::connect::{
     ADDRESS_VARIABLE, AuthorizedChannel, BearerToken, Connection, ConnectionBuilder,

@@ -357,12 +357,35 @@ impl Reviewer {
         seen: impl Into<Seen>,
         reason: impl Into<String>,
     ) -> Result<v1::Action> {
-        let seen = seen.into();
+        self.take_back(seen.into(), reason.into(), false).await
+    }
+
+    /// The same, and takes the run back to the newest checkpoint before the question that
+    /// is known to be good.
+    ///
+    /// # Errors
+    ///
+    /// As `EscalationService.RevertResolution`.
+    pub async fn revert_and_roll_back(
+        &self,
+        seen: impl Into<Seen>,
+        reason: impl Into<String>,
+    ) -> Result<v1::Action> {
+        self.take_back(seen.into(), reason.into(), true).await
+    }
+
+    async fn take_back(
+        &self,
+        seen: Seen,
+        reason: String,
+        roll_back_run: bool,
+    ) -> Result<v1::Action> {
         let request = v1::RevertResolutionRequest {
             request_id: self.connection.new_request_id(),
             escalation_id: seen.escalation_id,
             etag: seen.etag,
-            reason: reason.into(),
+            reason,
+            roll_back_run,
         };
         let done = self
             .call(request, |mut service, request| async move {

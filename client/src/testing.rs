@@ -282,6 +282,69 @@ impl CheckpointService for Fake {
         self.checkpoint.answer(request)
     }
 
+    async fn save_checkpoint(
+        &self,
+        _: Request<v1::SaveCheckpointRequest>,
+    ) -> Result<Response<v1::SaveCheckpointResponse>, Status> {
+        unexpected()
+    }
+
+    async fn list_checkpoints(
+        &self,
+        _: Request<v1::ListCheckpointsRequest>,
+    ) -> Result<Response<v1::ListCheckpointsResponse>, Status> {
+        unexpected()
+    }
+
+    async fn diff_checkpoints(
+        &self,
+        _: Request<v1::DiffCheckpointsRequest>,
+    ) -> Result<Response<v1::DiffCheckpointsResponse>, Status> {
+        unexpected()
+    }
+
+    async fn mark_checkpoint(
+        &self,
+        _: Request<v1::MarkCheckpointRequest>,
+    ) -> Result<Response<v1::MarkCheckpointResponse>, Status> {
+        unexpected()
+    }
+
+    async fn branch_run(
+        &self,
+        _: Request<v1::BranchRunRequest>,
+    ) -> Result<Response<v1::BranchRunResponse>, Status> {
+        unexpected()
+    }
+
+    async fn roll_back_run(
+        &self,
+        _: Request<v1::RollBackRunRequest>,
+    ) -> Result<Response<v1::RollBackRunResponse>, Status> {
+        unexpected()
+    }
+
+    async fn get_branch(
+        &self,
+        _: Request<v1::GetBranchRequest>,
+    ) -> Result<Response<v1::GetBranchResponse>, Status> {
+        unexpected()
+    }
+
+    async fn list_branches(
+        &self,
+        _: Request<v1::ListBranchesRequest>,
+    ) -> Result<Response<v1::ListBranchesResponse>, Status> {
+        unexpected()
+    }
+
+    async fn compare_branches(
+        &self,
+        _: Request<v1::CompareBranchesRequest>,
+    ) -> Result<Response<v1::CompareBranchesResponse>, Status> {
+        unexpected()
+    }
+
     async fn claim_resumptions(
         &self,
         request: Request<v1::ClaimResumptionsRequest>,

@@ -10,6 +10,8 @@ pub mod branch;
 pub mod briefing;
 pub mod call;
 pub mod checkpoint;
+pub mod delta;
+pub mod difference;
 pub mod digest;
 pub mod directory;
 pub mod drill;

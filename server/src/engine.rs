@@ -172,6 +172,8 @@ struct Inner {
     heard: heard::HeardCache,
     stats: stats::Stats,
     floods: floods::Floods,
+    /// States of checkpoints, by checkpoint.
+    states: checkpoints::States,
     looks: looks::Looks,
     refusals: refusals::Refusals,
 }
@@ -202,6 +204,7 @@ impl Engine {
             heard: heard::HeardCache::default(),
             stats: stats::Stats::default(),
             floods: floods::Floods::default(),
+            states: checkpoints::States::default(),
             looks: looks::Looks::default(),
             refusals: refusals::Refusals::default(),
         }))

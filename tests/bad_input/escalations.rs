@@ -145,6 +145,7 @@ impl World {
                     escalation_id: resolved.escalation_id,
                     etag: resolved.etag,
                     reason: "for a test".to_owned(),
+                    roll_back_run: false,
                 }
                 .encode_to_vec()
             }

@@ -8,6 +8,7 @@ use pointsman_client::{Permit, Policies, Proposal, RunHandle, Wait, report_outco
 use pointsman_server::config::{Config, WebhookConfig};
 use prost::Message;
 
+use super::checkpoints::draft;
 use crate::harness::api::{ADMIN, AGENT, REVIEWER, request_id};
 use crate::harness::fixture::{Fixture, allowed, another, asked, span};
 use crate::harness::policy;
@@ -173,37 +174,6 @@ impl World {
             }
             "ListActions" => v1::ListActionsRequest { run_id, page_size: 5, ..Default::default() }
                 .encode_to_vec(),
-            _ => panic!("no valid request for {method}: add one"),
-        };
-        (AGENT, message)
-    }
-
-    async fn checkpoint_request(&self, method: &str) -> (&'static str, Vec<u8>) {
-        let message = match method {
-            "GetCheckpoint" => {
-                let checkpoint_id = self.open().await.details().checkpoint_id.clone();
-                v1::GetCheckpointRequest { checkpoint_id }.encode_to_vec()
-            }
-            "ClaimResumptions" => v1::ClaimResumptionsRequest {
-                request_id: request_id(),
-                max_items: 1,
-                lease: Some(span(Duration::from_secs(30))),
-                wait: None,
-                run_id: self.run.run_id().to_owned(),
-                ..Default::default()
-            }
-            .encode_to_vec(),
-            "AcknowledgeResumption" => {
-                let wait = self.open().await;
-                let seen = self.fixture.shown(wait.escalation_id()).await;
-                self.fixture.reviewer().reject(&seen, "no", "").await.unwrap();
-                v1::AcknowledgeResumptionRequest {
-                    request_id: request_id(),
-                    escalation_id: wait.escalation_id().to_owned(),
-                    epoch: 1,
-                }
-                .encode_to_vec()
-            }
             _ => panic!("no valid request for {method}: add one"),
         };
         (AGENT, message)
@@ -437,16 +407,5 @@ impl World {
         let wait = self.open().await;
         let seen = self.fixture.shown(wait.escalation_id()).await;
         self.fixture.reviewer().instruct(&seen, "otherwise").await.unwrap().escalation_id
-    }
-}
-
-fn draft() -> v1::CheckpointDraft {
-    v1::CheckpointDraft {
-        state: "{}".into(),
-        schema_version: "test/1".to_owned(),
-        credentials: vec![v1::CredentialRef {
-            name: "api".to_owned(),
-            reference: "vault:api".to_owned(),
-        }],
     }
 }

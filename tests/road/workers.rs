@@ -19,6 +19,7 @@ fn draft(state: &[u8]) -> v1::CheckpointDraft {
             name: "claims".to_owned(),
             reference: "vault:claims/api".to_owned(),
         }],
+        envelope: None,
     }
 }
 

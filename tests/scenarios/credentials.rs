@@ -104,6 +104,7 @@ fn proposal() -> Proposal {
         state: r#"{"next":"write the contact"}"#.into(),
         schema_version: "test/1".to_owned(),
         credentials: vec![credential],
+        envelope: None,
     };
     another("ask_it").checkpoint(draft).detached()
 }

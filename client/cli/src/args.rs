@@ -8,6 +8,7 @@ use pointsman_client::{ADDRESS_VARIABLE, TOKEN_VARIABLE};
 
 use crate::backup::BackupArguments;
 use crate::bench::BenchArguments;
+use crate::checkpoint::CheckpointVerb;
 use crate::completion::CompletionArguments;
 use crate::dev::DevArguments;
 use crate::drill::DrillVerb;
@@ -109,6 +110,9 @@ pub(crate) enum Command {
     /// Start and read runs of agents
     #[command(subcommand)]
     Run(RunVerb),
+    /// See the states of runs, and take runs back to them
+    #[command(subcommand, visible_alias = "cp")]
+    Checkpoint(CheckpointVerb),
     /// Run a command once a person, or the policy, has allowed it
     Gate(GateArguments),
     /// Check, put and try policies, and put them in force

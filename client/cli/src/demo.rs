@@ -221,7 +221,8 @@ impl<S: Say> Desk<S> {
 fn proposal(act: &Act) -> Proposal {
     let state = Bytes::from(format!(r#"{{"next":"after {}"}}"#, act.tool));
     let schema_version = "demo/1".to_owned();
-    let draft = v1::CheckpointDraft { state, schema_version, credentials: Vec::new() };
+    let draft =
+        v1::CheckpointDraft { state, schema_version, credentials: Vec::new(), envelope: None };
     Proposal::new(act.tool, act.arguments.clone())
         .target(&act.target)
         .reasoning(&act.reasoning)

@@ -131,6 +131,9 @@ impl Exit {
             | R::RunNotRunning
             | R::BranchAbandoned
             | R::CheckpointForeign
+            | R::CheckpointStaleParent
+            | R::NoGoodCheckpoint
+            | R::EffectsChanged
             | R::EscalationClosed
             | R::AlreadyVoted
             | R::AlreadyReversed
@@ -169,7 +172,7 @@ impl Exit {
             | R::OverrideClosed
             | R::NotHeld => Self::Conflict,
             R::GrantExpired => Self::Expired,
-            R::DataDamaged => Self::NotVerified,
+            R::DataDamaged | R::CheckpointTampered => Self::NotVerified,
             R::DiskFull => Self::DiskFull,
             R::Unspecified
             | R::TooManyOpen

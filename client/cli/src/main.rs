@@ -10,6 +10,7 @@ mod backup;
 mod bench;
 mod briefing;
 mod catalogue;
+mod checkpoint;
 mod completion;
 mod context;
 mod demo;
@@ -87,6 +88,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Bench(arguments) => measured::bench(&context, arguments).await,
         Command::Inbox(inbox) => escalation::inbox(&context, inbox).await,
         Command::Escalation(verb) => escalation::dispatch(&context, verb).await,
+        Command::Checkpoint(verb) => checkpoint::dispatch(&context, verb).await,
         Command::Run(verb) => run::dispatch(&context, verb).await,
         Command::Gate(gate) => gate::gate(&context, gate).await,
         Command::Policy(verb) => policy::dispatch(&context, verb).await,

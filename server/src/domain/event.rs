@@ -73,6 +73,12 @@ event_kinds! {
     ExecutionUnknown = "execution.unknown";
     /// A checkpoint was saved.
     CheckpointSaved = "checkpoint.saved";
+    /// A person says that a checkpoint is good to go back to.
+    CheckpointMarked = "checkpoint.marked";
+    /// A person takes that back.
+    CheckpointUnmarked = "checkpoint.unmarked";
+    /// A run was to go back, and no checkpoint on its path is known to be good.
+    RunNotRolledBack = "run.not_rolled_back";
     /// A run changed its path: nothing of the former one runs any more.
     RunBranched = "run.branched";
     /// The agent went on under a new branch for the first time.
@@ -308,7 +314,8 @@ pub struct Event {
     /// To what.
     #[serde(default)]
     pub subjects: Subjects,
-    /// The action digest concerned, where there is one.
+    /// The digest concerned, where there is one: of the action, or of the checkpoint that
+    /// was saved or marked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_digest: Option<Digest>,
     /// Salted commitments of the payloads that belong to the event.

@@ -5,9 +5,15 @@
 //! former path (questions, offers, grants) is withdrawn as well, some of it in the same
 //! commit and the rest, in steps of a bounded size, by a timer.
 
+mod change;
+mod expiry;
+mod read;
+mod roll_back;
 mod settle;
 
-use super::operation::Tx;
+use uuid::Uuid;
+
+use super::operation::{Tx, result_at};
 use super::views::missing;
 use super::{Engine, checkpoints};
 use crate::domain::branch::{Branch, BranchCause, ORIGINAL};
@@ -19,6 +25,10 @@ use crate::domain::payload::PayloadRef;
 use crate::domain::run::Run;
 use crate::store::keys;
 
+pub use change::BranchRun;
+pub(super) use expiry::way_back;
+pub use read::{BranchView, Compared, PathView};
+pub use roll_back::{MAX_COMPENSATIONS, RollBackRun, RolledBack};
 pub(super) use settle::go_on;
 
 /// How a run's path is to change.
@@ -36,9 +46,10 @@ pub(super) struct NewBranch {
     pub(super) override_id: Option<OverrideId>,
     /// The question whose end leads to it.
     pub(super) escalation: Option<EscalationId>,
+    /// Whether the agent knows of it already.
+    pub(super) is_acknowledged: bool,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the use cases that follow"))]
 impl NewBranch {
     /// A branch for a cause, and nothing said beside.
     pub(super) const fn because(cause: BranchCause) -> Self {
@@ -49,6 +60,7 @@ impl NewBranch {
             reason: None,
             override_id: None,
             escalation: None,
+            is_acknowledged: false,
         }
     }
 }
@@ -57,7 +69,6 @@ impl NewBranch {
 /// branch and the event, and withdraws what waits on the path that is left. It is never
 /// refused for how much that is. Whoever has closed a question in the same transaction
 /// did so before.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the use cases that follow"))]
 pub(super) async fn start(
     tx: &mut Tx<'_>,
     run: &mut Run,
@@ -66,7 +77,9 @@ pub(super) async fn start(
     let effects = match request.checkpoint {
         None => EffectCounts::default(),
         Some(id) => {
-            let point = checkpoints::of_run(tx, run.id, id).await?.create_time;
+            let checkpoint = checkpoints::of_run(tx, run.id, id).await?;
+            checkpoints::require_sound(tx.engine, tx.tenant(), &checkpoint).await?;
+            let point = checkpoint.create_time;
             tx.engine.effects_since(tx.tenant(), run.id, Some(point)).await?.counts
         }
     };
@@ -87,7 +100,7 @@ pub(super) async fn start(
         override_id: request.override_id,
         escalation: request.escalation,
         effects,
-        acknowledge_time: None,
+        acknowledge_time: request.is_acknowledged.then_some(tx.now),
         settle_before: None,
         settle_time: None,
         create_time: tx.now,
@@ -97,6 +110,22 @@ pub(super) async fn start(
     settle::begin(tx, run, &mut branch).await?;
     tx.put(keys::branch(tx.tenant(), run.id, branch.number), &branch)?;
     Ok(branch)
+}
+
+impl Tx<'_> {
+    /// Keeps words, if there are any.
+    fn said(&mut self, words: &str) -> Result<Option<PayloadRef>, Error> {
+        if words.is_empty() {
+            return Ok(None);
+        }
+        self.bytes(words.to_owned().into(), None).map(Some)
+    }
+}
+
+/// The number of a branch in a kept answer.
+fn number_of(results: &[Uuid], place: usize) -> Result<u32, Error> {
+    u32::try_from(result_at(results, place)?.as_u128())
+        .map_err(|_| Error::DataDamaged { cause: "a kept answer names no branch".to_owned() })
 }
 
 /// What an event about a branch is about.

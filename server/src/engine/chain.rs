@@ -12,10 +12,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::closing;
 use super::operation::Tx;
 use super::outbox::To;
 use super::queue::{InForce, late};
+use super::{branches, closing};
 use crate::domain::action::{Action, ActionEvent};
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{Escalation, EscalationEvent, EscalationState, InTime, Upkeep};
@@ -149,6 +149,7 @@ fn upkeep(tx: &mut Tx<'_>, escalation: &mut Escalation, next: Upkeep, event: Eve
 /// Nobody answered: the action is cancelled and everybody is told.
 async fn expire(tx: &mut Tx<'_>, escalation: &mut Escalation) -> Result<(), Error> {
     escalation.late = Some(late::why(tx, escalation).await?);
+    let way_back = branches::way_back(tx, escalation).await?;
     closing::close(tx, escalation, EscalationEvent::Expire)?;
     let digest = Some(escalation.action_digest);
     tx.event_about(EventKind::EscalationExpired, closing::subjects(escalation), digest, &[]);
@@ -163,5 +164,8 @@ async fn expire(tx: &mut Tx<'_>, escalation: &mut Escalation) -> Result<(), Erro
         closing::withdraw(tx, &mut action, ActionEvent::Cancelled).await?;
         tx.put(key, &action)?;
     }
-    Ok(())
+    match way_back {
+        Some(way_back) => way_back.go(tx, escalation).await,
+        None => Ok(()),
+    }
 }

@@ -53,6 +53,12 @@ pub const MAX_TOOL_CALL_ID_BYTES: usize = 256;
 pub const MAX_STATE_BYTES: usize = 2 * 1024 * 1024;
 /// The most credential references of a checkpoint.
 pub const MAX_CREDENTIALS: usize = 32;
+/// The most tool calls without a result that a checkpoint names.
+pub const MAX_PENDING_CALLS: usize = 32;
+/// The longest arguments of one of them, in bytes.
+pub const MAX_PENDING_ARGUMENTS_BYTES: usize = 16 * 1024;
+/// The longest planned action of a checkpoint, in bytes.
+pub const MAX_PLANNED_ACTION_BYTES: usize = 4 * 1024;
 /// The longest credential reference, in bytes.
 pub const MAX_REFERENCE_BYTES: usize = 512;
 /// The most outcomes in one report.

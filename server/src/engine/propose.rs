@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::checkpoints::Occasion;
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::runs::own;
@@ -111,10 +112,7 @@ impl Operation for Proposal<'_> {
             .field(it.tool_call_id.as_bytes())
             .field(&[u8::from(it.redeem_if_allowed), it.resume_mode as u8]);
         if let Some(checkpoint) = &it.checkpoint {
-            hasher.field(checkpoint.schema_version.as_bytes()).field(&checkpoint.state);
-            for credential in &checkpoint.credentials {
-                hasher.field(credential.name.as_bytes()).field(credential.reference.as_bytes());
-            }
+            checkpoint.fingerprint(hasher);
         }
         if let Some(followed) = &it.follows {
             hasher.field(b"follows").field(followed.as_bytes());
@@ -295,12 +293,17 @@ impl Proposal<'_> {
         (ask, policy): (&Ask, &Policy),
         briefing: PayloadRef,
     ) -> Result<(Action, Escalation), Error> {
+        let id = EscalationId::new(tx.next_id());
         let checkpoint = match &self.command.checkpoint {
-            Some(content) => Some(checkpoints::save(tx, run, Some(&action), content).await?),
+            Some(content) => {
+                let (action, escalation) = (Some(&action), Some(id));
+                let occasion = Occasion { action, escalation, ..Occasion::default() };
+                Some(checkpoints::save(tx, run, occasion, content).await?.id)
+            }
             None => None,
         };
         let opening = Opening {
-            id: EscalationId::new(tx.next_id()),
+            id,
             wait: WaitId::new(tx.next_id()),
             question: Question::ApproveAction,
             run,

@@ -5,6 +5,9 @@
 //! the transaction that uses the grant up, so none can change in between.
 
 mod approval;
+mod blocked;
+
+pub use blocked::Blocked;
 
 use bytes::Bytes;
 use uuid::Uuid;

@@ -9,19 +9,23 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::branches::NewBranch;
 use super::facts::{About, Asked};
 use super::operation::{Answer, Operation, Tx, result_at};
 use super::people::AskedAbout;
 use super::policies::Revision;
 use super::views::{ActionView, missing};
-use super::{Engine, authorize, closing, escalations, incidents, limits, validate};
+use super::{
+    Engine, authorize, branches, checkpoints, closing, escalations, incidents, limits, validate,
+};
 use crate::domain::action::{Action, ActionContent, ActionState, Decision, DecisionEffect};
 use crate::domain::arguments;
 use crate::domain::authority::Matter;
+use crate::domain::branch::BranchCause;
 use crate::domain::briefing;
 use crate::domain::call::{CallFields, ToolCall};
 use crate::domain::digest::FieldHasher;
-use crate::domain::error::{Error, Resource};
+use crate::domain::error::{Error, PathError, Resource};
 use crate::domain::escalation::{
     Approver, Escalation, EscalationEvent, Opening, Question, Resolution, ResolutionKind,
     ResumeMode,
@@ -29,6 +33,8 @@ use crate::domain::escalation::{
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ActionId, AuthorityId, EscalationId, WaitId};
 use crate::domain::incident::IncidentKind;
+use crate::domain::overrides::Doing;
+use crate::domain::payload::PayloadRef;
 use crate::domain::policy::{Ask, OnExpiry, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::reversion::{COMPENSATION_DUE, Reversion, ReversionEvent, ReversionState};
@@ -46,6 +52,9 @@ pub enum Reversed {
         escalation: EscalationId,
         /// The etag that the caller was shown.
         etag: String,
+        /// Whether the run goes back as well, to the newest checkpoint before the question
+        /// that is known to be good.
+        rolls_back: bool,
     },
 }
 
@@ -71,11 +80,16 @@ impl Operation for Reversing<'_> {
 
     fn fingerprint(&self, hasher: &mut FieldHasher) {
         match &self.command.what {
-            Reversed::Action(id) => hasher.field(b"action").field(id.as_bytes()),
-            Reversed::Resolution { escalation, etag } => {
-                hasher.field(b"resolution").field(escalation.as_bytes()).field(etag.as_bytes())
+            Reversed::Action(id) => {
+                hasher.field(b"action").field(id.as_bytes());
             }
-        };
+            Reversed::Resolution { escalation, etag, rolls_back } => {
+                hasher.field(b"resolution").field(escalation.as_bytes()).field(etag.as_bytes());
+                if *rolls_back {
+                    hasher.field(b"roll_back");
+                }
+            }
+        }
         hasher.field(self.command.reason.as_bytes());
     }
 
@@ -117,6 +131,9 @@ impl Operation for Reversing<'_> {
         action.update_time = tx.now;
         tx.mark(keys::reversal(tx.tenant(), tx.now, action.id));
         tx.put(keys::action(tx.tenant(), action.id), &action)?;
+        if let Reversed::Resolution { escalation, rolls_back: true, .. } = self.command.what {
+            roll_back(tx, escalation, reason).await?;
+        }
         let results = closing::result(action.id.as_bytes());
         Ok((action, results))
     }
@@ -136,12 +153,28 @@ fn not_reversible(action: &Action, why: &'static str) -> Error {
     Error::NotReversible { action, state, why }
 }
 
+/// Takes the run back to before a question, once its action is taken back.
+async fn roll_back(tx: &mut Tx<'_>, id: EscalationId, reason: PayloadRef) -> Result<(), Error> {
+    let question = escalations::get(tx, id).await?;
+    let found = tx.get::<Run>(keys::run(tx.tenant(), question.run)).await?;
+    let mut run = found.ok_or_else(|| missing(Resource::Run, &question.run))?;
+    tx.require_free(&run, Doing::Finish).await?;
+    let until = Some(question.create_time);
+    let good = checkpoints::newest_good(tx, &run, until).await?;
+    let none = || Error::Path(PathError::NoGoodCheckpoint { run: run.id.to_string() });
+    let checkpoint = Some(good.ok_or_else(none)?.id);
+    let (reason, escalation) = (Some(reason), Some(id));
+    let because = NewBranch::because(BranchCause::Revert);
+    let request = NewBranch { checkpoint, reason, escalation, ..because };
+    branches::start(tx, &mut run, request).await.map(|_| ())
+}
+
 impl Reversing<'_> {
     /// The action, and who may take it back: who might have permitted it.
     async fn subject(&self, tx: &mut Tx<'_>) -> Result<(Action, AuthorityId), Error> {
         let id = match &self.command.what {
             Reversed::Action(id) => *id,
-            Reversed::Resolution { escalation, etag } => {
+            Reversed::Resolution { escalation, etag, .. } => {
                 let mut question = escalations::get(tx, *escalation).await?;
                 if question.etag() != *etag {
                     let (resource, id) = (Resource::Escalation, question.id.to_string());

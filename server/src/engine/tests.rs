@@ -7,6 +7,7 @@ mod backtests;
 mod binding;
 mod bounds;
 mod branching;
+mod checkpoints;
 mod claims;
 mod counting;
 mod deciding;

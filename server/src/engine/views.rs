@@ -2,8 +2,11 @@
 
 use futures::future::try_join_all;
 
+use super::branches::BranchView;
 use super::briefing::{LiveBriefing, Read};
+use super::checkpoints::QuestionOf;
 use super::conversation::QuestionView;
+use super::redeem::Blocked;
 use super::{Engine, authorize};
 use crate::domain::action::{Action, ActionContent};
 use crate::domain::briefing::{Briefing, ShownBriefing};
@@ -124,16 +127,38 @@ pub struct ResumptionView {
     pub action: Option<ActionView>,
     /// Whether the lease still holds, so that the grant can be used.
     pub is_held: bool,
+    /// Where to go on, if the run has left the path on which it was asked.
+    pub branch: Option<BranchView>,
+    /// Why the action would be refused now.
+    pub blocked: Option<Blocked>,
 }
 
-/// A checkpoint with its content; without the state where the caller may not
-/// read it.
+/// A checkpoint with its content; the state is in it only where the caller asked for it and
+/// may read it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckpointView {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
-    /// The agent's state.
+    /// What is known of the agent's state.
     pub content: CheckpointContent,
+    /// How many bytes the state has.
+    pub state_bytes: u64,
+    /// Why it is known to be good.
+    pub note: String,
+    /// The question with which it was saved.
+    pub question: Option<QuestionOf>,
+}
+
+impl CheckpointView {
+    /// About how many bytes it takes in a message.
+    pub(super) fn size(&self) -> usize {
+        let envelope = &self.content.envelope;
+        let calls = envelope.pending_calls.iter().map(|call| call.arguments.len());
+        envelope.planned_action.len()
+            + envelope.reasoning.len()
+            + calls.sum::<usize>()
+            + self.note.len()
+    }
 }
 
 /// How much of an escalation to load.
@@ -293,7 +318,13 @@ impl Engine {
         let is_held = resumption.close_time.is_none()
             && resumption.epoch > 0
             && now < resumption.lease_expire_time;
-        Ok(ResumptionView { resumption, escalation, resolution, action, is_held })
+        let run = self.existing_run(tenant, resumption.run).await?;
+        let branch = self.left_for(tenant, &run, resumption.proposed_action).await?;
+        let blocked = match &action {
+            Some(view) => self.blocked_now(tenant, &run, view).await?,
+            None => None,
+        };
+        Ok(ResumptionView { resumption, escalation, resolution, action, is_held, branch, blocked })
     }
 
     /// An action that another record names: its absence is damage.

@@ -143,7 +143,7 @@ fn read_proposal(message: v1::ProposeActionRequest) -> Result<Propose, Error> {
         reasoning: message.reasoning,
         confidence: message.confidence,
         tool_call_id: message.tool_call_id,
-        checkpoint: message.checkpoint.map(convert::resumptions::read_draft),
+        checkpoint: message.checkpoint.map(convert::checkpoints::read_draft),
         redeem_if_allowed: message.redeem_if_allowed,
         resume_mode: convert::actions::read_resume_mode(resume_mode),
         follows: convert::optional_id("follows_escalation_id", &message.follows_escalation_id)?,

@@ -4,7 +4,9 @@
 
 pub(super) mod actions;
 pub(super) mod backtests;
+pub(super) mod branches;
 mod briefings;
+pub(super) mod checkpoints;
 pub(super) mod claims;
 pub(super) mod conversation;
 pub(super) mod drills;

@@ -246,7 +246,8 @@ impl EscalationService for Escalations {
     ) -> Result<Response<v1::RevertResolutionResponse>, Status> {
         let Call { caller, message } = open(request)?;
         let escalation = read_id(&message.escalation_id)?;
-        let what = Reversed::Resolution { escalation, etag: message.etag };
+        let (etag, rolls_back) = (message.etag, message.roll_back_run);
+        let what = Reversed::Resolution { escalation, etag, rolls_back };
         let (request_id, reason) = (message.request_id, message.reason);
         let done = self.0.engine.reverse(&caller, Reverse { request_id, what, reason }).await?;
         let header = header(&done);

@@ -149,15 +149,25 @@ fn of_runs(service: &str, method: &str) -> Option<Need> {
     Some(match (service, method) {
         ("RunService", "StartRun" | "FinishRun" | "AppendMessages")
         | ("ActionService", "ProposeAction" | "RedeemGrant" | "ReportOutcomes")
-        | ("CheckpointService", "ClaimResumptions" | "AcknowledgeResumption") => Need::Agent,
-        ("ActionService", "ReverseAction") => Need::Reviewer,
+        | (
+            "CheckpointService",
+            "SaveCheckpoint" | "BranchRun" | "ClaimResumptions" | "AcknowledgeResumption",
+        ) => Need::Agent,
+        ("ActionService", "ReverseAction") | ("CheckpointService", "MarkCheckpoint") => {
+            Need::Reviewer
+        }
+        ("CheckpointService", "RollBackRun") => Need::Supervisor,
         ("InsightService", "ExportFeedback") => Need::Auditor,
         ("DrillService", "CreateDrill" | "ListDrills") => Need::Supervisor,
         ("DrillService", "TakeDrill" | "AnswerDrill") => Need::Reviewer,
         ("DrillService", "GetDrillStats") => Need::Overseer,
         ("RunService", "GetRun" | "ListRuns")
         | ("ActionService", "GetAction" | "ListActions")
-        | ("CheckpointService", "GetCheckpoint") => Need::Nothing,
+        | (
+            "CheckpointService",
+            "GetCheckpoint" | "ListCheckpoints" | "DiffCheckpoints" | "GetBranch" | "ListBranches"
+            | "CompareBranches",
+        ) => Need::Nothing,
         _ => return None,
     })
 }
@@ -247,6 +257,7 @@ fn max_request_bytes(path: &str) -> usize {
     match path {
         "/pointsman.v1.ActionService/ProposeAction"
         | "/pointsman.v1.ActionService/RedeemGrant"
+        | "/pointsman.v1.CheckpointService/SaveCheckpoint"
         | "/pointsman.v1.RunService/AppendMessages"
         | "/pointsman.v1.ActionService/ReportOutcomes"
         | "/pointsman.v1.EscalationService/ResolveEscalation"
@@ -321,7 +332,7 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 11);
+        assert_eq!(large.count(), 12);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 9);
     }

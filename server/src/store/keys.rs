@@ -14,7 +14,9 @@
 //! | `TENANT/run-waited/RUN OPENED CLOSED ESC` | – | escalations: when a run waited |
 //! | `TENANT/run-action/RUN ACT` | – | actions: list by run |
 //! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
-//! | `TENANT/run-checkpoint/RUN CP` | – | actions: newest of a run |
+//! | `TENANT/run-checkpoint/RUN CP` | – | actions: list by run |
+//! | `TENANT/checkpoint-head/RUN BRANCH` | [`CheckpointHead`](super::records::CheckpointHead) | checkpoints: newest of a branch |
+//! | `TENANT/run-good/RUN CP` | – | checkpoints: known to be good |
 //! | `TENANT/run-branch/RUN NUMBER` | [`Branch`](crate::domain::branch::Branch) | branches: the paths of a run |
 //! | `TENANT/escalation/ESC` | [`Escalation`] | escalations |
 //! | `TENANT/open/URGENCY ESC` | – | escalations: the queue, most urgent first |
@@ -82,7 +84,7 @@ mod words;
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
-pub use self::branches::{branch, branches};
+pub use self::branches::{branch, branches, checkpoint_head, good_checkpoint, good_checkpoints};
 pub use self::documents::{
     all_queue_settings, policies, policy, policy_activation, policy_activations, policy_current,
     policy_digest, policy_profiles, queue_current, queue_settings,

@@ -22,7 +22,8 @@ use crate::domain::drill::{Drill, DrillContent, DrillGiven, Practice};
 use crate::domain::escalation::{AgentQuestion, Comment, Escalation, ResolutionContent};
 use crate::domain::flood::Flood;
 use crate::domain::ids::{
-    ActionId, EscalationId, PolicyActivationId, PolicyRevisionId, QueueSettingsId, RunId, TokenId,
+    ActionId, CheckpointId, EscalationId, PolicyActivationId, PolicyRevisionId, QueueSettingsId,
+    RunId, TokenId,
 };
 use crate::domain::incident::{Incident, Label};
 use crate::domain::message::Speaker;
@@ -66,6 +67,7 @@ records! {
     Checkpoint = "checkpoint", 1;
     CheckpointContent = "checkpoint content", 1;
     Branch = "branch", 1;
+    CheckpointHead = "checkpoint head", 1;
     Escalation = "escalation", 1;
     Briefing = "briefing", 1;
     ResolutionContent = "resolution content", 1;
@@ -140,6 +142,13 @@ pub struct SaidRecord {
     pub messages: u64,
     /// How many bytes of text.
     pub bytes: u64,
+}
+
+/// The newest checkpoint of a branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointHead {
+    /// The checkpoint.
+    pub id: CheckpointId,
 }
 
 /// What one action adds to a window.

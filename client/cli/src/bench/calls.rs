@@ -60,7 +60,7 @@ pub(super) fn asked(
         run_id: run_id.to_owned(),
         tool: ASKED.to_owned(),
         arguments: arguments(number),
-        checkpoint: Some(v1::CheckpointDraft { state, schema_version, credentials: Vec::new() }),
+        checkpoint: Some(v1::CheckpointDraft { state, schema_version, ..Default::default() }),
         resume_mode: v1::ResumeMode::Attached.into(),
         ..v1::ProposeActionRequest::default()
     }

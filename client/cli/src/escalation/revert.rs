@@ -20,17 +20,29 @@ pub(crate) struct RevertArguments {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Take the run back as well, to the newest checkpoint before the question that is known
+    /// to be good
+    #[arg(long)]
+    roll_back: bool,
 }
 
 /// Takes it back.
 pub(super) async fn revert(context: &Context, revert: RevertArguments) -> Result<Exit, Failure> {
     let reviewer = Reviewer::new(context.connect(Capacity::Reviewer).await?);
     let action = if revert.id.starts_with("act_") {
+        if revert.roll_back {
+            let what = "--roll-back is about a question: name the escalation";
+            return Err(Failure::usage(what).next("Or: pointsman checkpoint rollback RUN_ID"));
+        }
         reviewer.reverse_action(revert.id, revert.reason).await?
     } else {
         let id = id::escalation_id(&reviewer, &revert.id, context.may_ask()).await?;
         let shown = reviewer.get(id).await?;
-        reviewer.revert(Seen::from(&shown.escalation), revert.reason).await?
+        let seen = Seen::from(&shown.escalation);
+        match revert.roll_back {
+            true => reviewer.revert_and_roll_back(seen, revert.reason).await?,
+            false => reviewer.revert(seen, revert.reason).await?,
+        }
     };
     context.output.one(&node_of("Action", &action), || {
         format!("{}  {}", inline(&action.action_id), outlook(&action))

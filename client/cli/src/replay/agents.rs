@@ -224,5 +224,6 @@ fn draft(stage: &Stage, (index, step): Place) -> Option<v1::CheckpointDraft> {
     let history = trajectory.calls.iter().take(step).map(turn).collect();
     let state = State { trajectory: trajectory.id.clone(), index, step, history };
     let state = serde_json::to_vec(&state).ok()?.into();
-    Some(v1::CheckpointDraft { state, schema_version: SCHEMA.to_owned(), credentials: Vec::new() })
+    let schema_version = SCHEMA.to_owned();
+    Some(v1::CheckpointDraft { state, schema_version, ..v1::CheckpointDraft::default() })
 }

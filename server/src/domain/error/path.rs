@@ -44,6 +44,55 @@ pub enum PathError {
         /// The run that was named.
         run: String,
     },
+    /// Something was saved behind the checkpoint that the caller named.
+    #[error(
+        "checkpoint `{checkpoint}` is not the newest of its branch of run `{run}`{}; read that \
+         one and save again",
+        which_is(newest.as_deref())
+    )]
+    StaleParent {
+        /// The checkpoint that was named.
+        checkpoint: String,
+        /// The run.
+        run: String,
+        /// The newest; none: there is none on the branch.
+        newest: Option<String>,
+    },
+    /// What is stored is not what was saved.
+    #[error(
+        "checkpoint `{checkpoint}` is not as it was saved, and is not handed out; tell the \
+         operator, and go back to another one"
+    )]
+    CheckpointTampered {
+        /// The checkpoint.
+        checkpoint: String,
+    },
+    /// There is nothing to go back to.
+    #[error(
+        "no checkpoint on the path of run `{run}` is known to be good; mark one, or name the one \
+         to go back to"
+    )]
+    NoGoodCheckpoint {
+        /// The run.
+        run: String,
+    },
+    /// Something ran, or was undone, since the caller looked.
+    #[error(
+        "going back in run `{run}` leaves {actual} effects behind, not {expected} as you were \
+         shown; look again, nothing was changed"
+    )]
+    EffectsChanged {
+        /// The run.
+        run: String,
+        /// How many the caller was shown.
+        expected: u32,
+        /// How many there are.
+        actual: u32,
+    },
+}
+
+fn which_is(newest: Option<&str>) -> String {
+    newest.map(|id| format!(", which is `{id}`")).unwrap_or_default()
 }
 
 fn from_where(checkpoint: Option<&str>) -> String {

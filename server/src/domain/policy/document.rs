@@ -47,8 +47,8 @@ pub enum OnExpiry {
     Cancel,
     /// The action is cancelled, and the agent is told to take its fallback.
     Fallback,
-    /// The action is cancelled, and the agent is told to go back to its last
-    /// checkpoint.
+    /// The action is cancelled, and the run is taken back to its newest checkpoint that is
+    /// known to be good; without one, as `cancel`.
     Rollback,
 }
 

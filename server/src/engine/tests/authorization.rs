@@ -11,8 +11,8 @@ use crate::domain::authority::{Holder, Limit};
 use crate::domain::error::Error;
 use crate::domain::escalation::EscalationState;
 use crate::domain::ids::{
-    ActionId, AuthorityId, CheckpointId, EscalationId, GrantId, NoticeId, PolicyActivationId,
-    PolicyRevisionId, QuestionId, RunId, TokenId,
+    ActionId, AuthorityId, EscalationId, GrantId, NoticeId, PolicyActivationId, PolicyRevisionId,
+    QuestionId, RunId, TokenId,
 };
 use crate::domain::principal::{Principal, Role};
 use crate::domain::run::RunState;
@@ -33,7 +33,6 @@ use crate::engine::propose::Propose;
 use crate::engine::queue::{ClaimNext, How, PassOn, PutQueueSettings};
 use crate::engine::redeem::Redeem;
 use crate::engine::resolve::{Resolve, ResolveBulk, Verb};
-use crate::engine::resumptions::ClaimResumptions;
 use crate::engine::reverse::{Reverse, Reversed};
 use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::tokens::CreateToken;
@@ -51,6 +50,7 @@ macro_rules! use_case {
     };
 }
 
+mod checkpoints;
 mod overrides;
 mod reviews;
 
@@ -127,7 +127,8 @@ fn reverse(what: Reversed) -> Reverse {
 }
 
 fn reverted() -> Reversed {
-    Reversed::Resolution { escalation: nil(EscalationId::new), etag: String::new() }
+    let (escalation, etag) = (nil(EscalationId::new), String::new());
+    Reversed::Resolution { escalation, etag, rolls_back: false }
 }
 
 fn finish() -> FinishRun {
@@ -165,7 +166,8 @@ fn use_cases() -> Vec<(&'static str, UseCase)> {
         of_runs_and_actions(),
         of_escalations(),
         of_claims(),
-        of_checkpoints_and_server(),
+        checkpoints::of_checkpoints(),
+        of_server(),
         of_notices(),
         of_people(),
         reviews::of_reviews(),
@@ -308,20 +310,8 @@ fn of_claims() -> Vec<(&'static str, UseCase)> {
     ]
 }
 
-fn of_checkpoints_and_server() -> Vec<(&'static str, UseCase)> {
+fn of_server() -> Vec<(&'static str, UseCase)> {
     vec![
-        (
-            "CheckpointService/GetCheckpoint",
-            use_case!(e, c, e.get_checkpoint(c, nil(CheckpointId::new))),
-        ),
-        (
-            "CheckpointService/ClaimResumptions",
-            use_case!(e, c, e.claim_resumptions(c, ClaimResumptions::default())),
-        ),
-        (
-            "CheckpointService/AcknowledgeResumption",
-            use_case!(e, c, e.acknowledge_resumption(c, "", nil(EscalationId::new), 0)),
-        ),
         ("AdminService/GetServerInfo", use_case!(e, c, e.server_info(c))),
         ("AdminService/CreateToken", use_case!(e, c, e.create_token(c, create_token()))),
         ("AdminService/ListTokens", use_case!(e, c, e.list_tokens(c, Default::default()))),

@@ -62,7 +62,11 @@ async fn desk() -> World {
     let regretted = world.escalate(run).await;
     let regretted = world.approve(&regretted).await;
     world.clock.advance(Span::from_secs(60));
-    let what = Reversed::Resolution { escalation: regretted.id, etag: regretted.etag() };
+    let what = Reversed::Resolution {
+        escalation: regretted.id,
+        etag: regretted.etag(),
+        rolls_back: false,
+    };
     let reason = "it was paid before".to_owned();
     let command = Reverse { request_id: String::new(), what, reason };
     world.engine.reverse(&reviewer(), command).await.unwrap();

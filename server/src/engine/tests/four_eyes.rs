@@ -122,7 +122,7 @@ async fn reverts_nothing(world: &World, name: &str, question: &Escalation) {
     let approve = resolution(question, Verb::Approve);
     let resolved = world.engine.resolve(&supervisor("sue"), approve).await.unwrap().value;
     let etag = resolved.escalation.etag();
-    let what = Reversed::Resolution { escalation: question.id, etag };
+    let what = Reversed::Resolution { escalation: question.id, etag, rolls_back: false };
     let command = Reverse { request_id: String::new(), what, reason: "no".to_owned() };
     let refused = world.engine.reverse(&supervisor(name), command).await.unwrap_err();
     assert!(matches!(refused, Error::SelfReview { .. }), "{name}: {refused:?}");

@@ -76,6 +76,7 @@ async fn a_worker_resumes_from_the_checkpoint_and_the_lease_is_fenced() {
         schema_version: "test/1".to_owned(),
         credentials: Vec::new(),
         state: b"where I was".to_vec(),
+        ..CheckpointContent::default()
     });
     let escalation =
         world.engine.propose(&agent(), command).await.unwrap().value.escalation.unwrap();

@@ -55,7 +55,8 @@ async fn approved(world: &World, tool: &str, amount: u32) -> (Escalation, Action
 }
 
 async fn revert(world: &World, question: &Escalation) -> Result<Action, Error> {
-    let what = Reversed::Resolution { escalation: question.id, etag: question.etag() };
+    let what =
+        Reversed::Resolution { escalation: question.id, etag: question.etag(), rolls_back: false };
     reverse(world, what).await
 }
 

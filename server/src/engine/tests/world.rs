@@ -254,6 +254,15 @@ impl World {
         Self { engine, clock, store, background: Some(background), place }
     }
 
+    /// How many bytes the packs of the embedded store have; none: it is another store.
+    pub(super) fn packed_bytes(&self) -> Option<u64> {
+        if self.place.database.is_some() {
+            return None;
+        }
+        let packs = std::fs::read_dir(self.place.dir.path().join("data/packs")).unwrap();
+        Some(packs.map(|pack| pack.unwrap().metadata().unwrap().len()).sum())
+    }
+
     /// The same world in which nothing happens by itself.
     pub(super) fn at_rest(self) -> Self {
         Self { background: None, ..self }

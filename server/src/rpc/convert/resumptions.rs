@@ -1,24 +1,26 @@
-//! Resumptions, and the checkpoints to go on from.
+//! Resumptions: answers on their way back to agents.
 
-use bytes::Bytes;
 use pointsman_api::v1;
 use pointsman_api::v1::await_resolutions_response::Event;
 
-use super::{actions, conversation, escalations, text_of, time};
-use crate::domain::checkpoint::{CheckpointContent, CredentialRef};
+use super::{actions, branches, conversation, escalations, text_of, time};
 use crate::domain::escalation::{EscalationState, ResolutionContent};
 use crate::domain::time::Timestamp;
 use crate::engine::await_resolutions::AwaitEvent;
-use crate::engine::views::{CheckpointView, ResumptionView};
+use crate::engine::redeem::Blocked;
+use crate::engine::views::ResumptionView;
 
 /// A resumption for the wire; without a hold there is no epoch and no grant.
 pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
-    let ResumptionView { resumption, escalation, resolution, action, is_held } = view;
+    let ResumptionView { resumption, escalation, resolution, action, is_held, branch, blocked } =
+        view;
     let grant = action.as_ref().filter(|_| is_held).and_then(|view| actions::grant(&view.action));
     let on_expiry = match escalation.state {
         EscalationState::Expired => escalations::on_expiry(escalation.on_expiry),
         _ => v1::OnExpiry::Unspecified,
     };
+    // On a new path it goes on from where that begins.
+    let from = branch.as_ref().and_then(|view| view.branch.checkpoint);
     v1::Resumption {
         escalation_id: resumption.escalation.to_string(),
         run_id: resumption.run.to_string(),
@@ -29,10 +31,23 @@ pub(in crate::rpc) fn resumption(view: ResumptionView) -> v1::Resumption {
         proposed_action_id: resumption.proposed_action.to_string(),
         action: action.map(actions::action),
         grant,
-        checkpoint_id: text_of(resumption.checkpoint),
+        checkpoint_id: text_of(from.or(resumption.checkpoint)),
         epoch: if is_held { resumption.epoch } else { 0 },
         lease_expire_time: is_held.then(|| time(resumption.lease_expire_time)),
         on_expiry: on_expiry.into(),
+        branch: branch.map(branches::branch),
+        blocked: blocked.map(denied),
+    }
+}
+
+/// What the policy in force says of an action that it stops.
+fn denied(blocked: Blocked) -> v1::Decision {
+    v1::Decision {
+        effect: v1::DecisionEffect::Deny.into(),
+        rule_id: blocked.rule,
+        reason: blocked.reason,
+        policy_revision_id: blocked.policy_revision.to_string(),
+        ..v1::Decision::default()
     }
 }
 
@@ -49,38 +64,4 @@ pub(in crate::rpc) fn awaited(event: AwaitEvent, now: Timestamp) -> v1::AwaitRes
         }
     };
     v1::AwaitResolutionsResponse { server_time: Some(time(now)), event: Some(event) }
-}
-
-/// A checkpoint for the wire.
-pub(in crate::rpc) fn checkpoint(view: CheckpointView) -> v1::Checkpoint {
-    let CheckpointView { checkpoint, content } = view;
-    v1::Checkpoint {
-        checkpoint_id: checkpoint.id.to_string(),
-        run_id: checkpoint.run.to_string(),
-        parent_checkpoint_id: text_of(checkpoint.parent),
-        action_id: text_of(checkpoint.action),
-        agent: checkpoint.agent,
-        state: Bytes::from(content.state),
-        schema_version: content.schema_version,
-        credentials: content
-            .credentials
-            .into_iter()
-            .map(|CredentialRef { name, reference }| v1::CredentialRef { name, reference })
-            .collect(),
-        create_time: Some(time(checkpoint.create_time)),
-        branch: checkpoint.branch,
-    }
-}
-
-/// Reads the state to save if a person is asked.
-pub(in crate::rpc) fn read_draft(draft: v1::CheckpointDraft) -> CheckpointContent {
-    CheckpointContent {
-        schema_version: draft.schema_version,
-        credentials: draft
-            .credentials
-            .into_iter()
-            .map(|v1::CredentialRef { name, reference }| CredentialRef { name, reference })
-            .collect(),
-        state: draft.state.into(),
-    }
 }

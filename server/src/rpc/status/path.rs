@@ -26,5 +26,17 @@ pub(super) fn shape(error: &PathError) -> Shape {
         E::CheckpointForeign { checkpoint, run } => failed(Reason::CheckpointForeign)
             .subject("checkpoint_id", checkpoint)
             .with("run_id", run),
+        E::StaleParent { checkpoint, run, newest } => failed(Reason::CheckpointStaleParent)
+            .subject("checkpoint_id", checkpoint)
+            .with("run_id", run)
+            .with_optional("newest_checkpoint_id", newest.as_ref()),
+        E::CheckpointTampered { checkpoint } => {
+            Shape::new(Code::DataLoss, Reason::CheckpointTampered).with("checkpoint_id", checkpoint)
+        }
+        E::NoGoodCheckpoint { run } => failed(Reason::NoGoodCheckpoint).subject("run_id", run),
+        E::EffectsChanged { run, expected, actual } => failed(Reason::EffectsChanged)
+            .subject("run_id", run)
+            .with("expected", expected)
+            .with("actual", actual),
     }
 }

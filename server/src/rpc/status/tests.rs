@@ -167,6 +167,11 @@ fn of_paths() -> Vec<Error> {
         left(None, ""),
         PathError::BranchUnknown { run: text(), given: 4, current: 1 },
         PathError::CheckpointForeign { checkpoint: text(), run: text() },
+        PathError::StaleParent { checkpoint: text(), run: text(), newest: Some(text()) },
+        PathError::StaleParent { checkpoint: text(), run: text(), newest: None },
+        PathError::CheckpointTampered { checkpoint: text() },
+        PathError::NoGoodCheckpoint { run: text() },
+        PathError::EffectsChanged { run: text(), expected: 2, actual: 3 },
     ];
     errors.map(Error::Path).to_vec()
 }

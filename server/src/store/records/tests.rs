@@ -242,7 +242,12 @@ fn others() -> Vec<(String, String)> {
             branch: 0,
             parent: None,
             action: Some(ActionId::new(id(4))),
+            escalation: None,
             content: payload(16),
+            state: None,
+            parent_digest: None,
+            digest: None,
+            known_good: None,
             create_time: time(16),
         }),
         bytes_of(&branch()),
@@ -253,7 +258,9 @@ fn others() -> Vec<(String, String)> {
                 reference: "vault:api".to_owned(),
             }],
             state: b"state".to_vec(),
+            ..CheckpointContent::default()
         }),
+        bytes_of(&CheckpointHead { id: CheckpointId::new(id(12)) }),
         bytes_of(&Briefing {
             headline: "Refund 600".to_owned(),
             target: "acct-7".to_owned(),
