@@ -4,6 +4,7 @@
 mod bulk;
 mod credentials;
 mod people;
+mod redirect;
 
 use pointsman_api::v1;
 use pointsman_api::v1::action::State as ActionState;

@@ -44,6 +44,8 @@ pub struct Intent {
     pub ttl: Option<Duration>,
     /// What becomes of a pause then; it stays unless given.
     pub at_end: AtEnd,
+    /// What a redirect tells the run; for a redirect only.
+    pub redirect: Option<v1::Redirect>,
 }
 
 /// What an agent says of an override.
@@ -80,6 +82,7 @@ impl Overrides {
             ttl: intent.ttl.map(span),
             at_end: intent.at_end.into(),
             run_etag: String::new(),
+            redirect: intent.redirect,
         };
         let answer =
             self.call(request, |mut service, request| async move {

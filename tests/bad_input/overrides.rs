@@ -25,6 +25,7 @@ impl World {
                     ttl: Some(span(std::time::Duration::from_secs(60))),
                     at_end: AtEnd::Stay.into(),
                     run_etag: "1".to_owned(),
+                    redirect: None,
                 };
                 (SUPERVISOR, message.encode_to_vec())
             }

@@ -98,8 +98,9 @@ fn hands(claim: &v1::Claim, now: &Timestamp) -> String {
 
 /// Whether it is about the run: no action waits for the answer.
 fn is_about_the_run(escalation: &v1::Escalation) -> bool {
-    use Question::{AgentFlood, RunOverdue, UnexpectedResult};
-    matches!(escalation.question(), RunOverdue | UnexpectedResult | AgentFlood)
+    use Question::{AgentFlood, RunOverdue, RunRedirected, UnexpectedResult};
+    let question = escalation.question();
+    matches!(question, RunOverdue | UnexpectedResult | AgentFlood | RunRedirected)
 }
 
 /// What became of an escalation, in one line; none while it is open.

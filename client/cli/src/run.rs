@@ -17,7 +17,7 @@ use crate::output::node::Node;
 use crate::output::reflect::{node_of, short_name};
 use crate::output::table::{Field, Tone, table};
 use crate::output::{Output, time};
-use switch::{ConfirmArguments, PauseArguments, SwitchArguments};
+use switch::{ConfirmArguments, PauseArguments, RedirectArguments, SwitchArguments};
 
 const PAGE: u32 = 500;
 
@@ -44,6 +44,11 @@ pub(crate) enum RunVerb {
     /// Let go on what was paused, and let runs start again
     #[command(after_help = "Example: pointsman run resume run_01kb3… --reason 'looked at it'")]
     Resume(SwitchArguments),
+    /// Have a run go on otherwise: what waits on its former path is withdrawn
+    #[command(
+        after_help = "Example: pointsman run redirect run_01kb3… --close 'claims.*' --team fraud --reason 'looks forged'"
+    )]
+    Redirect(RedirectArguments),
     /// Stop a run with every run below it: no grant of theirs can be redeemed any more
     #[command(
         after_help = "Example: pointsman run stop --agent claims --reason 'pays twice' --wait"
@@ -137,6 +142,7 @@ pub(crate) async fn dispatch(context: &Context, verb: RunVerb) -> Result<Exit, F
         RunVerb::Get(get) => self::get(context, get).await,
         RunVerb::Finish(finish) => self::finish(context, finish).await,
         RunVerb::Pause(pause) => switch::pause(context, pause).await,
+        RunVerb::Redirect(it) => switch::redirect(context, it).await,
         RunVerb::Resume(it) => switch::switch(context, it, Kind::Resume).await,
         RunVerb::Stop(it) => switch::switch(context, it, Kind::Stop).await,
         RunVerb::Kill(it) => switch::switch(context, it, Kind::Kill).await,

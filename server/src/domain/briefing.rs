@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use compose::{Asked, for_action};
 pub use questions::{
-    for_compensation, for_flood, for_overdue_run, for_unexpected_result, for_unknown_execution,
+    for_compensation, for_flood, for_overdue_run, for_redirected_run, for_unexpected_result,
+    for_unknown_execution,
 };
 pub use quotes::{Quote, quotes};
 

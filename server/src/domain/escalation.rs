@@ -118,6 +118,8 @@ pub enum Question {
     UnexpectedResult,
     /// The agent asks too much: may it go on?
     AgentFlood,
+    /// The run was redirected and a team looks at it: may it go on?
+    RunRedirected,
 }
 
 impl Question {

@@ -6,14 +6,16 @@
 
 mod hold;
 mod progress;
+mod redirect;
 
 use serde::{Deserialize, Serialize};
 
 pub use hold::{Doing, Held, Hold, Holds, MAX_PAUSES};
 pub use progress::{Account, Progress, Step};
+pub use redirect::{Closed, Closing, MAX_CLOSED, MAX_TOOLS, Redirect};
 
 use super::error::{Error, OverrideError};
-use super::ids::{OverrideId, RunId};
+use super::ids::{EscalationId, OverrideId, RunId};
 use super::payload::PayloadRef;
 use super::run::Run;
 use super::time::{Span, Timestamp};
@@ -156,6 +158,15 @@ pub struct Override {
     /// What a stop has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settlement: Option<Settlement>,
+    /// What a redirect tells the run: a [`Redirect`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<PayloadRef>,
+    /// The branch that a redirect has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<u32>,
+    /// The question to the team that has to let the run go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<EscalationId>,
     /// Rises with every change.
     pub revision: u64,
 }

@@ -71,7 +71,7 @@ pub use rule::{AskTemplate, Rule, RuleKind};
 pub use sampling::Sampling;
 pub use schema::ArgumentSchema;
 pub use standing::CallCondition;
-pub use triggers::{CalibrationPoint, RESULTS_RULE, TIME_BUDGET_RULE};
+pub use triggers::{CalibrationPoint, REDIRECT_RULE, RESULTS_RULE, TIME_BUDGET_RULE};
 
 use condition::Constants;
 use document::CaseSource;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::operation::{Tx, result_at};
 use super::views::missing;
-use super::{Engine, checkpoints};
+use super::{Engine, checkpoints, overrides};
 use crate::domain::branch::{Branch, BranchCause, ORIGINAL};
 use crate::domain::effects::EffectCounts;
 use crate::domain::error::{Error, PathError, Resource};
@@ -158,6 +158,10 @@ pub(super) async fn require_acknowledged(
     }
     branch.acknowledge_time = Some(tx.now);
     tx.event(EventKind::BranchAcknowledged, subjects(&branch));
+    if let Some(id) = branch.override_id {
+        // That the agent goes on there says that it was told and has done it.
+        overrides::take_effect(tx, id, run).await?;
+    }
     tx.put(key, &branch)
 }
 

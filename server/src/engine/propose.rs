@@ -124,8 +124,9 @@ impl Operation for Proposal<'_> {
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Proposed, Vec<Uuid>), Error> {
         let run = own(tx, self.run).await?;
-        tx.require_free(&run, Doing::Propose).await?;
+        let holds = tx.require_free(&run, Doing::Propose).await?;
         branches::require_acknowledged(tx, &run, self.command.branch).await?;
+        tx.require_open(&run, &holds, &self.command.tool).await?;
         tx.require_not_paused(&run.agent).await?;
         follow::check(tx, &run, self.command.follows).await?;
         let revision = tx.policy().await?;

@@ -25,7 +25,7 @@ use super::{Engine, read_error, views};
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::Escalation;
 use crate::domain::ids::QueueSettingsId;
-use crate::domain::queue::{Asked, Settings};
+use crate::domain::queue::{Asked, Plan, Settings};
 use crate::store::records::{self, QueueInForceRecord, QueueSettingsRecord};
 use crate::store::{Versioned, keys};
 
@@ -76,7 +76,8 @@ impl Engine {
 }
 
 /// Works out how a question waits that is about to open: by when an answer is wanted,
-/// to whom it goes, and what happens meanwhile.
+/// to whom it goes, and what happens meanwhile. Whoever opens it may have named the teams
+/// in its plan: then it goes to those.
 pub(super) async fn plan(
     tx: &mut Tx<'_>,
     escalation: &mut Escalation,
@@ -93,7 +94,11 @@ pub(super) async fn plan(
     let (times, plan) = in_force.settings.plan(in_force.revision, &asked, now, spans);
     escalation.due_time = times.due;
     escalation.expire_time = times.expire;
-    escalation.plan = plan;
+    let named = escalation.plan.take().map(|named| named.teams);
+    escalation.plan = match (plan, named) {
+        (plan, None) => plan,
+        (plan, Some(teams)) => Some(Plan { teams, skills: Vec::new(), ..plan.unwrap_or_default() }),
+    };
     if !escalation.tool.is_empty() {
         escalation.delay_cost = tx.policy().await?.policy.tool(&escalation.tool).delay_cost.clone();
     }

@@ -1,18 +1,20 @@
-//! Questions about a run rather than an action of it: it has used up its time, or
-//! a tool answered what nobody expects. The run is not stopped by one. Until a person
+//! Questions about a run rather than an action of it: it has used up its time, a tool
+//! answered what nobody expects, or it was redirected. The run is not stopped by one of
+//! the former two. Until a person
 //! says yes, the policy's triggers ask about each thing that it wants to change.
 
 use super::operation::Tx;
-use super::{closing, floods, limits};
+use super::{closing, floods, limits, overrides};
 use crate::domain::action::{Action, ActionContent};
 use crate::domain::briefing::{self, Briefing};
 use crate::domain::digest::{Digest, FieldHasher};
 use crate::domain::error::{Error, Resource};
 use crate::domain::escalation::{Escalation, Opening, Question, ResolutionKind, ResumeMode};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{EscalationId, RunId, WaitId};
+use crate::domain::ids::{EscalationId, OverrideId, RunId, WaitId};
 use crate::domain::money::Stake;
-use crate::domain::policy::{Ask, OnExpiry, Policy, RESULTS_RULE, TIME_BUDGET_RULE};
+use crate::domain::policy::{Ask, OnExpiry, Policy, REDIRECT_RULE, RESULTS_RULE, TIME_BUDGET_RULE};
+use crate::domain::queue::Plan;
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::Span;
 use crate::store::keys;
@@ -30,6 +32,8 @@ struct About<'a> {
     /// The rule that asks about what the run does meanwhile.
     rule: &'static str,
     words: Briefing,
+    /// The team that it goes to; none: as the settings of the queue say.
+    team: Option<&'a str>,
 }
 
 /// Asks whether an overdue run is stuck, or may have as much time again.
@@ -43,6 +47,30 @@ pub(super) async fn is_it_stuck(tx: &mut Tx<'_>, run: &Run, budget: Span) -> Res
         digest: hasher.finish(),
         rule: TIME_BUDGET_RULE,
         words: briefing::for_overdue_run(&run.agent, budget),
+        team: None,
+    };
+    about.open(tx).await?;
+    Ok(())
+}
+
+/// Asks a team whether a run that a supervisor has redirected may go on.
+pub(super) async fn may_it_go_on(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    override_id: OverrideId,
+    team: &str,
+    why: &str,
+) -> Result<EscalationId, Error> {
+    let mut hasher = FieldHasher::new(QUESTION_TAG);
+    hasher.field(run.id.as_bytes()).field(b"redirected").field(override_id.as_bytes());
+    let about = About {
+        run,
+        question: Question::RunRedirected,
+        action: None,
+        digest: hasher.finish(),
+        rule: REDIRECT_RULE,
+        words: briefing::for_redirected_run(&run.agent, tx.by.name(), why),
+        team: Some(team),
     };
     about.open(tx).await
 }
@@ -73,8 +101,10 @@ pub(super) async fn may_it_rely(
         digest: hasher.finish(),
         rule: RESULTS_RULE,
         words: briefing::for_unexpected_result(&action.tool, content, problem),
+        team: None,
     };
-    about.open(tx).await
+    about.open(tx).await?;
+    Ok(())
 }
 
 /// Takes a person's answer. A no leaves the run as it is: what it wants to change is
@@ -89,6 +119,9 @@ pub(super) async fn answer(
     }
     if kind != ResolutionKind::Approved {
         return Ok(());
+    }
+    if escalation.question == Question::RunRedirected {
+        return overrides::let_go_on(tx, escalation).await;
     }
     let key = keys::run(tx.tenant(), escalation.run);
     let mut run = existing(tx, escalation.run).await?;
@@ -107,6 +140,7 @@ pub(super) async fn answer(
         Question::ApproveAction
         | Question::ExecutionUnknown
         | Question::CompensateAction
+        | Question::RunRedirected
         | Question::AgentFlood => return Ok(()),
     }
     run.revision += 1;
@@ -126,10 +160,13 @@ pub(super) async fn running(tx: &mut Tx<'_>, action: &Action) -> Result<Option<R
 }
 
 impl About<'_> {
-    async fn open(self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    async fn open(self, tx: &mut Tx<'_>) -> Result<EscalationId, Error> {
         let revision = tx.policy().await?;
         let mut escalation = self.escalation(tx, revision.id, &revision.policy)?;
-        closing::open(tx, &mut escalation).await
+        escalation.plan =
+            self.team.map(|team| Plan { teams: vec![team.to_owned()], ..Plan::default() });
+        closing::open(tx, &mut escalation).await?;
+        Ok(escalation.id)
     }
 
     fn escalation(

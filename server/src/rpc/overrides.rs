@@ -8,7 +8,9 @@ use tonic::{Request, Response, Status};
 
 use super::Shared;
 use super::caller::{Call, StreamCall, open, open_stream};
-use super::convert::overrides::{overriding, read_at_end, read_kind, read_said, read_scope};
+use super::convert::overrides::{
+    overriding, read_at_end, read_kind, read_redirect, read_said, read_scope,
+};
 use super::convert::{self, answer, header, page, span, time};
 use super::limits::fits;
 use super::streams::Guarded;
@@ -36,6 +38,7 @@ impl OverrideService for Overrides {
             ttl: span(message.ttl),
             at_end: read_at_end(message.at_end)?,
             run_etag: message.run_etag,
+            redirect: message.redirect.map(read_redirect).transpose()?,
         };
         if let Some(run) = command.scope.run() {
             trace::run(&run);

@@ -28,7 +28,7 @@ use crate::domain::ids::{
 use crate::domain::incident::{Incident, Label};
 use crate::domain::message::Speaker;
 use crate::domain::notice::Notice;
-use crate::domain::overrides::{Account, Hold, Override, Receipt};
+use crate::domain::overrides::{Account, Hold, Override, Receipt, Redirect};
 use crate::domain::payload::PayloadRef;
 use crate::domain::policy::Profiles;
 use crate::domain::principal::Token;
@@ -102,6 +102,7 @@ records! {
     Hold = "hold", 1;
     Receipt = "override receipt", 1;
     Account = "override account", 1;
+    Redirect = "redirect", 1;
     SettlingRecord = "settling", 1;
 }
 

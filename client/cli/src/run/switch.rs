@@ -1,4 +1,4 @@
-//! `pointsman run pause|resume|stop|kill|confirm`: people's hands on the switch.
+//! `pointsman run pause|resume|redirect|stop|kill|confirm`: people's hands on the switch.
 
 use std::time::Duration;
 
@@ -71,6 +71,38 @@ pub(crate) struct PauseArguments {
     then_resume: bool,
 }
 
+/// Which run, and how it is to go on.
+#[derive(Debug, Args)]
+pub(crate) struct RedirectArguments {
+    /// The run
+    #[arg(value_name = "RUN_ID")]
+    id: String,
+    /// What it is to do, in words
+    #[arg(long, value_name = "TEXT", default_value_t, hide_default_value = true)]
+    instruct: String,
+    /// A tool that it may not call any more, with what to use in its place
+    #[arg(long, value_name = "TOOL[=INSTEAD]")]
+    close: Vec<String>,
+    /// A closed tool that it may call again
+    #[arg(long, value_name = "TOOL")]
+    open: Vec<String>,
+    /// The checkpoint to go back to
+    #[arg(long, value_name = "CHECKPOINT_ID", default_value_t, hide_default_value = true)]
+    checkpoint: String,
+    /// The team that has to let it go on; until then it is paused
+    #[arg(long, value_name = "TEAM", default_value_t, hide_default_value = true)]
+    team: String,
+    /// Why; the agent is told as well
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Show how far the agent is until it has done it
+    #[arg(long)]
+    wait: bool,
+    /// How long the agent has to acknowledge it [default: 10m]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    ttl: Option<Duration>,
+}
+
 /// Which override.
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArguments {
@@ -95,6 +127,33 @@ pub(crate) async fn switch(
     request(context, switch, kind, AtEnd::Unspecified).await
 }
 
+/// Has a run go on otherwise.
+pub(crate) async fn redirect(
+    context: &Context,
+    arguments: RedirectArguments,
+) -> Result<Exit, Failure> {
+    let close = arguments.close.iter().map(|it| {
+        let (tool, instead) = it.split_once('=').unwrap_or((it, ""));
+        v1::ToolClosing { tool: tool.to_owned(), instead: instead.to_owned() }
+    });
+    let redirect = v1::Redirect {
+        instruction: arguments.instruct,
+        close: close.collect(),
+        open: arguments.open,
+        checkpoint_id: arguments.checkpoint,
+        team: arguments.team,
+    };
+    let intent = Intent {
+        kind: Kind::Redirect,
+        scope: Some(Scope::RunId(arguments.id)),
+        reason: arguments.reason,
+        ttl: arguments.ttl,
+        redirect: Some(redirect),
+        ..Intent::default()
+    };
+    send(context, intent, arguments.wait).await
+}
+
 /// Confirms what another person asked for.
 pub(crate) async fn confirm(context: &Context, confirm: ConfirmArguments) -> Result<Exit, Failure> {
     let overrides = Overrides::new(context.connect(Capacity::Supervisor).await?);
@@ -113,8 +172,14 @@ async fn request(
         confirm_fleet(context, kind).await?;
     }
     let (reason, ttl, scope) = (switch.reason, switch.ttl, Some(switch.target.scope()));
+    let intent = Intent { kind, scope, reason, ttl, at_end, redirect: None };
+    send(context, intent, switch.wait).await
+}
+
+/// Asks for it and shows what comes of it.
+async fn send(context: &Context, intent: Intent, has_to_wait: bool) -> Result<Exit, Failure> {
     let overrides = Overrides::new(context.connect_to_wait(Capacity::Supervisor).await?);
-    let asked = overrides.request(Intent { kind, scope, reason, ttl, at_end }).await?;
+    let asked = overrides.request(intent).await?;
     show(context, &asked);
     if asked.state() == State::Pending {
         let id = inline(&asked.override_id);
@@ -123,7 +188,7 @@ async fn request(
         ));
         return Ok(Exit::Ok);
     }
-    if !switch.wait {
+    if !has_to_wait {
         return Ok(Exit::Ok);
     }
     let watch = overrides.watch(&asked.override_id);
@@ -211,6 +276,12 @@ pub(super) fn line(it: &v1::Override) -> String {
         inline(&it.requester),
         inline(&it.reason)
     );
+    if let Some(redirect) = &it.redirect {
+        line += &redirect_lines(redirect, it.branch);
+    }
+    if !it.escalation_id.is_empty() {
+        line += &format!("\n  question: {}", inline(&it.escalation_id));
+    }
     for step in &it.steps {
         line += &format!("\n  {}", step_line(step));
     }
@@ -227,6 +298,30 @@ pub(super) fn line(it: &v1::Override) -> String {
         );
     }
     line
+}
+
+/// What the run is told.
+fn redirect_lines(redirect: &v1::Redirect, branch: u32) -> String {
+    let mut lines = format!("\n  goes on as branch {branch}");
+    if !redirect.checkpoint_id.is_empty() {
+        lines += &format!(" from {}", inline(&redirect.checkpoint_id));
+    }
+    if !redirect.instruction.is_empty() {
+        lines += &format!("\n  told: {}", inline(&redirect.instruction));
+    }
+    for closed in &redirect.close {
+        lines += &format!("\n  closed: {}", inline(&closed.tool));
+        if !closed.instead.is_empty() {
+            lines += &format!(", instead {}", inline(&closed.instead));
+        }
+    }
+    for tool in &redirect.open {
+        lines += &format!("\n  open again: {}", inline(tool));
+    }
+    if !redirect.team.is_empty() {
+        lines += &format!("\n  paused until {} lets it go on", inline(&redirect.team));
+    }
+    lines
 }
 
 fn step_line(step: &v1::OverrideStep) -> String {

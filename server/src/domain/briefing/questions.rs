@@ -62,6 +62,22 @@ pub fn for_overdue_run(agent: &str, budget: Span) -> Briefing {
     }
 }
 
+/// Composes the briefing of a run that a supervisor has redirected to a team.
+pub fn for_redirected_run(agent: &str, by: &str, why: &str) -> Briefing {
+    let if_silent = "it stays paused until a supervisor resumes it";
+    Briefing {
+        headline: format!("{by} redirected {agent} to you. May it go on?"),
+        why: why.to_owned(),
+        if_silent: if_silent.to_owned(),
+        consequences: consequences([
+            (Choice::Approve, "the run goes on, as it was told"),
+            (Choice::Reject, if_silent),
+            (Choice::Silence, if_silent),
+        ]),
+        ..Briefing::default()
+    }
+}
+
 /// The rules or tools of a flood, those with the most first.
 fn most(counts: &BTreeMap<String, u64>) -> String {
     let mut counts: Vec<_> = counts.iter().collect();

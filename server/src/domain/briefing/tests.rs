@@ -178,6 +178,7 @@ fn headline_why_and_silence_have_forty_words_together() {
         for_unknown_execution("pay", &ActionContent::default()),
         for_unexpected_result("pay", &content, "it wants a number"),
         for_overdue_run("claims", Span::from_secs(60)),
+        for_redirected_run("claims", "sam", "it pays twice"),
     ] {
         assert_eq!(briefing.shown().details, [], "{briefing:?}");
     }

@@ -53,6 +53,21 @@ pub enum OverrideError {
         /// By what.
         held: HeldBy,
     },
+    /// A redirect has closed the tool to the run.
+    #[error(
+        "run `{run}` may not call `{tool}`{}: `{}` said so (override `{}`): {}; nothing was done",
+        in_its_place(.instead), .held.by, .held.id, .held.why
+    )]
+    ToolClosed {
+        /// The run.
+        run: RunId,
+        /// The tool that it wanted to call.
+        tool: String,
+        /// What to use in its place; empty: nothing.
+        instead: String,
+        /// By what.
+        held: HeldBy,
+    },
     /// The override does not take the step.
     #[error("override `{id}` is {state}: it does not take this step")]
     Closed {
@@ -88,4 +103,11 @@ impl OverrideError {
 
 fn held_elsewhere(by: Option<OverrideId>) -> String {
     by.map_or_else(String::new, |by| format!(" in this scope; resume the scope of override `{by}`"))
+}
+
+fn in_its_place(instead: &str) -> String {
+    match instead {
+        "" => String::new(),
+        tool => format!(", use `{tool}` instead"),
+    }
 }

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::OverrideKind;
+use super::redirect::change;
+use super::{Closed, OverrideKind, Redirect};
+use crate::domain::error::Error;
 use crate::domain::ids::OverrideId;
 use crate::domain::payload::PayloadRef;
 use crate::domain::run::{Run, RunState};
@@ -45,6 +47,9 @@ pub struct Hold {
     /// When they were paused before, the earliest first.
     #[serde(default)]
     pub paused: Vec<(Timestamp, Timestamp)>,
+    /// The tools that are closed to them by redirects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<Closed>,
 }
 
 /// One override that holds a scope.
@@ -77,6 +82,13 @@ pub struct Holds {
     pub fleet: Hold,
 }
 
+impl Held {
+    /// Whether it keeps what was granted from running as well.
+    fn is_strict(&self) -> bool {
+        self.kind != OverrideKind::PauseAfterStep
+    }
+}
+
 impl Hold {
     /// Ends its pause and keeps the time; returns what it was.
     pub fn end_pause(&mut self, now: Timestamp) -> Option<Held> {
@@ -86,6 +98,11 @@ impl Hold {
         }
         self.paused.push((pause.time, now));
         Some(pause)
+    }
+
+    /// Closes and opens tools, as a redirect says.
+    pub fn redirect(&mut self, redirect: &Redirect, held: &Held) -> Result<(), Error> {
+        change(&mut self.closed, redirect, held)
     }
 
     /// Whether it holds nothing, now or ever.
@@ -116,7 +133,7 @@ impl Holds {
         let wide = [&self.agent, &self.fleet].into_iter().filter_map(|hold| hold.pause.as_ref());
         let mut all = self.own.pause.iter().chain(above).chain(wide).peekable();
         let nearest = all.peek().copied();
-        all.find(|held| held.kind == OverrideKind::PauseNow).or(nearest)
+        all.find(|held| held.is_strict()).or(nearest)
     }
 
     /// What keeps a run from doing something; none: nothing.
@@ -125,12 +142,22 @@ impl Holds {
         self.stop_of(run).or(pause)
     }
 
+    /// What closes a tool to the run: its own redirects, then those of the runs above it.
+    pub fn closes(&self, tool: &str) -> Option<&Closed> {
+        let above = self.above.iter().rev();
+        [&self.own]
+            .into_iter()
+            .chain(above)
+            .flat_map(|hold| &hold.closed)
+            .find(|it| it.covers(tool))
+    }
+
     /// What keeps an action from running; none: nothing. What undoes another, with the time
     /// at which it was asked for, may run after a stop before that; a pause holds it as well.
     pub fn against_action(&self, run: &Run, undoes_since: Option<Timestamp>) -> Option<&Held> {
         let is_before = |held: &&Held| undoes_since.is_some_and(|since| since > held.time);
         let stop = self.stop_of(run).filter(|held| !is_before(held));
-        stop.or_else(|| self.pause().filter(|held| held.kind == OverrideKind::PauseNow))
+        stop.or_else(|| self.pause().filter(|held| held.is_strict()))
     }
 
     /// What keeps runs of the agent from starting; none: nothing.

@@ -228,6 +228,9 @@ fn overriding(scope: OverrideScope) -> Override {
         ended_by: None,
         progress: Progress::begun(OverrideState::Requested, "sam", at(1)),
         settlement: None,
+        redirect: None,
+        branch: None,
+        question: None,
         revision: 1,
     }
 }

@@ -15,6 +15,8 @@ pub const TIME_BUDGET_RULE: &str = "trigger.time_budget";
 /// The rule that asks about what a run wants to change whose tools answered
 /// unexpectedly.
 pub const RESULTS_RULE: &str = "trigger.results";
+/// The name under which a team is asked about a run that a supervisor has redirected.
+pub const REDIRECT_RULE: &str = "override.redirect";
 
 /// The triggers; each works alone and together with others.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -32,6 +32,7 @@ pub(super) async fn enforce(tx: &mut Tx<'_>, it: &mut Override) -> Result<(), Er
             former
         }
         OverrideKind::Resume => lift(tx, it, &mut hold),
+        // It has words of its own: see `redirect`.
         OverrideKind::Redirect => Vec::new(),
     };
     if it.kind == OverrideKind::Resume && replaced.iter().all(Option::is_none) {
@@ -40,19 +41,24 @@ pub(super) async fn enforce(tx: &mut Tx<'_>, it: &mut Override) -> Result<(), Er
     for held in replaced.into_iter().flatten() {
         supersede(tx, held.by, it.id).await?;
     }
-    it.enforced_time = Some(tx.now);
     if it.kind == OverrideKind::Resume {
         // It is done with its commit: nothing is left that could end.
         it.end_time = Some(tx.now);
     }
-    tx.put(keys::hold(tx.tenant(), &it.scope), &hold)?;
+    put_in_force(tx, it, &hold)
+}
+
+/// Writes the hold, tells the agents, and sets the clock.
+pub(super) fn put_in_force(tx: &mut Tx<'_>, it: &mut Override, hold: &Hold) -> Result<(), Error> {
+    it.enforced_time = Some(tx.now);
+    tx.put(keys::hold(tx.tenant(), &it.scope), hold)?;
     tx.mark(keys::told(tx.tenant(), &it.scope, it.id));
     tx.mark(timer(tx.tenant(), TimerKind::Override, it.id, it.expire_time).key());
     Ok(())
 }
 
 /// What stands in the hold of an override.
-fn held(it: &Override, now: Timestamp) -> Held {
+pub(super) fn held(it: &Override, now: Timestamp) -> Held {
     Held {
         by: it.id,
         kind: it.kind,
@@ -71,15 +77,24 @@ fn lift(tx: &Tx<'_>, it: &Override, hold: &mut Hold) -> Vec<Option<Held>> {
 }
 
 /// Ends the server's part of an override that another one takes the place of.
-async fn supersede(tx: &mut Tx<'_>, id: OverrideId, by: OverrideId) -> Result<(), Error> {
+pub(super) async fn supersede(
+    tx: &mut Tx<'_>,
+    id: OverrideId,
+    by: OverrideId,
+) -> Result<(), Error> {
     let mut former = existing(tx, id).await?;
     former.end_time = Some(tx.now);
     former.ended_by = Some(by);
     let who = tx.by.name();
-    if former.progress.advance(OverrideEvent::Supersede, who, tx.now) {
+    if former.kind != OverrideKind::Redirect
+        && former.progress.advance(OverrideEvent::Supersede, who, tx.now)
+    {
         tx.event(EventKind::OverrideSuperseded, subjects(&former));
     }
     former.revision += 1;
-    tx.remove(keys::told(tx.tenant(), &former.scope, id));
+    // A redirect is still to be told: only its pause has ended.
+    if former.kind != OverrideKind::Redirect {
+        tx.remove(keys::told(tx.tenant(), &former.scope, id));
+    }
     put(tx, &former)
 }

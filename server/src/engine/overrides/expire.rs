@@ -39,7 +39,7 @@ pub(in crate::engine) async fn expire(tx: &mut Tx<'_>, id: OverrideId) -> Result
 }
 
 /// Ends a pause in the place of a person: its agents are told as of any other end.
-async fn resume(tx: &mut Tx<'_>, pause: &Override) -> Result<(), Error> {
+pub(super) async fn resume(tx: &mut Tx<'_>, pause: &Override) -> Result<(), Error> {
     let who = tx.by.name().to_owned();
     let mut it = Override {
         id: OverrideId::new(tx.next_id()),
@@ -58,6 +58,9 @@ async fn resume(tx: &mut Tx<'_>, pause: &Override) -> Result<(), Error> {
         ended_by: None,
         progress: Progress::begun(OverrideState::Requested, &who, tx.now),
         settlement: None,
+        redirect: None,
+        branch: None,
+        question: None,
         revision: 1,
     };
     enforce(tx, &mut it).await?;

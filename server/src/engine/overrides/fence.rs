@@ -38,20 +38,34 @@ impl Tx<'_> {
         Ok(self.get(keys::hold(self.tenant(), scope)).await?.unwrap_or_default())
     }
 
-    /// Refuses what a hold stands against, and everything of a run that has ended.
+    /// Refuses what a hold stands against, and everything of a run that has ended. Returns
+    /// what else holds it.
     pub(in crate::engine) async fn require_free(
         &mut self,
         run: &Run,
         doing: Doing,
-    ) -> Result<(), Error> {
+    ) -> Result<Holds, Error> {
         if !matches!(run.state, RunState::Running | RunState::Stopped) {
-            return run.require_running();
+            run.require_running()?;
         }
         let holds = self.holds(run).await?;
         match holds.against(run, doing) {
             Some(held) => Err(self.engine.held(run, held).await),
-            None => run.require_running(),
+            None => run.require_running().map(|()| holds),
         }
+    }
+
+    /// Refuses a tool that a redirect has closed to the run.
+    pub(in crate::engine) async fn require_open(
+        &self,
+        run: &Run,
+        holds: &Holds,
+        tool: &str,
+    ) -> Result<(), Error> {
+        let Some(closed) = holds.closes(tool) else { return Ok(()) };
+        let held = self.engine.told_of(&closed.held).await;
+        let (tool, instead) = (tool.to_owned(), closed.closing.instead.clone());
+        Err(Error::Override(OverrideError::ToolClosed { run: run.id, tool, instead, held }))
     }
 
     /// Refuses to let an action run that a hold stands against.

@@ -3,7 +3,7 @@
 use super::not_found;
 use crate::domain::error::Error;
 use crate::domain::ids::{OverrideId, RunId};
-use crate::domain::overrides::{Account, Override, OverrideState, Progress, Receipt};
+use crate::domain::overrides::{Account, Override, OverrideState, Progress, Receipt, Redirect};
 use crate::domain::principal::Principal;
 use crate::domain::run::Run;
 use crate::engine::list::{Listed, Page};
@@ -46,6 +46,8 @@ pub struct OverrideView {
     pub account: Account,
     /// How far other runs are.
     pub receipts: Vec<ReceiptView>,
+    /// What a redirect tells the run.
+    pub redirect: Option<Redirect>,
 }
 
 impl Engine {
@@ -70,7 +72,8 @@ impl Engine {
         }
         let reason = self.text(Some(&it.reason)).await?;
         let account = self.account(&it.progress).await?;
-        Ok(OverrideView { it, state, reason, account, receipts: views })
+        let redirect = self.redirect(&it).await?;
+        Ok(OverrideView { it, state, reason, account, receipts: views, redirect })
     }
 
     /// An override as the agent of one run is shown it: how far other runs are is not its
@@ -89,7 +92,15 @@ impl Engine {
         }
         let (reason, state) = (self.text(Some(&it.reason)).await?, it.progress.state);
         let account = self.account(&it.progress).await?;
-        Ok(OverrideView { it, state, reason, account, receipts: Vec::new() })
+        let redirect = self.redirect(&it).await?;
+        Ok(OverrideView { it, state, reason, account, receipts: Vec::new(), redirect })
+    }
+
+    async fn redirect(&self, it: &Override) -> Result<Option<Redirect>, Error> {
+        match &it.redirect {
+            Some(reference) => Ok(Some(self.payload(reference).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn account(&self, progress: &Progress) -> Result<Account, Error> {

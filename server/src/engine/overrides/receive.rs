@@ -88,6 +88,16 @@ pub(super) async fn step(
     Ok(Some(it))
 }
 
+/// Notes that a run has done what an override asks for, by what it does.
+pub(in crate::engine) async fn take_effect(
+    tx: &mut Tx<'_>,
+    id: OverrideId,
+    run: &Run,
+) -> Result<(), Error> {
+    step(tx, id, run, OverrideEvent::TakeEffect, |_, _| Ok(())).await?;
+    Ok(())
+}
+
 const fn event_of(event: OverrideEvent) -> EventKind {
     match event {
         OverrideEvent::Deliver => EventKind::OverrideDelivered,

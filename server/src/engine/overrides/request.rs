@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::enforce::enforce;
 use super::read::OverrideView;
+use super::redirect::{redirect, withdraw_question};
 use super::{put, subjects, timer};
 use crate::domain::digest::FieldHasher;
 use crate::domain::error::{Error, OverrideError, Resource};
@@ -12,7 +13,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{OverrideId, RunId};
 use crate::domain::overrides::{
     AtEnd, CONFIRM_WITHIN, Doing, Override, OverrideKind, OverrideScope, OverrideState, Progress,
-    TTL_DEFAULT, TTL_MAX, TTL_MIN,
+    Redirect, TTL_DEFAULT, TTL_MAX, TTL_MIN,
 };
 use crate::domain::principal::Principal;
 use crate::domain::run::{Run, RunState};
@@ -39,6 +40,8 @@ pub struct RequestOverride {
     pub at_end: AtEnd,
     /// The etag of the run as it was shown; empty: whatever it is.
     pub run_etag: String,
+    /// What a redirect tells the run; none: it is none.
+    pub redirect: Option<Redirect>,
 }
 
 struct Requesting<'a> {
@@ -62,6 +65,9 @@ impl Operation for Requesting<'_> {
             .field(&self.ttl.as_micros().to_be_bytes())
             .field(&[it.at_end as u8])
             .field(it.run_etag.as_bytes());
+        if let Some(redirect) = &it.redirect {
+            hasher.field(format!("{redirect:?}").as_bytes());
+        }
     }
 
     async fn attempt(&self, tx: &mut Tx<'_>) -> Result<(Override, Vec<Uuid>), Error> {
@@ -90,11 +96,19 @@ impl Operation for Requesting<'_> {
             ended_by: None,
             progress: Progress::begun(state, tx.by.name(), tx.now),
             settlement: None,
+            redirect: None,
+            branch: None,
+            question: None,
             revision: 1,
         };
         if needs_second {
             tx.mark(timer(tx.tenant(), TimerKind::Override, id, it.expire_time).key());
+        } else if let Some(words) = &self.command.redirect {
+            redirect(tx, &mut it, words).await?;
         } else {
+            if !it.kind.is_stop() {
+                withdraw_question(tx, &it.scope).await?;
+            }
             enforce(tx, &mut it).await?;
         }
         tx.event_about(EventKind::OverrideRequested, subjects(&it), None, &[reason]);
@@ -163,11 +177,14 @@ impl Requesting<'_> {
             let scope = self.scope.name();
             return Err(Error::Override(OverrideError::NotHeld { scope, by }));
         }
+        if self.command.kind == OverrideKind::Redirect {
+            return tx.require_free(run, Doing::Finish).await.map(|_| ());
+        }
         let is_wide = matches!(self.scope, OverrideScope::Tree(_));
         if is_wide && run.state != RunState::Stopped {
             return Ok(());
         }
-        tx.require_free(run, Doing::Finish).await
+        tx.require_free(run, Doing::Finish).await.map(|_| ())
     }
 }
 
@@ -190,9 +207,7 @@ impl Engine {
         let ttl = validate::span("ttl", command.ttl, TTL_DEFAULT, TTL_MIN..=TTL_MAX)?;
         let etag = command.run_etag.as_bytes();
         validate::length("run_etag", etag, limits::MAX_SCHEMA_VERSION_BYTES)?;
-        if command.kind == OverrideKind::Redirect {
-            return Err(Error::field("kind", "no run can be redirected yet"));
-        }
+        check_redirect(&command)?;
         if command.at_end == AtEnd::Resume && !command.kind.is_pause() {
             return Err(Error::field("at_end", "only a pause ends by itself"));
         }
@@ -209,5 +224,33 @@ impl Engine {
         self.ring(by.tenant(), &answer.value);
         let view = self.override_view(by.tenant(), answer.value.clone()).await?;
         Ok(answer.map(|_| view))
+    }
+}
+
+/// A redirect, and nothing else, says what to do otherwise; and of one run.
+fn check_redirect(command: &RequestOverride) -> Result<(), Error> {
+    let is_redirect = command.kind == OverrideKind::Redirect;
+    let Some(redirect) = &command.redirect else {
+        let missing = Error::field("redirect", "want what the run is to do otherwise");
+        return if is_redirect { Err(missing) } else { Ok(()) };
+    };
+    if !is_redirect {
+        return Err(Error::field("redirect", "only a REDIRECT has one"));
+    }
+    if !matches!(command.scope, OverrideScope::Run(_)) {
+        return Err(Error::field("scope", "one run is redirected, not many: name a run_id"));
+    }
+    redirect.check()?;
+    validate::note("redirect.instruction", &redirect.instruction)?;
+    for closing in &redirect.close {
+        validate::pattern("redirect.close.tool", &closing.tool)?;
+        if !closing.instead.is_empty() {
+            validate::tool("redirect.close.instead", &closing.instead)?;
+        }
+    }
+    redirect.open.iter().try_for_each(|name| validate::pattern("redirect.open", name))?;
+    match redirect.team.as_str() {
+        "" => Ok(()),
+        team => validate::word("redirect.team", team),
     }
 }

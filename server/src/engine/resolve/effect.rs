@@ -53,6 +53,7 @@ async fn refuse(action: &mut Action, question: Question, tx: &mut Tx<'_>) -> Res
         | Question::CompensateAction
         | Question::RunOverdue
         | Question::UnexpectedResult
+        | Question::RunRedirected
         | Question::AgentFlood => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod answering;
 mod racing;
+mod redirecting;
 mod settling;
 mod timing;
 
@@ -39,6 +40,7 @@ fn overriding(kind: OverrideKind, scope: OverrideScope) -> RequestOverride {
         ttl: None,
         at_end: AtEnd::Stay,
         run_etag: String::new(),
+        redirect: None,
     }
 }
 

@@ -218,6 +218,7 @@ const fn question(question: domain::Question) -> Question {
         domain::Question::RunOverdue => Question::RunOverdue,
         domain::Question::UnexpectedResult => Question::UnexpectedResult,
         domain::Question::AgentFlood => Question::AgentFlood,
+        domain::Question::RunRedirected => Question::RunRedirected,
     }
 }
 

@@ -4,16 +4,16 @@ use pointsman_api::v1;
 use pointsman_api::v1::r#override::{AtEnd as WireAtEnd, Kind, State};
 use pointsman_api::v1::override_scope::Scope;
 
-use super::{id, known, text_of, time, unspecified};
+use super::{id, known, optional_id, text_of, time, unspecified};
 use crate::domain::error::Error;
 use crate::domain::overrides::{
-    AtEnd, OverrideKind, OverrideScope, OverrideState, Settlement, Step,
+    AtEnd, Closing, OverrideKind, OverrideScope, OverrideState, Redirect, Settlement, Step,
 };
 use crate::engine::overrides::{OverrideView, ReceiptView, Said};
 
 /// An override for the wire.
 pub(in crate::rpc) fn overriding(view: OverrideView) -> v1::Override {
-    let OverrideView { it, state: shown, reason, account, receipts } = view;
+    let OverrideView { it, state: shown, reason, account, receipts, redirect } = view;
     v1::Override {
         override_id: it.id.to_string(),
         kind: kind(it.kind).into(),
@@ -35,7 +35,33 @@ pub(in crate::rpc) fn overriding(view: OverrideView) -> v1::Override {
         still_running: account.still_running,
         receipts: receipts.into_iter().map(receipt).collect(),
         settlement: it.settlement.map(settlement),
+        redirect: redirect.map(redirection),
+        branch: it.branch.unwrap_or_default(),
+        escalation_id: text_of(it.question),
     }
+}
+
+fn redirection(it: Redirect) -> v1::Redirect {
+    let close = it.close.into_iter();
+    v1::Redirect {
+        instruction: it.instruction,
+        close: close.map(|it| v1::ToolClosing { tool: it.tool, instead: it.instead }).collect(),
+        open: it.open,
+        checkpoint_id: text_of(it.checkpoint),
+        team: it.team,
+    }
+}
+
+/// What a run is to be told.
+pub(in crate::rpc) fn read_redirect(it: v1::Redirect) -> Result<Redirect, Error> {
+    let close = it.close.into_iter();
+    Ok(Redirect {
+        instruction: it.instruction,
+        close: close.map(|it| Closing { tool: it.tool, instead: it.instead }).collect(),
+        open: it.open,
+        checkpoint: optional_id("redirect.checkpoint_id", &it.checkpoint_id)?,
+        team: it.team,
+    })
 }
 
 fn receipt(view: ReceiptView) -> v1::OverrideReceipt {

@@ -18,6 +18,11 @@ pub(super) fn shape(error: &OverrideError) -> Shape {
         E::StartsHeld { held } => {
             by(failed(Reason::StartsHeld).subject("override_id", &held.id.to_string()), held)
         }
+        E::ToolClosed { run, tool, instead, held } => {
+            let shape = failed(Reason::ToolClosed).subject("run_id", &run.to_string());
+            let instead = Some(instead).filter(|tool| !tool.is_empty());
+            by(shape.with("tool", tool).with_optional("instead", instead), held)
+        }
         E::Closed { id, state } => failed(Reason::OverrideClosed)
             .subject("override_id", &id.to_string())
             .with("state", state),

@@ -93,6 +93,12 @@ fn every_error() -> Vec<Error> {
         Error::Override(OverrideError::RunPaused { run: run(), held: held(at) }),
         Error::Override(OverrideError::RunStopped { run: run(), held: held(at) }),
         Error::Override(OverrideError::StartsHeld { held: held(at) }),
+        Error::Override(OverrideError::ToolClosed {
+            run: run(),
+            tool: text(),
+            instead: text(),
+            held: held(at),
+        }),
         OverrideError::closed(overriding(), OverrideState::Superseded),
         Error::Override(OverrideError::NotHeld { scope: text(), by: None }),
         Error::Override(OverrideError::NotHeld { scope: text(), by: Some(overriding()) }),

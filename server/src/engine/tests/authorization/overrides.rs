@@ -14,6 +14,7 @@ fn request() -> RequestOverride {
         ttl: None,
         at_end: AtEnd::Stay,
         run_etag: String::new(),
+        redirect: None,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Golden bytes of overrides and of what they hold.
 
 use super::{bytes_of, id, payload, time};
-use crate::domain::ids::{ActionId, OverrideId, RunId};
+use crate::domain::ids::{ActionId, CheckpointId, EscalationId, OverrideId, RunId};
 use crate::domain::overrides::{
-    Account, AtEnd, Held, Hold, Override, OverrideKind, OverrideScope, OverrideState, Progress,
-    Receipt, Settlement, Step,
+    Account, AtEnd, Closed, Closing, Held, Hold, Override, OverrideKind, OverrideScope,
+    OverrideState, Progress, Receipt, Redirect, Settlement, Step,
 };
 use crate::domain::time::Span;
 use crate::store::records::SettlingRecord;
@@ -29,6 +29,7 @@ pub(super) fn overrides() -> Vec<(String, String)> {
         bytes_of(&receipt),
         bytes_of(&account),
         bytes_of(&settling),
+        bytes_of(&redirect()),
     ]
 }
 
@@ -61,7 +62,24 @@ fn overriding() -> Override {
             grants: 1,
             settle_time: Some(time(63)),
         }),
+        redirect: Some(payload(54)),
+        branch: Some(2),
+        question: Some(EscalationId::new(id(55))),
         revision: 4,
+    }
+}
+
+fn closing() -> Closing {
+    Closing { tool: "claims.*".to_owned(), instead: "fraud.open".to_owned() }
+}
+
+fn redirect() -> Redirect {
+    Redirect {
+        instruction: "ask the fraud team".to_owned(),
+        close: vec![closing()],
+        open: vec!["lookup".to_owned()],
+        checkpoint: Some(CheckpointId::new(id(56))),
+        team: "fraud".to_owned(),
     }
 }
 
@@ -80,5 +98,6 @@ fn hold() -> Hold {
         stops: 2,
         is_shut: true,
         paused: vec![(time(58), time(59))],
+        closed: vec![Closed { closing: closing(), held: held(OverrideKind::Redirect) }],
     }
 }
