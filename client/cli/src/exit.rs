@@ -130,6 +130,7 @@ impl Exit {
             | R::RepeatOfOpen
             | R::RunNotRunning
             | R::BranchAbandoned
+            | R::ToolClosed
             | R::CheckpointForeign
             | R::CheckpointStaleParent
             | R::NoGoodCheckpoint

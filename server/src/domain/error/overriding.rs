@@ -65,8 +65,8 @@ pub enum OverrideError {
         tool: String,
         /// What to use in its place; empty: nothing.
         instead: String,
-        /// By what.
-        held: HeldBy,
+        /// By what; boxed: every refusal would be as large otherwise.
+        held: Box<HeldBy>,
     },
     /// The override does not take the step.
     #[error("override `{id}` is {state}: it does not take this step")]

@@ -63,7 +63,7 @@ impl Tx<'_> {
         tool: &str,
     ) -> Result<(), Error> {
         let Some(closed) = holds.closes(tool) else { return Ok(()) };
-        let held = self.engine.told_of(&closed.held).await;
+        let held = Box::new(self.engine.told_of(&closed.held).await);
         let (tool, instead) = (tool.to_owned(), closed.closing.instead.clone());
         Err(Error::Override(OverrideError::ToolClosed { run: run.id, tool, instead, held }))
     }

@@ -97,7 +97,7 @@ fn every_error() -> Vec<Error> {
             run: run(),
             tool: text(),
             instead: text(),
-            held: held(at),
+            held: Box::new(held(at)),
         }),
         OverrideError::closed(overriding(), OverrideState::Superseded),
         Error::Override(OverrideError::NotHeld { scope: text(), by: None }),
