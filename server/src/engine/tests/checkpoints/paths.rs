@@ -305,6 +305,7 @@ async fn hold(world: &World, run: RunId, kind: OverrideKind) {
         ttl: None,
         at_end: AtEnd::Stay,
         run_etag: String::new(),
+        redirect: None,
     };
     world.engine.request_override(&supervisor(), command).await.unwrap();
 }
