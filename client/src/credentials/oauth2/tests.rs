@@ -362,14 +362,14 @@ async fn a_token_without_an_end_is_used_once() {
 #[tokio::test]
 async fn an_endpoint_that_is_slow_overloaded_or_down_may_be_asked_again() {
     let scene = Scene::open().await;
-    let limit = Duration::from_millis(50);
-    let resolver = scene.refreshing().limit(limit).build().unwrap();
+    let hasty = scene.refreshing().limit(Duration::from_millis(50)).build().unwrap();
+    let resolver = scene.refreshing().build().unwrap();
     let later = |failed: Unresolved, words: &str| {
         let is_later = matches!(failed, Unresolved::Unavailable { .. }) && failed.is_retryable();
         assert!(is_later && failed.to_string().contains(words), "{failed:?}");
     };
     scene.endpoint.be(Mood::Silent);
-    later(failure(&resolver).await, "no answer within 50ms");
+    later(failure(&hasty).await, "no answer within 50ms");
     scene.endpoint.be(Mood::Says(503, String::new()));
     later(failure(&resolver).await, "status 503");
     scene.endpoint.be(Mood::Says(429, String::new()));
