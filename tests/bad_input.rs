@@ -11,6 +11,7 @@ mod drills;
 mod escalations;
 mod overrides;
 mod people;
+mod reasoning;
 pub mod requests;
 mod reviews;
 mod values;

@@ -18,6 +18,7 @@ use pointsman_api::v1::escalation_service_client::EscalationServiceClient;
 use pointsman_api::v1::insight_service_client::InsightServiceClient;
 use pointsman_api::v1::override_service_client::OverrideServiceClient;
 use pointsman_api::v1::policy_service_client::PolicyServiceClient;
+use pointsman_api::v1::reasoning_service_client::ReasoningServiceClient;
 use pointsman_api::v1::review_service_client::ReviewServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -158,6 +159,13 @@ impl Connection {
     /// The generated client of `DrillService`.
     pub fn drill_service(&self) -> DrillServiceClient<AuthorizedChannel> {
         DrillServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `ReasoningService`.
+    pub fn reasoning_service(&self) -> ReasoningServiceClient<AuthorizedChannel> {
+        ReasoningServiceClient::with_interceptor(self.channel(), self.0.token.clone())
             .max_decoding_message_size(LARGEST_ANSWER)
             .max_encoding_message_size(LARGEST_REQUEST)
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`Connection`]: where the server is and who calls.
 //! - [`Agent`]: starts runs, proposes tool calls, runs what is permitted.
+//! - [`Session`]: streams what an agent thinks and says, and brings what people decide.
 //! - [`Worker`]: takes up answers for agents that did not wait.
 //! - [`Resolvers`]: exchanges the references of a checkpoint for fresh credentials,
 //!   before a permit is used up.
@@ -78,6 +79,7 @@ mod retry;
 mod reviewer;
 mod reviews;
 mod runs;
+mod session;
 #[cfg(test)]
 mod testing;
 mod wait;
@@ -113,6 +115,7 @@ pub use crate::retry::RetryLimits;
 pub use crate::reviewer::{Given, Next, Reviewer, Seen, Shown, Verdict};
 pub use crate::reviews::{Reviews, Said};
 pub use crate::runs::Runs;
+pub use crate::session::{Session, SessionUpdate};
 pub use crate::wait::Wait;
 pub use crate::watch::{QueueEvent, QueueWatch};
 pub use crate::worker::{Resumed, Worker, checkpoint};

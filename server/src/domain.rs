@@ -41,3 +41,4 @@ pub mod run;
 pub mod secrets;
 pub mod shadow;
 pub mod time;
+pub mod transcript;

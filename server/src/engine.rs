@@ -58,6 +58,7 @@ pub mod stats;
 mod sweep;
 pub mod timers;
 pub mod tokens;
+pub mod transcripts;
 mod validate;
 pub mod views;
 pub mod watch;
@@ -105,6 +106,8 @@ enum Task {
     Floods,
     /// Tells the journal which credentials did not count.
     Refusals,
+    /// Stores what agents write in their transcripts.
+    Transcripts,
 }
 
 /// The engine's own work; dropping it ends the work.
@@ -176,6 +179,7 @@ struct Inner {
     states: checkpoints::States,
     looks: looks::Looks,
     refusals: refusals::Refusals,
+    transcripts: transcripts::Transcripts,
 }
 
 impl Engine {
@@ -207,6 +211,7 @@ impl Engine {
             states: checkpoints::States::default(),
             looks: looks::Looks::default(),
             refusals: refusals::Refusals::default(),
+            transcripts: transcripts::Transcripts::default(),
         }))
     }
 
@@ -225,6 +230,7 @@ impl Engine {
             Task::Outbox,
             Task::Floods,
             Task::Refusals,
+            Task::Transcripts,
         ];
         for task in tasks_of_all {
             let engine = self.clone();
@@ -244,6 +250,7 @@ impl Engine {
                 Task::Watchdog => self.run_watchdog().await,
                 Task::Floods => self.run_floods().await,
                 Task::Refusals => self.run_refusals().await,
+                Task::Transcripts => self.run_transcripts().await,
             };
             match done {
                 Ok(()) | Err(Error::Stopping { .. }) => return,

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod methods;
 mod overrides;
 mod policies;
+mod reasoning;
 mod reviews;
 mod runs;
 mod status;

@@ -78,6 +78,7 @@ impl World {
             "PolicyService" => Box::pin(self.policy_request(method)).await,
             "ReviewService" => Box::pin(self.review_request(method)).await,
             "InsightService" => Box::pin(self.insight_request(method)).await,
+            "ReasoningService" => Box::pin(self.reasoning_request(method)).await,
             "DrillService" => Box::pin(self.drill_request(method)).await,
             "OverrideService" => Box::pin(self.override_request(method)).await,
             "AdminService" => Box::pin(self.admin_request(method)).await,

@@ -197,6 +197,25 @@ pub enum Error {
         /// The most bytes.
         bytes: u64,
     },
+    /// Entries of the transcript are missing before those that were sent.
+    #[error("the transcript of run `{run}` goes on with entry {expected}; send from there on")]
+    EntryGap {
+        /// The run.
+        run: String,
+        /// The next number.
+        expected: u64,
+    },
+    /// A later session of the run has taken over.
+    #[error(
+        "attempt {attempt} of run `{run}` has taken over; nothing of yours is taken any more, end \
+         this one"
+    )]
+    SessionSuperseded {
+        /// The run.
+        run: String,
+        /// The attempt that counts now.
+        attempt: u64,
+    },
     /// The delegation chain is too long.
     #[error("delegation is {hops} hops deep, more than {limit}")]
     DelegationTooDeep {

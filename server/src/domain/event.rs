@@ -41,6 +41,10 @@ event_kinds! {
     RunOverdue = "run.overdue";
     /// An agent told what its user said, or what tools answered.
     RunMessagesAppended = "run.messages_appended";
+    /// An agent opened a session of a run: its transcript goes on under a new attempt.
+    SessionOpened = "session.opened";
+    /// Entries were added to the transcript of a run.
+    ReasoningAppended = "reasoning.appended";
     /// An action was proposed and the policy allowed it.
     ActionAllowed = "action.allowed";
     /// An action was proposed and the policy denied it.
@@ -304,6 +308,9 @@ pub struct Subjects {
     /// The branch of the run, by its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<u64>,
+    /// The first entry of a run's transcript; `count` says how many there are from it on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
 }
 
 /// One audit event, as a transaction carries it to the journal.

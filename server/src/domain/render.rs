@@ -201,6 +201,20 @@ pub fn line(words: &str) -> String {
     pieces.into_iter().map(|piece| piece.token.text).collect()
 }
 
+/// A text as safe text: its own line breaks stay, and everything that could deceive is
+/// a mark.
+pub fn safe(words: &str) -> String {
+    if words.bytes().all(|byte| is_plain(byte) || byte == b'\n') && !has_padding(words.as_bytes()) {
+        return words.to_owned();
+    }
+    let lines = text(words, MAX_LAID_OUT).lines;
+    let lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| line.tokens.into_iter().map(|token| token.text).collect())
+        .collect();
+    lines.join("\n")
+}
+
 /// What could deceive in a payload, without laying it out.
 pub fn tricks(bytes: &[u8]) -> Tricks {
     // Without an escape or a longer run of one sign plain letters hide nothing.

@@ -356,7 +356,8 @@ impl Scope {
     fn topic(&self, tenant: &str, agent: &str) -> Topic {
         match self {
             Self::Wait { escalation, .. } => Topic::Wait(*escalation),
-            Self::Run(_) | Self::Agent => Topic::Agent(tenant.to_owned(), agent.to_owned()),
+            Self::Run(run) => Topic::Run(*run),
+            Self::Agent => Topic::Agent(tenant.to_owned(), agent.to_owned()),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::{DEFAULT_TENANT, Engine, read_error};
 use crate::domain::error::Error;
 use crate::domain::escalation::{AgentQuestion, Escalation, MAX_QUESTIONS};
-use crate::domain::ids::EscalationId;
+use crate::domain::ids::{EscalationId, RunId};
 use crate::domain::principal::Token;
 use crate::domain::resumption::Resumption;
 use crate::domain::time::Timestamp;
@@ -26,6 +26,9 @@ const HINTS_KEPT: usize = 1_024;
 /// How many of one wait: its answer, and the questions before it.
 const WAIT_HINTS_KEPT: usize = 1 + MAX_QUESTIONS;
 
+/// How many of one run; there may be thousands of them.
+const RUN_HINTS_KEPT: usize = 16;
+
 /// How many topics there are before the ones that nobody listens to any more are
 /// looked for.
 const TOPICS_UNSWEPT: usize = 64;
@@ -35,6 +38,9 @@ const TOPICS_UNSWEPT: usize = 64;
 pub(super) enum Topic {
     /// Everything that is offered to an agent of a tenant.
     Agent(String, String),
+    /// Everything that is offered to one run: thousands may have their sessions, and none
+    /// is woken for another.
+    Run(RunId),
     /// The answer to one question: thousands may be waited for one by one, and
     /// none is woken for another.
     Wait(EscalationId),
@@ -65,6 +71,8 @@ pub(super) struct Feed {
     listeners: Mutex<Listeners>,
     /// The last commit that everybody was told of.
     told: watch::Sender<u64>,
+    /// Rings when another policy has come into force.
+    policies: watch::Sender<()>,
     /// Rings when a timer has become the next one.
     pub(super) timers: Notify,
     /// What the timers wait for; none while they look, so that every timer rings.
@@ -78,10 +86,16 @@ impl Feed {
         listeners.forget_unheard();
         let kept = match topic {
             Topic::Agent(..) => HINTS_KEPT,
+            Topic::Run(_) => RUN_HINTS_KEPT,
             Topic::Wait(_) => WAIT_HINTS_KEPT,
         };
         let sender = listeners.topics.entry(topic);
         sender.or_insert_with(|| broadcast::channel(kept).0).subscribe()
+    }
+
+    /// Rings when another policy has come into force.
+    pub(super) fn policies(&self) -> watch::Receiver<()> {
+        self.policies.subscribe()
     }
 
     /// Notes what the timers wait for. None before they look: a timer that comes
@@ -119,13 +133,14 @@ impl Feed {
         let commit_number = commit.commit;
         for question in asked {
             let agent = Topic::Agent(commit.tenant.clone(), question.agent.clone());
-            for topic in [Topic::Wait(question.escalation), agent] {
+            for topic in [Topic::Wait(question.escalation), Topic::Run(question.run), agent] {
                 listeners.ask(&topic, commit_number, question);
             }
         }
         for offer in &offers {
-            let topic = Topic::Wait(offer.escalation);
-            listeners.tell(&topic, commit_number, || vec![offer.clone()]);
+            for topic in [Topic::Wait(offer.escalation), Topic::Run(offer.run)] {
+                listeners.tell(&topic, commit_number, || vec![offer.clone()]);
+            }
         }
         while let Some(agent) = offers.last().map(|offer| offer.agent.clone()) {
             let of_agent: Vec<_> = offers.extract_if(.., |it| it.agent == agent).collect();
@@ -249,6 +264,7 @@ impl Engine {
                 self.0.tokens.forget(&token.secret_digest);
             } else if write.key == policy && commit.tenant == DEFAULT_TENANT {
                 self.restore_policy().await?;
+                self.0.feed.policies.send_replace(());
             }
         }
         Ok(())

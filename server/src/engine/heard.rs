@@ -20,7 +20,7 @@ use crate::domain::ids::RunId;
 use crate::domain::message::{self, Message, MessageLog, Speaker};
 use crate::domain::policy::Sources;
 use crate::domain::run::Run;
-use crate::store::records::{self, MessageForm, MessageRecord};
+use crate::store::records::{self, EntriesContent, MessageForm, MessageRecord};
 use crate::store::{Direction, KeyRange, Version, keys};
 
 /// About how many bytes of memory all that is kept at hand may take.
@@ -319,6 +319,7 @@ impl Engine {
             MessageForm::Instruction => {
                 self.payload::<ResolutionContent>(&record.payload).await?.instruction.into_bytes()
             }
+            MessageForm::Entry => self.heard_entry(record).await?,
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let tool = record.tool.clone();
@@ -335,13 +336,27 @@ const fn most_of(speaker: Speaker) -> usize {
     }
 }
 
+impl Engine {
+    /// The words of an entry of the transcript.
+    async fn heard_entry(&self, record: &MessageRecord) -> Result<Vec<u8>, Error> {
+        let content = self.payload::<EntriesContent>(&record.payload).await?;
+        let number = record.part.map(|part| part.number);
+        let found = content.entries.iter().find(|entry| Some(entry.number) == number);
+        let heard = found.and_then(|entry| entry.content.heard());
+        heard.map(|(_, _, words)| words.to_vec()).ok_or_else(|| Error::DataDamaged {
+            cause: format!("payload {} lacks an entry that was heard", record.payload.id),
+        })
+    }
+}
+
 /// How many of the last messages can be of any use: results in front of them would
 /// be dropped again.
 fn fitting(listed: &[Listed]) -> usize {
     let mut bytes = 0;
     let room = |(_, record): &&Listed| {
         let is_room = bytes <= message::MAX_LOG_BYTES;
-        bytes += (record.payload.size as usize).min(message::MAX_TOOL_TEXT_BYTES);
+        let size = record.part.map_or(record.payload.size, |part| part.bytes);
+        bytes += (size as usize).min(message::MAX_TOOL_TEXT_BYTES);
         is_room || record.speaker != Speaker::Tool
     };
     listed.iter().rev().take_while(room).count()

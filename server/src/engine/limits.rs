@@ -2,6 +2,7 @@
 
 use crate::domain::flood::FloodLimits;
 use crate::domain::time::Span;
+use crate::domain::transcript::TranscriptLimits;
 
 /// The longest text of a reviewer's note, in bytes.
 pub const MAX_NOTE_BYTES: usize = 8 * 1024;
@@ -122,15 +123,24 @@ pub struct Limits {
     pub floods: FloodLimits,
     /// Whether to stop the whole fleet takes two persons.
     pub fleet_stop_needs_two: bool,
+    /// How much one run may write in its transcript.
+    pub transcripts: TranscriptLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let rejected_for = Span::from_secs(24 * 60 * 60);
-        let floods = FloodLimits::default();
+        let (floods, transcripts) = (FloodLimits::default(), TranscriptLimits::default());
         let (open_per_agent, open_per_tenant) = (1_000, 200_000);
         let fleet_stop_needs_two = false;
-        Self { open_per_agent, open_per_tenant, rejected_for, floods, fleet_stop_needs_two }
+        Self {
+            open_per_agent,
+            open_per_tenant,
+            rejected_for,
+            floods,
+            fleet_stop_needs_two,
+            transcripts,
+        }
     }
 }
 /// The most lanes that one claim of the next question may ask for.

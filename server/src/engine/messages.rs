@@ -87,7 +87,8 @@ impl Operation for Appending<'_> {
             let tool = tool.map(str::to_owned);
             let payload = tx.bytes(Bytes::copy_from_slice(text.as_bytes()), None)?;
             let form = MessageForm::Text;
-            tx.heard(run.id, MessageRecord { speaker, tool, form, payload, time: tx.now })?;
+            let (part, time) = (None, tx.now);
+            tx.heard(run.id, MessageRecord { speaker, tool, form, payload, part, time })?;
             payloads.push(payload);
         }
         let subjects = Subjects { run: Some(run.id), ..Subjects::default() };
@@ -103,28 +104,38 @@ impl Operation for Appending<'_> {
 impl Appending<'_> {
     /// Counts the user's words, which are never dropped, and refuses too many.
     async fn make_room(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let texts = || {
-            self.command.messages.iter().filter_map(|message| match message {
-                Told::User { text } => Some(text),
-                Told::Tool { .. } => None,
-            })
-        };
-        if texts().next().is_none() {
+        let texts = self.command.messages.iter().filter_map(|message| match message {
+            Told::User { text } => Some(text.len()),
+            Told::Tool { .. } => None,
+        });
+        let texts: Vec<usize> = texts.collect();
+        if tx.said(self.run, &texts).await? {
             return Ok(());
         }
-        let key = keys::run_said(tx.tenant(), self.run);
-        let mut said = tx.get::<SaidRecord>(key.clone()).await?.unwrap_or_default();
-        said.messages += texts().count() as u64;
-        said.bytes += texts().map(String::len).sum::<usize>() as u64;
         let (messages, bytes) = (limits::MAX_USER_MESSAGES as u64, limits::MAX_USER_BYTES as u64);
-        if said.messages > messages || said.bytes > bytes {
-            return Err(Error::MessagesFull { run: self.run.to_string(), messages, bytes });
-        }
-        tx.put(key, &said)
+        Err(Error::MessagesFull { run: self.run.to_string(), messages, bytes })
     }
 }
 
 impl Tx<'_> {
+    /// Counts words of a run's user, each by its bytes; whether all of them find room.
+    /// Otherwise none is counted.
+    pub(super) async fn said(&mut self, run: RunId, texts: &[usize]) -> Result<bool, Error> {
+        if texts.is_empty() {
+            return Ok(true);
+        }
+        let key = keys::run_said(self.tenant(), run);
+        let mut said = self.get::<SaidRecord>(key.clone()).await?.unwrap_or_default();
+        said.messages += texts.len() as u64;
+        said.bytes += texts.iter().sum::<usize>() as u64;
+        let (messages, bytes) = (limits::MAX_USER_MESSAGES as u64, limits::MAX_USER_BYTES as u64);
+        if said.messages > messages || said.bytes > bytes {
+            return Ok(false);
+        }
+        self.put(key, &said)?;
+        Ok(true)
+    }
+
     /// Notes that a run has heard something. Nothing is expected, so that reports
     /// of one run do not stand in each other's way.
     pub(super) fn heard(&mut self, run: RunId, message: MessageRecord) -> Result<(), Error> {
@@ -143,7 +154,7 @@ impl Tx<'_> {
         payload: PayloadRef,
     ) -> Result<(), Error> {
         let (speaker, time) = (Speaker::Person, self.now);
-        self.heard(run, MessageRecord { speaker, tool: None, form, payload, time })
+        self.heard(run, MessageRecord { speaker, tool: None, form, payload, part: None, time })
     }
 }
 

@@ -19,7 +19,8 @@ use crate::store::{
 };
 
 const REQUEST_TAG: &str = "pointsman.request.v1";
-const OVERLOAD_RETRY: Span = Span::from_millis(200);
+/// When to try again what too many did at once.
+pub(super) const OVERLOAD_RETRY: Span = Span::from_millis(200);
 
 /// The answer to a mutation.
 #[derive(Clone, Debug, PartialEq)]
@@ -320,6 +321,11 @@ impl Engine {
             }
         }
         Ok(true)
+    }
+
+    /// Commits what no request id stands for; `Err(None)` is a conflict.
+    pub(super) async fn commit_alone(&self, tx: Tx<'_>) -> Result<Committed, Option<Error>> {
+        self.commit(tx, None, Vec::new()).await
     }
 
     /// Commits; `Err(None)` is a conflict.

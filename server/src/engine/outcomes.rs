@@ -110,7 +110,7 @@ async fn record(tx: &mut Tx<'_>, report: &Report, doubted: &mut Doubted) -> Resu
     if let Some(payload) = result {
         let (speaker, form, time) = (Speaker::Tool, MessageForm::Text, tx.now);
         let tool = Some(action.tool.clone());
-        tx.heard(action.run, MessageRecord { speaker, tool, form, payload, time })?;
+        tx.heard(action.run, MessageRecord { speaker, tool, form, payload, part: None, time })?;
     }
     closing::advance(&mut action, event, tx.now)?;
     let succeeded = report.status == OutcomeStatus::Succeeded;

@@ -43,6 +43,7 @@ mod standing;
 mod sweeping;
 mod time_passes;
 mod tokens;
+mod transcripts;
 mod vouching;
 mod watching;
 mod workloads;

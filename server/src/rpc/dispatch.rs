@@ -18,6 +18,7 @@ use pointsman_api::v1::escalation_service_server::EscalationServiceServer;
 use pointsman_api::v1::insight_service_server::InsightServiceServer;
 use pointsman_api::v1::override_service_server::OverrideServiceServer;
 use pointsman_api::v1::policy_service_server::PolicyServiceServer;
+use pointsman_api::v1::reasoning_service_server::ReasoningServiceServer;
 use pointsman_api::v1::review_service_server::ReviewServiceServer;
 use pointsman_api::v1::run_service_server::RunServiceServer;
 use tonic::body::Body;
@@ -39,6 +40,7 @@ use super::insight::Insight;
 use super::limits::{MAX_ENCODED_BYTES, MAX_REQUEST_BYTES, RequestLimit};
 use super::overrides::Overrides;
 use super::policies::Policies;
+use super::reasoning::Reasoning;
 use super::reviews::Reviews;
 use super::runs::Runs;
 use crate::telemetry::health::Health;
@@ -55,6 +57,7 @@ struct Services {
     overrides: OverrideServiceServer<Overrides>,
     policies: PolicyServiceServer<Policies>,
     reviews: ReviewServiceServer<Reviews>,
+    reasoning: ReasoningServiceServer<Reasoning>,
     insight: InsightServiceServer<Insight>,
     drills: DrillServiceServer<Drills>,
     admin: AdminServiceServer<Admin>,
@@ -89,6 +92,7 @@ impl Dispatch {
             policies: limited!(PolicyServiceServer<_>, Policies(engine.clone())),
             insight: limited!(InsightServiceServer<_>, Insight(shared.clone())),
             drills: limited!(DrillServiceServer<_>, Drills(engine.clone())),
+            reasoning: limited!(ReasoningServiceServer<_>, Reasoning(shared.clone())),
             reviews: limited!(ReviewServiceServer<_>, Reviews(engine.clone())),
             admin: limited!(AdminServiceServer<_>, Admin(shared.clone())),
             health: limited!(HealthServer<_>, HealthService::new(health)),
@@ -129,6 +133,7 @@ where
             PolicyServiceServer::<Policies>::NAME => served_by!(services.policies),
             InsightServiceServer::<Insight>::NAME => served_by!(services.insight),
             ReviewServiceServer::<Reviews>::NAME => served_by!(services.reviews),
+            ReasoningServiceServer::<Reasoning>::NAME => served_by!(services.reasoning),
             DrillServiceServer::<Drills>::NAME => served_by!(services.drills),
             AdminServiceServer::<Admin>::NAME => served_by!(services.admin),
             HealthServer::<HealthService>::NAME => served_by!(services.health),
@@ -158,6 +163,7 @@ fn reflection() -> Result<Routes, tonic_reflection::server::Error> {
         OverrideServiceServer::<Overrides>::NAME,
         PolicyServiceServer::<Policies>::NAME,
         ReviewServiceServer::<Reviews>::NAME,
+        ReasoningServiceServer::<Reasoning>::NAME,
         InsightServiceServer::<Insight>::NAME,
         DrillServiceServer::<Drills>::NAME,
         AdminServiceServer::<Admin>::NAME,

@@ -42,7 +42,7 @@ pub(super) fn repair(response: Response<Body>, limit_bytes: usize) -> Response<B
 }
 
 /// The status of the API for one that tonic made.
-fn explain(status: &Status, limit_bytes: usize) -> Status {
+pub(super) fn explain(status: &Status, limit_bytes: usize) -> Status {
     let message = status.message();
     let shape = match status.code() {
         Code::OutOfRange | Code::ResourceExhausted if is_about_size(message) => {

@@ -148,6 +148,7 @@ fn need_of(path: &str) -> Option<Need> {
 fn of_runs(service: &str, method: &str) -> Option<Need> {
     Some(match (service, method) {
         ("RunService", "StartRun" | "FinishRun" | "AppendMessages")
+        | ("ReasoningService", "AppendEntries" | "OpenSession" | "ReceiveUpdates")
         | ("ActionService", "ProposeAction" | "RedeemGrant" | "ReportOutcomes")
         | (
             "CheckpointService",
@@ -167,7 +168,8 @@ fn of_runs(service: &str, method: &str) -> Option<Need> {
             "CheckpointService",
             "GetCheckpoint" | "ListCheckpoints" | "DiffCheckpoints" | "GetBranch" | "ListBranches"
             | "CompareBranches",
-        ) => Need::Nothing,
+        )
+        | ("ReasoningService", "ListEntries") => Need::Nothing,
         _ => return None,
     })
 }
@@ -259,6 +261,8 @@ fn max_request_bytes(path: &str) -> usize {
         | "/pointsman.v1.ActionService/RedeemGrant"
         | "/pointsman.v1.CheckpointService/SaveCheckpoint"
         | "/pointsman.v1.RunService/AppendMessages"
+        | "/pointsman.v1.ReasoningService/AppendEntries"
+        | "/pointsman.v1.ReasoningService/OpenSession"
         | "/pointsman.v1.ActionService/ReportOutcomes"
         | "/pointsman.v1.EscalationService/ResolveEscalation"
         | "/pointsman.v1.PolicyService/PutPolicy"
@@ -275,7 +279,8 @@ fn max_request_bytes(path: &str) -> usize {
 fn timeout_of(path: &str) -> Duration {
     match path {
         "/pointsman.v1.CheckpointService/ClaimResumptions"
-        | "/pointsman.v1.OverrideService/ReceiveOverrides" => limits::LONG_POLL_TIMEOUT,
+        | "/pointsman.v1.OverrideService/ReceiveOverrides"
+        | "/pointsman.v1.ReasoningService/ReceiveUpdates" => limits::LONG_POLL_TIMEOUT,
         "/pointsman.v1.AdminService/CreateBackup" => limits::BACKUP_TIMEOUT,
         "/pointsman.v1.PolicyService/BacktestPolicy"
         | "/pointsman.v1.PolicyService/ActivatePolicy"
@@ -332,7 +337,7 @@ mod tests {
         let large = methods.paths().filter(|path| {
             methods.find(path).unwrap().max_request_bytes != limits::MAX_REQUEST_BYTES
         });
-        assert_eq!(large.count(), 12);
+        assert_eq!(large.count(), 14);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
         assert_eq!(long, 9);
     }

@@ -207,6 +207,12 @@ fn shape(error: &Error) -> Shape {
             .subject("run_id", run)
             .with("messages", messages)
             .with("bytes", bytes),
+        E::EntryGap { run, expected } => {
+            failed(Reason::EntryGap).subject("run_id", run).with("expected", expected)
+        }
+        E::SessionSuperseded { run, attempt } => {
+            failed(Reason::SessionSuperseded).subject("run_id", run).with("attempt", attempt)
+        }
         E::DelegationTooDeep { hops, limit } => failed(Reason::DelegationTooDeep)
             .subject("hops", &hops.to_string())
             .with("limit", limit),
@@ -362,6 +368,16 @@ fn shape(error: &Error) -> Shape {
         E::DataDamaged { cause: _ } => new(Code::DataLoss, Reason::DataDamaged),
         E::Internal { cause: _ } => new(Code::Internal, Reason::Internal),
     }
+}
+
+/// The reason of an error, and the field it is about, for an answer in which it is a part.
+pub(super) fn reason_and_field(error: &Error) -> (&'static str, String) {
+    let shape = shape(error);
+    let field = match shape.extra {
+        Extra::BadField { field, .. } => field,
+        _ => String::new(),
+    };
+    (shape.reason.wire_name(), field)
 }
 
 /// The cause of a fault goes to the log and to nobody else.

@@ -9,6 +9,7 @@ use super::{DEV_TOKENS, RunError, workloads};
 use crate::config::Config;
 use crate::domain::flood::{Allowance, FloodLimits, Rate};
 use crate::domain::time::Span;
+use crate::domain::transcript::TranscriptLimits;
 use crate::engine::clock::{Clock, SystemClock, SystemIds};
 use crate::engine::facts::Providers;
 use crate::engine::identity::{Identities, Workloads};
@@ -73,6 +74,7 @@ pub(super) fn build_engine(config: &Config, store: &Arc<dyn Store>, outside: Out
             rejected_for: Span::from_secs(i64::from(config.floods.rejected_hours) * 3_600),
             floods: flood_limits(config),
             fleet_stop_needs_two: config.overrides.fleet_stop_second_person,
+            transcripts: TranscriptLimits::default(),
         },
         backup_dir: config.backup_dir(),
         second_person: config.policy.second_person,

@@ -5,6 +5,8 @@
 //! | `TENANT/run/RUN` | [`Run`](crate::domain::run::Run) | runs |
 //! | `TENANT/message/RUN SPEAKER MSG` | [`MessageRecord`](super::records::MessageRecord) | messages: what a run has heard |
 //! | `TENANT/run-heard/RUN` | – | messages: its version changes with every one |
+//! | `TENANT/transcript/RUN` | [`TranscriptRecord`](super::records::TranscriptRecord) | transcripts: how far a run's is |
+//! | `TENANT/entry/RUN FIRST` | [`EntriesRecord`](super::records::EntriesRecord) | transcripts: entries stored together, by the number of the first |
 //! | `TENANT/run-said/RUN` | [`SaidRecord`](super::records::SaidRecord) | messages: how much of the user's words |
 //! | `TENANT/action/ACT` | [`Action`](crate::domain::action::Action) | actions |
 //! | `TENANT/window/LIST TIME ACT` | [`WindowEntryRecord`](super::records::WindowEntryRecord) | windows: what counts, by window and whose calls |
@@ -79,6 +81,7 @@ mod notices;
 mod overrides;
 mod reviews;
 mod timers;
+mod transcripts;
 mod words;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -104,6 +107,9 @@ pub use self::reviews::{
     open_review, open_reviews, reversal, reversals, review, reviews,
 };
 pub use self::timers::{Timer, TimerKind, timers};
+pub use self::transcripts::{
+    entries, entries_from, entries_until, is_entries, listed_entries, transcript,
+};
 pub use self::words::{
     agent_question, agent_questions, all_followed, comment, comments, followed, is_question,
     listed_question, question, questions,

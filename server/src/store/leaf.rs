@@ -101,14 +101,16 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         incident,
         drill,
         overriding,
+        entry,
         count,
         refused,
         branch,
     } = subjects;
+    let entry = entry.map(u64::to_be_bytes);
     let count = count.map(u64::to_be_bytes);
     let refused = refused.map(Refused::to_bytes);
     let branch = branch.map(u64::to_be_bytes);
-    let named: [(&str, Option<&[u8]>); 19] = [
+    let named: [(&str, Option<&[u8]>); 20] = [
         ("run", run.as_ref().map(|id| &id.as_bytes()[..])),
         ("action", action.as_ref().map(|id| &id.as_bytes()[..])),
         ("escalation", escalation.as_ref().map(|id| &id.as_bytes()[..])),
@@ -128,6 +130,7 @@ fn subjects_field(out: &mut Vec<u8>, subjects: &Subjects) {
         ("refused", refused.as_deref()),
         ("branch", branch.as_ref().map(<[u8; 8]>::as_slice)),
         ("override", overriding.as_ref().map(|id| &id.as_bytes()[..])),
+        ("entry", entry.as_ref().map(<[u8; 8]>::as_slice)),
     ];
     let present = || named.iter().filter_map(|(name, id)| id.map(|id| (*name, id)));
     length(out, present().map(|(name, id)| 16 + name.len() + id.len()).sum());

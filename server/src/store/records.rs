@@ -37,6 +37,7 @@ use crate::domain::review::Review;
 use crate::domain::run::Run;
 use crate::domain::shadow::Shadow;
 use crate::domain::time::Timestamp;
+use crate::domain::transcript::{Entry as TranscriptEntry, Kind, Spent};
 
 /// Something that is stored under a name and a format version.
 pub trait Record: Serialize + DeserializeOwned {
@@ -59,6 +60,9 @@ records! {
     Run = "run", 1;
     MessageRecord = "message", 1;
     SaidRecord = "said", 1;
+    TranscriptRecord = "transcript", 1;
+    EntriesRecord = "entries", 1;
+    EntriesContent = "entries content", 1;
     WindowEntryRecord = "window entry", 1;
     ActionWindowsRecord = "action windows", 1;
     AgentActionsRecord = "agent actions", 1;
@@ -118,6 +122,9 @@ pub struct MessageRecord {
     pub form: MessageForm,
     /// The payload, which may belong to another record as well.
     pub payload: PayloadRef,
+    /// Which part of the payload, where it is entries of the transcript.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<EntryPart>,
     /// When it was heard.
     pub time: Timestamp,
 }
@@ -134,6 +141,54 @@ pub enum MessageForm {
     Response,
     /// The correction in words of a [`ResolutionContent`].
     Instruction,
+    /// One of the entries of an [`EntriesContent`].
+    Entry,
+}
+
+/// One entry among those of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryPart {
+    /// Its number.
+    pub number: u64,
+    /// How many bytes of text it has.
+    pub bytes: u32,
+}
+
+/// How far the transcript of a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TranscriptRecord {
+    /// Counts the sessions: what an earlier one sends is refused.
+    pub attempt: u64,
+    /// The last entry; 0: there is none.
+    pub last: u64,
+    /// What the run has written.
+    pub spent: Spent,
+}
+
+/// Entries of a transcript that were stored together. Their words are the payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntriesRecord {
+    /// The number of the first.
+    pub first: u64,
+    /// The last number that they stand for.
+    pub last: u64,
+    /// What kinds there are among them.
+    pub kinds: Vec<Kind>,
+    /// How many bytes of text they have.
+    pub bytes: u64,
+    /// When the first was received.
+    pub from: Timestamp,
+    /// When the last was received.
+    pub until: Timestamp,
+    /// The [`EntriesContent`].
+    pub payload: PayloadRef,
+}
+
+/// The words of entries that were stored together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntriesContent {
+    /// The entries, in order.
+    pub entries: Vec<TranscriptEntry>,
 }
 
 /// How much of its user's words a run has appended.

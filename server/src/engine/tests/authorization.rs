@@ -36,6 +36,7 @@ use crate::engine::resolve::{Resolve, ResolveBulk, Verb};
 use crate::engine::reverse::{Reverse, Reversed};
 use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::tokens::CreateToken;
+use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates};
 use crate::engine::watch::Watch;
 use crate::rpc::methods::{Access, Methods};
 use crate::telemetry::metrics::Metrics;
@@ -189,6 +190,19 @@ fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
             "RunService/AppendMessages",
             use_case!(e, c, e.append_messages(c, AppendMessages::default())),
         ),
+        (
+            "ReasoningService/AppendEntries",
+            use_case!(e, c, e.append_entries(c, AppendEntries::default())),
+        ),
+        (
+            "ReasoningService/OpenSession",
+            use_case!(e, c, e.open_session(c, OpenSession::default())),
+        ),
+        (
+            "ReasoningService/ReceiveUpdates",
+            use_case!(e, c, e.receive_updates(c, ReceiveUpdates::default())),
+        ),
+        ("ReasoningService/ListEntries", use_case!(e, c, e.list_entries(c, nil(RunId::new), 0, 0))),
         ("ActionService/ProposeAction", use_case!(e, c, e.propose(c, Propose::default()))),
         ("ActionService/RedeemGrant", use_case!(e, c, e.redeem(c, redeem()))),
         (

@@ -85,7 +85,7 @@ fn no_subject_can_be_taken_out_unseen() {
     encode(&context, &Event { subjects: all.clone(), ..mk_event() }, &mut whole);
     let stored = serde_json::to_value(&all).unwrap();
     let names: Vec<_> = stored.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(names.len(), 19);
+    assert_eq!(names.len(), 20);
     for name in names {
         let mut less = stored.clone();
         less.as_object_mut().unwrap().remove(&name);
@@ -116,6 +116,7 @@ fn every_subject() -> Subjects {
         incident: Some(IncidentId::new(id(13))),
         drill: Some(DrillId::new(id(14))),
         overriding: Some(OverrideId::new(id(17))),
+        entry: Some(18),
         count: Some(15),
         refused: Some(Refused {
             reason: Refusal::Unknown,

@@ -33,6 +33,7 @@ use crate::domain::policy::OnExpiry;
 use crate::domain::principal::Role;
 use crate::domain::queue::{LateReason, Plan, PlannedStep, StepAction, Target};
 use crate::domain::run::RunState;
+use crate::domain::transcript::{Content, Cut, CutCause};
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
@@ -296,6 +297,16 @@ fn others() -> Vec<(String, String)> {
     ]
 }
 
+fn thought() -> TranscriptEntry {
+    let content = Content::Reasoning { text: "well".to_owned() };
+    TranscriptEntry { number: 7, time: time(27), agent_time: Some(time(26)), content }
+}
+
+fn cut() -> TranscriptEntry {
+    let content = Content::Cut(Cut { through: 9, bytes: 40, cause: CutCause::TooFast });
+    TranscriptEntry { number: 8, time: time(28), agent_time: None, content }
+}
+
 fn messages() -> Vec<(String, String)> {
     vec![
         bytes_of(&MessageRecord {
@@ -303,8 +314,24 @@ fn messages() -> Vec<(String, String)> {
             tool: Some("search".to_owned()),
             form: MessageForm::Text,
             payload: payload(25),
+            part: None,
             time: time(26),
         }),
+        bytes_of(&TranscriptRecord {
+            attempt: 2,
+            last: 9,
+            spent: Spent { bytes: 70, cut_entries: 1 },
+        }),
+        bytes_of(&EntriesRecord {
+            first: 7,
+            last: 9,
+            kinds: vec![Kind::Reasoning, Kind::Cut],
+            bytes: 4,
+            from: time(27),
+            until: time(28),
+            payload: payload(29),
+        }),
+        bytes_of(&EntriesContent { entries: vec![thought(), cut()] }),
         bytes_of(&SaidRecord { messages: 3, bytes: 400 }),
         bytes_of(&WindowEntryRecord { amount: 12.5 }),
         bytes_of(&ActionWindowsRecord { lists: vec![sha256(b"list")], time: time(27) }),
