@@ -36,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ReasoningService/AppendEntries", &[AGENT]),
     ("ReasoningService/OpenSession", &[AGENT]),
     ("ReasoningService/ReceiveUpdates", &[AGENT]),
+    ("ReasoningService/WatchReasoning", EVERYBODY),
     ("ReasoningService/ListEntries", EVERYBODY),
     ("ActionService/ProposeAction", &[AGENT]),
     ("ActionService/RedeemGrant", &[AGENT]),
@@ -225,7 +226,7 @@ async fn revoked_token(fixture: &Fixture) -> String {
 async fn whoever_may_call_is_not_told_otherwise() {
     let fixture = Fixture::start(policy::BY_NAME).await;
     let channel = raw::channel(fixture.address());
-    let streams = ["WatchEscalations", "AwaitResolutions", "WatchOverride"];
+    let streams = ["WatchEscalations", "AwaitResolutions", "WatchOverride", "WatchReasoning"];
     let mut findings = BTreeMap::new();
     for (method, roles) in TABLE {
         // An open stream has no first message to wait for.

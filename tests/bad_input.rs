@@ -95,8 +95,9 @@ async fn send(
 }
 
 fn is_stream(path: &str) -> bool {
-    let streams = ["/WatchEscalations", "/AwaitResolutions", "/WatchOverride"];
-    streams.iter().any(|stream| path.ends_with(stream))
+    ["/WatchEscalations", "/AwaitResolutions", "/WatchOverride", "/WatchReasoning", "/OpenSession"]
+        .iter()
+        .any(|stream| path.ends_with(stream))
 }
 
 /// Whether a refused call leaves an event however often it is sent: the server's own

@@ -25,6 +25,7 @@ mod kills;
 mod patroni;
 mod postgres;
 mod races;
+mod reasoning;
 mod restore;
 mod road;
 mod scenarios;

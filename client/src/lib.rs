@@ -3,6 +3,7 @@
 //! - [`Connection`]: where the server is and who calls.
 //! - [`Agent`]: starts runs, proposes tool calls, runs what is permitted.
 //! - [`Session`]: streams what an agent thinks and says, and brings what people decide.
+//! - [`ReasoningWatch`]: follows it, for people.
 //! - [`Worker`]: takes up answers for agents that did not wait.
 //! - [`Resolvers`]: exchanges the references of a checkpoint for fresh credentials,
 //!   before a permit is used up.
@@ -75,6 +76,7 @@ mod permit;
 mod policies;
 mod proposal;
 mod queue;
+mod reasoning;
 mod retry;
 mod reviewer;
 mod reviews;
@@ -111,6 +113,7 @@ pub use crate::permit::{Executed, LONGEST_RESULT, Permit, Redeemed, report_outco
 pub use crate::policies::{Policies, Put};
 pub use crate::proposal::Proposal;
 pub use crate::queue::Queue;
+pub use crate::reasoning::{ReasoningEvent, ReasoningWatch};
 pub use crate::retry::RetryLimits;
 pub use crate::reviewer::{Given, Next, Reviewer, Seen, Shown, Verdict};
 pub use crate::reviews::{Reviews, Said};

@@ -23,6 +23,9 @@ impl World {
                 v1::ReceiveUpdatesRequest { run_id, wait: None, policy_revision_id: String::new() }
                     .encode_to_vec()
             }
+            "WatchReasoning" => {
+                v1::WatchReasoningRequest { run_id, ..Default::default() }.encode_to_vec()
+            }
             "ListEntries" => {
                 v1::ListEntriesRequest { run_id, from_entry: 1, page_size: 5 }.encode_to_vec()
             }

@@ -15,6 +15,7 @@ mod mailbox;
 mod novelty;
 mod numbers;
 mod queue;
+mod reasoning;
 mod report;
 mod restart;
 mod rounds;
@@ -37,6 +38,8 @@ use pointsman_server::config::StoreUrl;
 
 /// What the server judges by.
 const POLICY: &str = include_str!("bench/policy.yaml");
+/// How many pieces an agent that thinks aloud sends per second.
+const PIECES_A_SECOND: u32 = 10;
 /// Rounds begun per second where the load is moderate.
 const MODERATE: f64 = 100.0;
 
@@ -54,6 +57,7 @@ Measured one after another against a new server with a durable store:
             limits that a server has without being told
   stop      100 runs stopped while all callers propose and ask as fast as they can; on a
             folder
+  reasoning agents that stream what they think, and people who watch some of them
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
 before the resolution is sent until the agent has the answer and its grant.
@@ -84,6 +88,12 @@ pub(crate) struct BenchArguments {
     /// How many agents wait at once
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     pub(crate) waits: u64,
+    /// How many agents stream what they think, 10 pieces a second each
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(crate) thinkers: usize,
+    /// How many people watch one of them each
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) watchers: usize,
     /// Measure these parts only
     #[arg(long, value_delimiter = ',', value_name = "PART")]
     pub(crate) only: Vec<Part>,
@@ -111,6 +121,8 @@ pub(crate) enum Part {
     Flood,
     /// Stops, while everything else is full.
     Stop,
+    /// Agents that think aloud.
+    Reasoning,
     /// A restart.
     Restart,
 }
@@ -202,6 +214,11 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     }
     if arguments.begins(Part::Stop) {
         report.stop = Some(stop::measure(POLICY, &place, callers).await?);
+    }
+    if arguments.begins(Part::Reasoning) {
+        let (agents, watchers) = (arguments.thinkers, arguments.watchers.min(arguments.thinkers));
+        let load = reasoning::Load { agents, rate: PIECES_A_SECOND, watchers, span };
+        report.reasoning = Some(reasoning::measure(&addresses, load).await?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

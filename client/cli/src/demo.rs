@@ -6,6 +6,7 @@
 //! an earlier process are taken up as well.
 
 mod cases;
+mod thinking;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,6 +22,7 @@ use pointsman_client::{
 };
 
 use self::cases::{Act, Case};
+use self::thinking::{RESULT, Thinking};
 
 /// The policy of a dev server that is given no other.
 pub(crate) const POLICY: &str = include_str!("../../../policies/dev.yaml");
@@ -90,6 +92,17 @@ pub(crate) async fn work(
     }
 }
 
+/// How far a case came.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    /// To its end.
+    Through,
+    /// To what the policy refuses.
+    Refused,
+    /// To a question to a person.
+    Asking(String),
+}
+
 impl<S: Say> Desk<S> {
     async fn keep_busy(&self) {
         // A place of its own in the list of cases, or every start would be the same.
@@ -98,11 +111,12 @@ impl<S: Say> Desk<S> {
         for number in first.. {
             let open = self.wait_for_room().await;
             match self.work_on(&cases::case(number)).await {
-                Ok(Some(escalation_id)) if hints > 0 => {
+                Ok(Some([escalation_id, run_id])) if hints > 0 => {
                     hints -= 1;
                     (self.say)("      in a second terminal:");
                     (self.say)(&format!("      {} inbox", self.command));
                     (self.say)(&format!("      {} esc approve {escalation_id}", self.command));
+                    (self.say)(&format!("      {} run tail {run_id}", self.command));
                 }
                 Ok(_) => {}
                 Err(error) => (self.say)(&format!("demo  cannot work: {error}")),
@@ -134,18 +148,41 @@ impl<S: Say> Desk<S> {
         }
     }
 
-    /// One case: looks things up, then acts. Returns the question, if there is one.
-    async fn work_on(&self, case: &Case) -> pointsman_client::Result<Option<String>> {
+    /// One case: looks things up, then acts. Returns the question, if there is one, and
+    /// the run that asks.
+    async fn work_on(&self, case: &Case) -> pointsman_client::Result<Option<[String; 2]>> {
         let start = StartRun {
             goal: case.goal.clone(),
             on_behalf_of: case.on_behalf_of.clone(),
             ..StartRun::default()
         };
         let run = self.agent.start_run(start).await?;
+        let thinking = Thinking::begin(&run, case).await;
+        let asked = self.steps(&run, case, &thinking).await?;
+        thinking.end().await?;
+        if asked == Came::Through {
+            run.finish(RunEnd::Succeeded).await?;
+        }
+        Ok(match asked {
+            Came::Asking(id) => Some([id, run.run_id().to_owned()]),
+            Came::Through | Came::Refused => None,
+        })
+    }
+
+    /// The steps of a case, until somebody has to be asked.
+    async fn steps(
+        &self,
+        run: &RunHandle,
+        case: &Case,
+        thinking: &Thinking,
+    ) -> pointsman_client::Result<Came> {
         for act in &case.steps {
+            thinking.about(act).await;
             match run.propose(proposal(act)).await? {
                 Proposed::Allowed(permit) => {
+                    let action_id = permit.action_id().to_owned();
                     execute(permit).await?;
+                    thinking.answered(act, &action_id);
                     if !act.is_lookup {
                         (self.say)(&format!("demo  {}: done, nobody needed to be asked", act.what));
                     }
@@ -154,19 +191,18 @@ impl<S: Say> Desk<S> {
                     let reason = denial.decision.reason;
                     (self.say)(&format!("demo  {}: refused, {reason}", act.what));
                     run.finish(RunEnd::Failed).await?;
-                    return Ok(None);
+                    return Ok(Came::Refused);
                 }
                 Proposed::Waiting(wait) => {
                     let id = wait.escalation_id().to_owned();
                     let why = wait.decision().map(|it| it.reason.clone()).unwrap_or_default();
                     (self.say)(&format!("demo  {}: waits for a person, {why}", act.what));
                     (self.say)(&format!("      {id}"));
-                    return Ok(Some(id));
+                    return Ok(Came::Asking(id));
                 }
             }
         }
-        run.finish(RunEnd::Succeeded).await?;
-        Ok(None)
+        Ok(Came::Through)
     }
 
     /// Goes on where a person answered.
@@ -235,7 +271,7 @@ fn proposal(act: &Act) -> Proposal {
 async fn execute(permit: Permit) -> pointsman_client::Result<()> {
     let tool = |_| async {
         tokio::time::sleep(TOOL_TIME).await;
-        Ok::<_, Infallible>(Bytes::from_static(br#"{"status":"done"}"#))
+        Ok::<_, Infallible>(Bytes::from_static(RESULT))
     };
     permit.execute(tool).await?.report
 }

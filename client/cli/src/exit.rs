@@ -129,6 +129,8 @@ impl Exit {
             R::RequestIdReused
             | R::RepeatOfOpen
             | R::RunNotRunning
+            | R::EntryGap
+            | R::SessionSuperseded
             | R::BranchAbandoned
             | R::ToolClosed
             | R::CheckpointForeign

@@ -1,6 +1,7 @@
 //! `pointsman run`: start, list, show and finish runs of agents.
 
 mod switch;
+mod tail;
 
 use clap::{Args, Subcommand, ValueEnum};
 use pointsman_api::v1;
@@ -33,6 +34,9 @@ pub(crate) enum RunVerb {
     /// Show a run and its actions
     #[command(after_help = "Example: pointsman run get run_01kb3… -o json")]
     Get(GetArguments),
+    /// Follow what the agent of a run thinks and does
+    #[command(after_help = "Example: pointsman run tail run_01kb3… --density full --word refund")]
+    Tail(tail::TailArguments),
     /// Finish a run of the calling agent; its open questions are closed
     #[command(after_help = "Example: pointsman run finish run_01kb3… --as cancelled")]
     Finish(FinishArguments),
@@ -140,6 +144,7 @@ pub(crate) async fn dispatch(context: &Context, verb: RunVerb) -> Result<Exit, F
         RunVerb::Start(start) => self::start(context, start).await,
         RunVerb::List(list) => self::list(context, list).await,
         RunVerb::Get(get) => self::get(context, get).await,
+        RunVerb::Tail(tail) => tail::tail(context, tail).await,
         RunVerb::Finish(finish) => self::finish(context, finish).await,
         RunVerb::Pause(pause) => switch::pause(context, pause).await,
         RunVerb::Redirect(it) => switch::redirect(context, it).await,

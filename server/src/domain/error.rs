@@ -9,12 +9,14 @@ mod overriding;
 mod path;
 mod phrases;
 mod resource;
+mod transcript;
 
 pub use answering::AnswerError;
 pub use overriding::{HeldBy, OverrideError};
 pub use path::PathError;
 use phrases::{TOKEN_INVALID, by_whom, missed_bound, no_role, now_in_force, put_by};
 pub use resource::Resource;
+pub use transcript::TranscriptError;
 
 use super::flood::Scope;
 use super::ids::EscalationId;
@@ -126,6 +128,9 @@ pub enum Error {
     /// An override stands against it, or is not where it would have to be.
     #[error(transparent)]
     Override(OverrideError),
+    /// Entries cannot join a transcript.
+    #[error(transparent)]
+    Transcript(TranscriptError),
     /// The caller's authority does not reach so far.
     #[error("your authority does not cover this: {limit}; {who_can}")]
     AuthorityExceeded {
@@ -196,25 +201,6 @@ pub enum Error {
         messages: u64,
         /// The most bytes.
         bytes: u64,
-    },
-    /// Entries of the transcript are missing before those that were sent.
-    #[error("the transcript of run `{run}` goes on with entry {expected}; send from there on")]
-    EntryGap {
-        /// The run.
-        run: String,
-        /// The next number.
-        expected: u64,
-    },
-    /// A later session of the run has taken over.
-    #[error(
-        "attempt {attempt} of run `{run}` has taken over; nothing of yours is taken any more, end \
-         this one"
-    )]
-    SessionSuperseded {
-        /// The run.
-        run: String,
-        /// The attempt that counts now.
-        attempt: u64,
     },
     /// The delegation chain is too long.
     #[error("delegation is {hops} hops deep, more than {limit}")]

@@ -8,12 +8,15 @@
 
 mod allowance;
 mod check;
+pub mod density;
+mod safe;
 
 pub use allowance::{Allowance, MAX_RUN_BYTES, Spent, TranscriptLimits};
 pub use check::{
     MAX_ARGUMENTS_BYTES, MAX_CALL_ID_BYTES, MAX_CHUNK_BYTES, MAX_INTENT_BYTES, MAX_MESSAGE_BYTES,
     MAX_RESULT_BYTES, MAX_TITLE_BYTES, MAX_USER_BYTES,
 };
+pub use safe::SafeEntry;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ActionId;

@@ -282,6 +282,10 @@ impl Engine {
                 let escalation: Escalation = records::decode(value).map_err(read_error)?;
                 self.0.stats.note_escalation(&commit.tenant, &escalation);
                 self.0.boards.of(&commit.tenant, |board| board.note(&escalation));
+            } else if keys::is_entries(&commit.tenant, &write.key)
+                && let Some((run, _)) = keys::listed_entries(&write.key)
+            {
+                self.0.transcripts.note(run, value)?;
             } else if let Some(timer) = Timer::from_key(&write.key) {
                 self.0.feed.note_timer(timer.time);
             }

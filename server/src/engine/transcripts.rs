@@ -10,32 +10,38 @@ mod append;
 mod pump;
 mod read;
 mod session;
+mod tail;
 mod track;
 mod updates;
+mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use append::{AppendEntries, Appended, Draft, MAX_ENTRIES};
+use bytes::Bytes;
 use quick_cache::sync::Cache;
 pub use read::{EntriesPage, Shown};
 pub use session::{MAX_OUTSTANDING, OpenSession, Opened, Refusal, Session, SessionEvent, Upward};
 use tokio::sync::{Notify, Semaphore};
 pub use updates::{ReceiveUpdates, Updates};
 use uuid::Uuid;
+pub use watch::{ReasoningItem, ReasoningWatch, WatchReasoning, WatchedReasoning};
 
+use self::tail::Tails;
 use self::track::Track;
 use super::operation::{Operation, Tx};
 use super::runs::own;
 use super::{Authorized, Engine, read_error};
 use crate::domain::digest::FieldHasher;
-use crate::domain::error::{Error, Resource};
+use crate::domain::error::{Error, Resource, TranscriptError};
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Run, RunState};
+use crate::domain::time::Timestamp;
 use crate::domain::transcript::TranscriptLimits;
 use crate::store::keys;
-use crate::store::records::{self, TranscriptRecord};
+use crate::store::records::{self, EntriesRecord, TranscriptRecord};
 
 /// The most bytes of entries that wait to be stored; whoever sends more waits.
 const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
@@ -49,6 +55,8 @@ pub(super) struct Transcripts {
     tracks: Mutex<Tracks>,
     /// Those that were in use lately: how fast a run sends is known from them.
     lately: Cache<RunId, Arc<Track>>,
+    /// What is watched.
+    tails: Tails,
     /// Tracks that have something to store, in the order in which they came.
     waiting: Mutex<VecDeque<Arc<Track>>>,
     /// Rings when there is something to store.
@@ -68,6 +76,7 @@ impl Default for Transcripts {
     fn default() -> Self {
         Self {
             tracks: Mutex::default(),
+            tails: Tails::default(),
             lately: Cache::new(TRACKS_KEPT),
             waiting: Mutex::default(),
             rung: Notify::new(),
@@ -89,6 +98,19 @@ impl Transcripts {
     fn track(&self, run: RunId) -> Option<Arc<Track>> {
         let found = self.tracks().of_runs.get(&run).and_then(Weak::upgrade);
         found.filter(|track| track.is_open())
+    }
+
+    /// When the agent of a run was last heard of here.
+    fn heard(&self, run: RunId) -> Option<Timestamp> {
+        self.track(run).and_then(|track| track.heard())
+    }
+
+    /// Notes what a commit has stored, by whichever server.
+    pub(super) fn note(&self, run: RunId, entries: &Bytes) -> Result<(), Error> {
+        let Some(tail) = self.tails.find(run) else { return Ok(()) };
+        let record: EntriesRecord = records::decode(entries).map_err(read_error)?;
+        tail.note(record.last);
+        Ok(())
     }
 
     /// Puts a track in use. What was in its place takes nothing any more if it was of
@@ -160,8 +182,12 @@ impl Operation for OpenAttempt {
     }
 }
 
+fn gap(run: RunId, expected: u64) -> Error {
+    Error::Transcript(TranscriptError::Gap { run: run.to_string(), expected })
+}
+
 fn superseded(run: RunId, attempt: u64) -> Error {
-    Error::SessionSuperseded { run: run.to_string(), attempt }
+    Error::Transcript(TranscriptError::Superseded { run: run.to_string(), attempt })
 }
 
 /// Refuses for a run that its agent has ended. Whoever stopped it wants to see what it

@@ -25,6 +25,7 @@ pub(super) mod resumptions;
 pub(super) mod reviews;
 pub(super) mod runs;
 pub(super) mod transcripts;
+pub(super) mod watches;
 
 use std::str::FromStr;
 

@@ -169,7 +169,7 @@ fn of_runs(service: &str, method: &str) -> Option<Need> {
             "GetCheckpoint" | "ListCheckpoints" | "DiffCheckpoints" | "GetBranch" | "ListBranches"
             | "CompareBranches",
         )
-        | ("ReasoningService", "ListEntries") => Need::Nothing,
+        | ("ReasoningService", "ListEntries" | "WatchReasoning") => Need::Nothing,
         _ => return None,
     })
 }
@@ -339,6 +339,6 @@ mod tests {
         });
         assert_eq!(large.count(), 14);
         let long = methods.paths().filter(|path| timeout_of(path) != limits::UNARY_TIMEOUT).count();
-        assert_eq!(long, 9);
+        assert_eq!(long, 10);
     }
 }

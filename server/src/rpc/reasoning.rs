@@ -2,18 +2,21 @@
 
 mod session;
 
+use futures::stream::unfold;
 use pointsman_api::v1;
 use pointsman_api::v1::reasoning_service_server::ReasoningService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Shared;
 use super::caller::{Call, StreamCall, open, open_stream};
-use super::convert::{self, answer, conversation, header, resumptions, span, time, transcripts};
+use super::convert::{
+    self, answer, conversation, header, resumptions, span, time, transcripts, watches,
+};
 use super::limits::fits;
 use super::streams::Guarded;
 use crate::domain::error::{Effect, Error};
 use crate::domain::ids::RunId;
-use crate::engine::transcripts::{AppendEntries, ReceiveUpdates};
+use crate::engine::transcripts::{AppendEntries, ReasoningWatch, ReceiveUpdates};
 use crate::telemetry::trace;
 
 /// Answers for transcripts.
@@ -23,6 +26,7 @@ pub(super) struct Reasoning(pub(super) Shared);
 #[tonic::async_trait]
 impl ReasoningService for Reasoning {
     type OpenSessionStream = Guarded<v1::OpenSessionResponse>;
+    type WatchReasoningStream = Guarded<v1::WatchReasoningResponse>;
 
     async fn append_entries(
         &self,
@@ -50,6 +54,16 @@ impl ReasoningService for Reasoning {
         let StreamCall { caller, pass, message } = open_stream(request)?;
         let session = session::open(&self.0.engine, &caller, message).await?;
         answer(self.0.streams.guard(pass, session)?)
+    }
+
+    async fn watch_reasoning(
+        &self,
+        request: Request<v1::WatchReasoningRequest>,
+    ) -> Result<Response<Self::WatchReasoningStream>, Status> {
+        let StreamCall { caller, pass, message } = open_stream(request)?;
+        let watch = watches::read(message)?;
+        let watch = self.0.engine.watch_reasoning(&caller, watch).await?;
+        answer(self.0.streams.guard(pass, unfold(Some(watch), next_watched))?)
     }
 
     async fn receive_updates(
@@ -94,4 +108,17 @@ impl ReasoningService for Reasoning {
             server_time: Some(time(engine.now())),
         })?)
     }
+}
+
+async fn next_watched(
+    watch: Option<ReasoningWatch>,
+) -> Option<(Result<v1::WatchReasoningResponse, Status>, Option<ReasoningWatch>)> {
+    let mut watch = watch?;
+    Some(match watch.next().await {
+        Ok(item) => match fits(watches::item(item)) {
+            Ok(message) => (Ok(message), Some(watch)),
+            Err(status) => (Err(status), None),
+        },
+        Err(error) => (Err(error.into()), None),
+    })
 }

@@ -8,6 +8,7 @@
 mod answering;
 mod overriding;
 mod path;
+mod transcript;
 
 use std::collections::HashMap;
 
@@ -178,6 +179,7 @@ fn shape(error: &Error) -> Shape {
         E::Answer(error) => answering::shape(error),
         E::Path(error) => path::shape(error),
         E::Override(error) => overriding::shape(error),
+        E::Transcript(error) => transcript::shape(error),
         E::AuthorityExceeded { subject, limit, stake, who_can } => {
             new(Code::PermissionDenied, Reason::AuthorityExceeded)
                 .with("subject", subject)
@@ -207,12 +209,6 @@ fn shape(error: &Error) -> Shape {
             .subject("run_id", run)
             .with("messages", messages)
             .with("bytes", bytes),
-        E::EntryGap { run, expected } => {
-            failed(Reason::EntryGap).subject("run_id", run).with("expected", expected)
-        }
-        E::SessionSuperseded { run, attempt } => {
-            failed(Reason::SessionSuperseded).subject("run_id", run).with("attempt", attempt)
-        }
         E::DelegationTooDeep { hops, limit } => failed(Reason::DelegationTooDeep)
             .subject("hops", &hops.to_string())
             .with("limit", limit),

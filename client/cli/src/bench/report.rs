@@ -9,6 +9,7 @@ use super::judging::Judging;
 use super::latency::Spread;
 use super::load::Rate;
 use super::novelty::Novelty;
+use super::reasoning::Streamed;
 use super::restart::Restart;
 use super::rounds::{Paced, Rounds};
 use super::scanning::Scanning;
@@ -54,6 +55,9 @@ pub(super) struct Report {
     /// Stops under load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stop: Option<Stopped>,
+    /// Agents that think aloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<Streamed>,
     /// A restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restart: Option<Restart>,
@@ -144,6 +148,9 @@ impl Report {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.stop {
+            rows.extend(it.rows());
+        }
+        if let Some(it) = &self.reasoning {
             rows.extend(it.rows());
         }
         if let Some(it) = &self.restart {

@@ -36,7 +36,7 @@ use crate::engine::resolve::{Resolve, ResolveBulk, Verb};
 use crate::engine::reverse::{Reverse, Reversed};
 use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::tokens::CreateToken;
-use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates};
+use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates, WatchReasoning};
 use crate::engine::watch::Watch;
 use crate::rpc::methods::{Access, Methods};
 use crate::telemetry::metrics::Metrics;
@@ -201,6 +201,10 @@ fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
         (
             "ReasoningService/ReceiveUpdates",
             use_case!(e, c, e.receive_updates(c, ReceiveUpdates::default())),
+        ),
+        (
+            "ReasoningService/WatchReasoning",
+            use_case!(e, c, e.watch_reasoning(c, WatchReasoning::default())),
         ),
         ("ReasoningService/ListEntries", use_case!(e, c, e.list_entries(c, nil(RunId::new), 0, 0))),
         ("ActionService/ProposeAction", use_case!(e, c, e.propose(c, Propose::default()))),

@@ -6,16 +6,18 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::world::*;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, TranscriptError};
 use crate::domain::event::EventKind;
 use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::domain::time::Span;
+use crate::domain::transcript::density::{Density, Piece};
 use crate::domain::transcript::{Content, Cut, CutCause, MessageRole};
 use crate::engine::conversation::AskAgent;
 use crate::engine::runs::FinishRun;
 use crate::engine::transcripts::{
-    AppendEntries, Appended, Draft, MAX_ENTRIES, OpenSession, Refusal, Session, SessionEvent, Shown,
+    AppendEntries, Appended, Draft, MAX_ENTRIES, OpenSession, ReasoningWatch, Refusal, Session,
+    SessionEvent, Shown, WatchReasoning, WatchedReasoning,
 };
 use crate::engine::{Engine, limits};
 
@@ -83,7 +85,7 @@ async fn what_is_sent_is_there_once_and_in_order_also_after_a_restart() {
     let known = append(engine, run, 0, thoughts(4..=5)).await.unwrap();
     assert_eq!(known.through, 20, "what is there is ignored");
     let gap = append(engine, run, 0, thoughts(22..=23)).await.unwrap_err();
-    assert_eq!(gap, Error::EntryGap { run: run.to_string(), expected: 21 });
+    assert_eq!(gap, Error::Transcript(TranscriptError::Gap { run: run.to_string(), expected: 21 }));
     assert_eq!(texts(engine, run).await, expected(20));
     assert_eq!(world.events(EventKind::ReasoningAppended).await, 2);
     let page = engine.list_entries(&agent(), run, 5, 2).await.unwrap();
@@ -104,7 +106,10 @@ async fn a_later_attempt_shuts_the_earlier_out() {
     assert_eq!(append(&other, run, 2, thoughts(2..=3)).await.unwrap().attempt, 2);
     for engine in [engine, &other] {
         let refused = append(engine, run, 1, thoughts(3..=4)).await.unwrap_err();
-        assert_eq!(refused, Error::SessionSuperseded { run: run.to_string(), attempt: 2 });
+        assert_eq!(
+            refused,
+            Error::Transcript(TranscriptError::Superseded { run: run.to_string(), attempt: 2 })
+        );
     }
     let skipped = append(engine, run, 4, thoughts(4..=4)).await.unwrap_err();
     assert!(matches!(skipped, Error::InvalidField { field, .. } if field == "attempt"));
@@ -304,7 +309,7 @@ async fn a_client_that_drops_repeats_and_starts_over_leaves_the_log_it_meant() {
                     durable = durable.max(last);
                     assert_eq!(appended.through, durable, "seed {seed}");
                 }
-                Err(Error::EntryGap { expected, .. }) => {
+                Err(Error::Transcript(TranscriptError::Gap { expected, .. })) => {
                     assert_eq!(expected, durable + 1, "seed {seed}");
                     assert!(first > expected, "seed {seed}");
                 }
@@ -386,7 +391,8 @@ async fn a_newer_session_shuts_the_older_out_on_every_server() {
     let world = World::new().await;
     let run = world.run().await;
     let (other, _background) = start(&world.store, &world.clock, POLICY).await;
-    let superseded = |attempt| Error::SessionSuperseded { run: run.to_string(), attempt };
+    let superseded =
+        |attempt| Error::Transcript(TranscriptError::Superseded { run: run.to_string(), attempt });
     let mut first = opened(&world.engine, run).await;
     let mut second = opened(&world.engine, run).await;
     assert_eq!(heard(&mut first).await, Some(Err(superseded(2))));
@@ -435,4 +441,107 @@ async fn a_session_brings_answers_questions_and_guidance() {
         panic!("no answer came")
     };
     assert_eq!(view.resumption.escalation, asked.id, "and not that of another run");
+}
+
+async fn watching(engine: &Engine, run: RunId, density: Density) -> ReasoningWatch {
+    let command = WatchReasoning { run: Some(run), density, ..WatchReasoning::default() };
+    engine.watch_reasoning(&reviewer(), command).await.unwrap()
+}
+
+/// Reads until the snapshot has ended; answers what was shown before.
+async fn snapshot(watch: &mut ReasoningWatch) -> Vec<String> {
+    let mut shown = Vec::new();
+    loop {
+        match watch.next().await.unwrap().event {
+            WatchedReasoning::SnapshotEnd { .. } => return shown,
+            WatchedReasoning::Piece(piece) => shown.push(line_of(&piece)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn line_of(piece: &Piece) -> String {
+    match piece {
+        Piece::Text { entry, .. } => entry.text.clone(),
+        Piece::Section { line, .. } | Piece::Headline { line, .. } => line.clone(),
+    }
+}
+
+#[tokio::test]
+async fn a_watch_shows_what_was_there_then_what_comes_and_goes_on_by_its_cursor() {
+    let world = World::new().await;
+    let (run, engine) = (world.run().await, &world.engine);
+    append(engine, run, 0, thoughts(1..=2)).await.unwrap();
+    let mut watch = watching(engine, run, Density::Full).await;
+    assert_eq!(snapshot(&mut watch).await, ["thought 1thought 2"]);
+    append(engine, run, 0, thoughts(3..=4)).await.unwrap();
+    world.clock.advance(Span::from_millis(100));
+    let item = watch.next().await.unwrap();
+    let WatchedReasoning::Piece(piece) = &item.event else { panic!("{item:?}") };
+    assert_eq!(line_of(piece), "thought 3thought 4");
+    append(engine, run, 0, thoughts(5..=5)).await.unwrap();
+    let command = WatchReasoning {
+        run: Some(run),
+        cursor: item.cursor.clone(),
+        density: Density::Full,
+        ..WatchReasoning::default()
+    };
+    let mut again = engine.watch_reasoning(&reviewer(), command.clone()).await.unwrap();
+    assert_eq!(snapshot(&mut again).await, ["thought 5"]);
+    let other = world.run().await;
+    let foreign = WatchReasoning { run: Some(other), ..command };
+    let refused = engine.watch_reasoning(&reviewer(), foreign).await.err().unwrap();
+    assert!(matches!(refused, Error::CursorInvalid { .. }), "{refused}");
+    let stranger = principal("stranger", &agent().roles);
+    let command = WatchReasoning { run: Some(run), ..WatchReasoning::default() };
+    assert!(engine.watch_reasoning(&stranger, command).await.is_err());
+}
+
+#[tokio::test]
+async fn what_another_server_stores_is_shown_and_silence_is_ended() {
+    let world = World::new().await;
+    let run = world.run().await;
+    let (other, _background) = start(&world.store, &world.clock, POLICY).await;
+    let mut watch = watching(&world.engine, run, Density::Digest).await;
+    assert_eq!(snapshot(&mut watch).await, [] as [&str; 0]);
+    append(&other, run, 0, vec![draft(1, Content::Step { title: "begin".to_owned() })])
+        .await
+        .unwrap();
+    let shown = watch.next().await.unwrap().event;
+    assert!(matches!(&shown, WatchedReasoning::Piece(it) if line_of(it) == "begin"), "{shown:?}");
+    let (next, ()) = tokio::join!(watch.next(), async {
+        tokio::task::yield_now().await;
+        world.clock.advance(Span::from_secs(10));
+    });
+    assert!(matches!(next.unwrap().event, WatchedReasoning::Heartbeat { .. }));
+}
+
+#[tokio::test]
+async fn a_reader_who_is_far_behind_is_told_what_is_skipped() {
+    let world = World::new().await;
+    let (run, engine) = (world.run().await, &world.engine);
+    let mut full = watching(engine, run, Density::Full).await;
+    let mut digest = watching(engine, run, Density::Digest).await;
+    snapshot(&mut full).await;
+    snapshot(&mut digest).await;
+    for round in 0..30_u64 {
+        append(engine, run, 0, thoughts(round * 100 + 1..=round * 100 + 100)).await.unwrap();
+        world.clock.advance(Span::from_secs(2));
+    }
+    let skipped = full.next().await.unwrap().event;
+    assert_eq!(skipped, WatchedReasoning::Skipped { first: 1, last: 2_744 });
+    let WatchedReasoning::Piece(Piece::Text { first, entry, .. }) =
+        full.next().await.unwrap().event
+    else {
+        panic!("nothing follows")
+    };
+    assert_eq!((first, entry.through), (2_745, 3_000));
+    let mut through = 0;
+    while through < 3_000 {
+        match digest.next().await.unwrap().event {
+            WatchedReasoning::Piece(Piece::Section { first: 1, last, .. }) => through = last,
+            other => panic!("{other:?}"),
+        }
+        world.clock.advance(Span::from_secs(1));
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::gap;
 use super::track::{Offered, Track, room_of};
-use crate::domain::error::{Effect, Error};
+use crate::domain::error::{Effect, Error, TranscriptError};
 use crate::domain::ids::RunId;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
@@ -63,7 +64,7 @@ impl Engine {
         let AppendEntries { attempt, entries, .. } = command;
         match self.append(&by, run, attempt, entries.clone()).await {
             // Another server knew of a later attempt, and none was asked for.
-            Err(Error::SessionSuperseded { .. }) if attempt == 0 => {
+            Err(Error::Transcript(TranscriptError::Superseded { .. })) if attempt == 0 => {
                 self.append(&by, run, attempt, entries).await
             }
             appended => appended,
@@ -80,9 +81,7 @@ impl Engine {
         let track = self.track_of(by, run, attempt).await?;
         let through = match self.offer(&track, entries).await? {
             Offered::Taken { through, .. } => through,
-            Offered::Gap { expected } => {
-                return Err(Error::EntryGap { run: run.to_string(), expected });
-            }
+            Offered::Gap { expected } => return Err(gap(run, expected)),
         };
         let mut durable = track.durable();
         let reached = durable.wait_for(|it| it.through >= through || it.ended.is_some()).await;

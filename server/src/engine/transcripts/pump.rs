@@ -98,7 +98,7 @@ impl Engine {
         let room: usize = parts.iter().map(|part| part.taken.room()).sum();
         let result = match self.commit_parts(&parts).await {
             Ok(committed) => {
-                settle(&parts, &committed);
+                self.settle(&parts, &committed);
                 Ok(())
             }
             Err(Some(error)) => give_up(&parts, error),
@@ -132,7 +132,7 @@ impl Engine {
             let alone = std::slice::from_ref(&part);
             match self.commit_parts(alone).await {
                 Ok(committed) => {
-                    settle(alone, &committed);
+                    self.settle(alone, &committed);
                     return Ok(());
                 }
                 Err(Some(error)) => return give_up(alone, error),
@@ -142,6 +142,16 @@ impl Engine {
         give_up(&[part], Error::Overloaded { retry_after: operation::OVERLOAD_RETRY })
     }
 
+    /// Tells who waits, and who watches.
+    fn settle(&self, parts: &[Part], committed: &Committed) {
+        for Part { track, taken } in parts {
+            track.stored(taken.head, Version(committed.commit), committed.sequence);
+            if let Some(tail) = self.0.transcripts.tails.find(track.run) {
+                tail.push(&taken.entries);
+            }
+        }
+    }
+
     async fn commit_parts(&self, parts: &[Part]) -> Result<Committed, Option<Error>> {
         let Some(first) = parts.first() else { return Err(None) };
         let mut tx = Tx::new(self, &first.track.by, CommitLane::Intake);
@@ -149,12 +159,6 @@ impl Engine {
             part.write(&mut tx).await.map_err(Some)?;
         }
         self.commit_alone(tx).await
-    }
-}
-
-fn settle(parts: &[Part], committed: &Committed) {
-    for Part { track, taken } in parts {
-        track.stored(taken.head, Version(committed.commit), committed.sequence);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::superseded;
+use super::{gap, superseded};
 use crate::domain::error::Error;
 use crate::domain::ids::RunId;
 use crate::domain::time::Timestamp;
@@ -168,6 +168,12 @@ impl Track {
         self.heard.fetch_max(now.as_micros(), Ordering::Relaxed);
     }
 
+    /// When its agent was last heard of; none: it has no session here.
+    pub(super) fn heard(&self) -> Option<Timestamp> {
+        let micros = self.heard.load(Ordering::Relaxed);
+        (micros > 0).then(|| Timestamp::from_micros(micros))
+    }
+
     /// How much the run has written so far.
     pub(super) fn spent(&self) -> Spent {
         self.state().head.spent
@@ -248,7 +254,7 @@ impl Track {
         self.durable.send_modify(|durable| durable.through = durable.through.max(head.last));
         let is_next = entries.first().is_none_or(|first| first.number == head.last + 1);
         if !is_next {
-            self.end(Error::EntryGap { run: self.run.to_string(), expected: head.last + 1 });
+            self.end(gap(self.run, head.last + 1));
             return None;
         }
         Some(Taken { head: follow(head, &entries), version, entries, has_more })

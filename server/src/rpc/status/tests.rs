@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::error::{AnswerError, HeldBy, OverrideError, PathError};
+use crate::domain::error::{AnswerError, HeldBy, OverrideError, PathError, TranscriptError};
 use crate::domain::flood::Scope;
 use crate::domain::ids::{EscalationId, OverrideId, RunId};
 use crate::domain::overrides::OverrideState;
@@ -69,6 +69,8 @@ fn every_error() -> Vec<Error> {
         Error::RoleRequired { role: "reviewer" },
         Error::RunNotRunning { run: text(), state: "succeeded" },
         Error::MessagesFull { run: text(), messages: 400, bytes: 49_152 },
+        Error::Transcript(TranscriptError::Gap { run: text(), expected: 7 }),
+        Error::Transcript(TranscriptError::Superseded { run: text(), attempt: 3 }),
         Error::DelegationTooDeep { hops: 4, limit: 3 },
         Error::DigestMismatch { action: text(), escalation: None, what: "the arguments" },
         Error::DigestMismatch { action: text(), escalation: Some(text()), what: "the arguments" },
