@@ -76,10 +76,11 @@ soak: ## The long forms of the fault and race tests
 	@$(STEP) "10,000 races, 64 redeemers; 100,000 stops"    $(MAKE) soak-races
 	@$(STEP) "servers on one database"       $(MAKE) soak-shared
 	@$(STEP) "model, 2,000 sequences"        $(MAKE) soak-model
+	@$(STEP) "1,000 agents think, 10 minutes" $(MAKE) soak-reasoning
 	@$(STEP) "failovers of Patroni"          $(MAKE) soak-patroni
 	@$(STEP) --summary
 
-.PHONY: soak-kills soak-cuts soak-races soak-shared soak-model soak-patroni
+.PHONY: soak-kills soak-cuts soak-races soak-shared soak-model soak-reasoning soak-patroni
 soak-kills:
 	$(LONG) kills --skip shared::
 soak-cuts:
@@ -92,6 +93,9 @@ soak-shared:
 	$(LONG) shared:: --test-threads 1
 soak-model:
 	env PROPTEST_CASES=2000 cargo test --locked --package pointsman-server --lib engine::tests::model
+soak-reasoning:
+	$(LONG) reasoning --test-threads 1
+	cargo run --locked --profile ci -p pointsman -- bench --only reasoning,idle --duration 600
 soak-patroni:
 	.ci/debian postgresql patroni etcd
 	$(LONG) --ignored patroni

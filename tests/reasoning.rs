@@ -4,18 +4,24 @@
 use std::time::Duration;
 
 use pointsman_api::v1;
+use pointsman_api::v1::open_session_request::Event as Said;
+use pointsman_api::v1::open_session_response::Event as Told;
+use pointsman_api::v1::r#override::{Kind, State};
+use pointsman_api::v1::override_scope::Scope;
 use pointsman_api::v1::transcript_entry::Content;
 use pointsman_api::v1::transcript_message::Role;
 use pointsman_api::v1::watch_reasoning_request::Density;
 use pointsman_api::v1::watch_reasoning_response::Event;
 use pointsman_client::{
-    Agent, Connection, Proposal, ReasoningEvent, ReasoningWatch, RunHandle, Session, SessionUpdate,
-    StartRun,
+    Agent, Connection, Intent, Proposal, ReasoningEvent, ReasoningWatch, RunHandle, Session,
+    SessionUpdate, StartRun,
 };
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
 
-use crate::harness::api::{AGENT, REVIEWER, connect};
+use crate::harness::api::{AGENT, REVIEWER, SUPERVISOR, connect};
 use crate::harness::child::Place;
 use crate::harness::fixture::{Fixture, asked};
 use crate::harness::policy;
@@ -111,7 +117,60 @@ async fn what_an_agent_thinks_is_seen_and_what_people_decide_comes_back() {
         }
     });
     assert_eq!(answer.await.escalation_id, wait.escalation_id());
+
+    let sam = fixture.overrides(SUPERVISOR);
+    let pause = sam.request(pause(&run)).await.unwrap();
+    let told = within("the override comes down the session", PATIENCE, updates.next()).await;
+    let Some(SessionUpdate::Override(told)) = told else { panic!("{told:?}") };
+    assert_eq!((told.override_id, told.reason), (pause.override_id, pause.reason));
     within("all is durable", PATIENCE, session.close()).await.unwrap();
+}
+
+fn pause(run: &RunHandle) -> Intent {
+    let scope = Some(Scope::RunId(run.run_id().to_owned()));
+    let reason = "wait for the invoice".to_owned();
+    Intent { kind: Kind::PauseNow, scope, reason, ..Intent::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_answers_an_override_up_the_stream_and_a_wrong_answer_ends_nothing() {
+    let fixture = Fixture::start(policy::BY_NAME).await;
+    let run = fixture.run().await;
+    let (up, messages) = mpsc::channel(8);
+    let open = v1::SessionOpen { run_id: run.run_id().to_owned(), heartbeat: None };
+    let say = |event| up.try_send(v1::OpenSessionRequest { event: Some(event) }).unwrap();
+    say(Said::Open(open));
+    let mut service = fixture.connection(AGENT).reasoning_service();
+    let mut down = service.open_session(ReceiverStream::new(messages)).await.unwrap().into_inner();
+    let mut told = async || loop {
+        let message = within("the server says something", PATIENCE, down.message()).await;
+        match message.unwrap().unwrap().event.unwrap() {
+            Told::Opened(_) | Told::Guidance(_) | Told::Heartbeat(_) => {}
+            other => return other,
+        }
+    };
+    let paused = fixture.overrides(SUPERVISOR).request(pause(&run)).await.unwrap();
+    let Told::Override(brought) = told().await else { panic!("no override") };
+    assert_eq!((&brought.override_id, brought.state()), (&paused.override_id, State::Delivered));
+    let (override_id, state) = (paused.override_id, State::Effective.into());
+    let words = "I was about to refund Anna".to_owned();
+    let still_running = vec!["a lookup".to_owned()];
+    let answer = v1::SessionAcknowledgement { override_id, state, words, still_running };
+    say(Said::Acknowledgement(answer.clone()));
+    let Told::Override(now) = told().await else { panic!("not taken") };
+    assert_eq!((now.state(), &now.agent_words), (State::Effective, &answer.words));
+    for (wrong, reason) in [
+        (answer.clone(), "OVERRIDE_CLOSED"),
+        (v1::SessionAcknowledgement { state: 0, ..answer.clone() }, "INVALID_FIELD"),
+    ] {
+        say(Said::Acknowledgement(wrong));
+        let Told::Refusal(refusal) = told().await else { panic!("{reason} was taken") };
+        assert_eq!((&*refusal.reason, refusal.entry), (reason, 0));
+        assert_eq!(refusal.override_id, answer.override_id);
+    }
+    drop(up);
+    let end = within("the session ends", PATIENCE, down.message()).await;
+    assert!(matches!(end, Ok(None)), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,7 +300,7 @@ async fn many_agents_think_for_long_and_nothing_is_lost_or_piles_up() {
             }
         });
     }
-    let pieces = rounds(100, 6_000) as u64;
+    let pieces = rounds(300, 6_000) as u64;
     let mut warm = 0;
     for number in 1..=pieces {
         for (session, _) in &sessions {
@@ -263,6 +322,7 @@ async fn many_agents_think_for_long_and_nothing_is_lost_or_piles_up() {
         assert_eq!(last, Some(format!("piece {pieces} of a long thought")));
     }
     let growth = server.peak_memory().saturating_sub(warm);
+    println!("grown by {growth} bytes from {warm}");
     assert!(growth < GROWTH_BYTES, "{growth} bytes more than when it was warm");
     while let Some(watched) = watching.try_join_next() {
         watched.unwrap();

@@ -29,6 +29,9 @@ const UPDATES_KEPT: usize = 256;
 /// What a session tells its agent.
 #[derive(Clone, Debug)]
 pub enum SessionUpdate {
+    /// A person overrides the run; the same comes again, in every new stream, until
+    /// `RunHandle::acknowledge` has said how far the run is.
+    Override(Box<v1::Override>),
     /// A person answered; the same comes again until it is acknowledged.
     Resumption(Box<v1::Resumption>),
     /// A reviewer asks something before deciding.

@@ -21,6 +21,7 @@ mod restart;
 mod rounds;
 mod scanning;
 mod servers;
+mod sessions;
 mod stop;
 mod throughput;
 mod waits;
@@ -58,6 +59,7 @@ Measured one after another against a new server with a durable store:
   stop      100 runs stopped while all callers propose and ask as fast as they can; on a
             folder
   reasoning agents that stream what they think, and people who watch some of them
+  idle      agents whose sessions are open and say nothing
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
 before the resolution is sent until the agent has the answer and its grant.
@@ -94,6 +96,9 @@ pub(crate) struct BenchArguments {
     /// How many people watch one of them each
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) watchers: usize,
+    /// How many agents hold a session and say nothing
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub(crate) idle: usize,
     /// Measure these parts only
     #[arg(long, value_delimiter = ',', value_name = "PART")]
     pub(crate) only: Vec<Part>,
@@ -123,6 +128,8 @@ pub(crate) enum Part {
     Stop,
     /// Agents that think aloud.
     Reasoning,
+    /// Agents that say nothing.
+    Idle,
     /// A restart.
     Restart,
 }
@@ -219,6 +226,9 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
         let (agents, watchers) = (arguments.thinkers, arguments.watchers.min(arguments.thinkers));
         let load = reasoning::Load { agents, rate: PIECES_A_SECOND, watchers, span };
         report.reasoning = Some(reasoning::measure(&addresses, load).await?);
+    }
+    if arguments.begins(Part::Idle) {
+        report.idle = Some(sessions::measure(&addresses, arguments.idle).await?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

@@ -181,16 +181,17 @@ fn hear(shared: &Shared, message: v1::OpenSessionResponse, durable: &mut u64) {
         Some(Told::Gap(gap)) => {
             shared.buffer().rewind(gap.expected_entry);
         }
-        Some(Told::Refusal(refusal)) => {
+        Some(Told::Refusal(refusal)) if refusal.override_id.is_empty() => {
             shared.buffer().withhold(&refusal);
             shared.tell(SessionUpdate::Withheld(refusal));
         }
+        Some(Told::Override(it)) => shared.tell(SessionUpdate::Override(Box::new(it))),
         Some(Told::Resumption(resumption)) => {
             shared.tell(SessionUpdate::Resumption(Box::new(resumption)));
         }
         Some(Told::Question(question)) => shared.tell(SessionUpdate::Question(question)),
         Some(Told::Guidance(guidance)) => shared.tell(SessionUpdate::Guidance(guidance)),
-        Some(Told::Opened(_) | Told::Heartbeat(_)) | None => {}
+        Some(Told::Opened(_) | Told::Refusal(_) | Told::Heartbeat(_)) | None => {}
     }
 }
 

@@ -109,7 +109,7 @@ impl Appending<'_> {
             Told::Tool { .. } => None,
         });
         let texts: Vec<usize> = texts.collect();
-        if tx.said(self.run, &texts).await? {
+        if tx.count_said(self.run, &texts).await? {
             return Ok(());
         }
         let (messages, bytes) = (limits::MAX_USER_MESSAGES as u64, limits::MAX_USER_BYTES as u64);
@@ -120,7 +120,7 @@ impl Appending<'_> {
 impl Tx<'_> {
     /// Counts words of a run's user, each by its bytes; whether all of them find room.
     /// Otherwise none is counted.
-    pub(super) async fn said(&mut self, run: RunId, texts: &[usize]) -> Result<bool, Error> {
+    pub(super) async fn count_said(&mut self, run: RunId, texts: &[usize]) -> Result<bool, Error> {
         if texts.is_empty() {
             return Ok(true);
         }

@@ -7,6 +7,7 @@
 //! acknowledged: its agent sends it again.
 
 mod append;
+mod down;
 mod pump;
 mod read;
 mod session;

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Shared;
 use super::caller::{Call, StreamCall, open, open_stream};
 use super::convert::{
-    self, answer, conversation, header, resumptions, span, time, transcripts, watches,
+    self, answer, conversation, header, overrides, resumptions, span, time, transcripts, watches,
 };
 use super::limits::fits;
 use super::streams::Guarded;
@@ -82,7 +82,9 @@ impl ReasoningService for Reasoning {
                 return Err(Error::Stopping { effect: Effect::None }.into());
             }
         };
+        let overrides = updates.overrides.into_iter().map(overrides::overriding).collect();
         answer(fits(v1::ReceiveUpdatesResponse {
+            overrides,
             resumptions: updates.resumptions.into_iter().map(resumptions::resumption).collect(),
             questions: updates.questions.into_iter().map(conversation::question).collect(),
             guidance: updates.guidance.map(|(revision, it)| transcripts::guidance(revision, it)),

@@ -376,6 +376,13 @@ pub(super) fn reason_and_field(error: &Error) -> (&'static str, String) {
     (shape.reason.wire_name(), field)
 }
 
+/// Whether an error says what is wrong with what was sent, and sending something else
+/// helps.
+pub(super) fn is_about_input(error: &Error) -> bool {
+    let code = shape(error).code;
+    matches!(code, Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition)
+}
+
 /// The cause of a fault goes to the log and to nobody else.
 fn log_cause(error: &Error) {
     match error {

@@ -57,8 +57,8 @@ pub(super) struct Streamed {
     /// Pieces stored with each commit.
     per_commit: f64,
     /// Memory of this process, which is server and load together, in MiB: after the
-    /// sessions are open, and at the end.
-    resident_mib: [f64; 2],
+    /// sessions are open, in the middle, and at the end.
+    resident_mib: [f64; 3],
 }
 
 /// Measures it.
@@ -78,6 +78,8 @@ pub(super) async fn measure(addresses: &Addresses, load: Load) -> anyhow::Result
     for (place, session) in sessions.into_iter().enumerate() {
         talking.spawn(talk(session, began, place, load));
     }
+    tokio::time::sleep(load.span / 2).await;
+    let middle_mib = resident_mib();
     let (mut durable, mut sent) = (Latency::default(), 0);
     while let Some(said) = talking.join_next().await {
         let (latency, count) = said??;
@@ -98,7 +100,7 @@ pub(super) async fn measure(addresses: &Addresses, load: Load) -> anyhow::Result
         shown_ms: seen.spread(),
         shown: seen.count(),
         per_commit: sent as f64 / commits.max(1.0),
-        resident_mib: [opened_mib, closing_mib],
+        resident_mib: [opened_mib, middle_mib, closing_mib],
     })
 }
 
@@ -107,7 +109,7 @@ impl Streamed {
     pub(super) fn rows(&self) -> Vec<(String, String)> {
         let Self { agents, watchers, .. } = self;
         let spread = |it: &Spread| format!("p50 {:.1} ms, p99 {:.1} ms", it.p50, it.p99);
-        let [before, after] = self.resident_mib;
+        let [before, middle, after] = self.resident_mib;
         let row = |name: &str, value: String| (name.to_owned(), value);
         vec![
             row(
@@ -119,7 +121,10 @@ impl Streamed {
             ),
             row("  said until durable", spread(&self.durable_ms)),
             row("  said until shown", format!("{}, {} seen", spread(&self.shown_ms), self.shown)),
-            row("  memory, load included", format!("{before:.0} MiB, at the end {after:.0} MiB")),
+            row(
+                "  memory, load included",
+                format!("{before:.0} MiB, then {middle:.0} MiB, at the end {after:.0} MiB"),
+            ),
         ]
     }
 }
@@ -191,7 +196,7 @@ async fn follow(mut watch: ReasoningWatch, began: Instant, seen: Arc<Mutex<Laten
 }
 
 /// The memory of this process; 0 where the system does not say.
-fn resident_mib() -> f64 {
+pub(super) fn resident_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());

@@ -13,6 +13,7 @@ use super::reasoning::Streamed;
 use super::restart::Restart;
 use super::rounds::{Paced, Rounds};
 use super::scanning::Scanning;
+use super::sessions::Idle;
 use super::stop::Stopped;
 use super::throughput::Proposing;
 use super::waits::Waits;
@@ -58,6 +59,9 @@ pub(super) struct Report {
     /// Agents that think aloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning: Option<Streamed>,
+    /// Agents that say nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) idle: Option<Idle>,
     /// A restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restart: Option<Restart>,
@@ -152,6 +156,9 @@ impl Report {
         }
         if let Some(it) = &self.reasoning {
             rows.extend(it.rows());
+        }
+        if let Some(it) = &self.idle {
+            rows.push((format!("{} idle sessions", it.sessions), it.words()));
         }
         if let Some(it) = &self.restart {
             rows.push((format!("restart, {} entries", it.entries), format!("{:.2} s", it.seconds)));

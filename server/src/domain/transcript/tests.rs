@@ -1,3 +1,5 @@
+//! Numbers, notes of what is left out, and what an entry may hold.
+
 use proptest::prelude::*;
 
 use super::*;

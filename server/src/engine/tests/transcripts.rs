@@ -1,7 +1,9 @@
 //! Transcripts: every entry once and in order, whatever is sent twice, from whichever
 //! server, before and after a restart.
 
-use futures::StreamExt as _;
+mod sessions;
+mod watches;
+
 use futures::future::join_all;
 use serde_json::json;
 
@@ -11,21 +13,16 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::domain::time::Span;
-use crate::domain::transcript::density::{Density, Piece};
 use crate::domain::transcript::{Content, Cut, CutCause, MessageRole};
-use crate::engine::conversation::AskAgent;
 use crate::engine::runs::FinishRun;
-use crate::engine::transcripts::{
-    AppendEntries, Appended, Draft, MAX_ENTRIES, OpenSession, ReasoningWatch, Refusal, Session,
-    SessionEvent, Shown, WatchReasoning, WatchedReasoning,
-};
+use crate::engine::transcripts::{AppendEntries, Appended, Draft, MAX_ENTRIES, Shown};
 use crate::engine::{Engine, limits};
 
-pub(super) fn thought(number: u64, text: &str) -> Draft {
+fn thought(number: u64, text: &str) -> Draft {
     draft(number, Content::Reasoning { text: text.to_owned() })
 }
 
-pub(super) fn draft(number: u64, content: Content) -> Draft {
+fn draft(number: u64, content: Content) -> Draft {
     Draft { number, agent_time: None, content }
 }
 
@@ -44,7 +41,7 @@ async fn append(
 }
 
 /// All that is stored, page by page.
-pub(super) async fn log(engine: &Engine, run: RunId) -> Vec<Shown> {
+async fn log(engine: &Engine, run: RunId) -> Vec<Shown> {
     let (mut all, mut from) = (Vec::new(), 0);
     loop {
         let page = engine.list_entries(&agent(), run, from, 7).await.unwrap();
@@ -317,231 +314,5 @@ async fn a_client_that_drops_repeats_and_starts_over_leaves_the_log_it_meant() {
             }
         }
         assert_eq!(texts(&world.engine, run).await, expected(durable), "seed {seed}");
-    }
-}
-
-/// The next thing that a session says, apart from guidance and heartbeats.
-async fn heard(session: &mut Session) -> Option<Result<SessionEvent, Error>> {
-    loop {
-        match session.downward.next().await {
-            Some(Ok(SessionEvent::Guidance(..) | SessionEvent::Heartbeat(_))) => {}
-            other => return other,
-        }
-    }
-}
-
-/// Reads until a session says that everything up to a number is durable.
-async fn durable(session: &mut Session, through: u64) {
-    loop {
-        match heard(session).await.unwrap().unwrap() {
-            SessionEvent::Durable { through: now, .. } if now >= through => return,
-            SessionEvent::Durable { .. } => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-async fn opened(engine: &Engine, run: RunId) -> Session {
-    let command = OpenSession { run: Some(run), heartbeat: None };
-    engine.open_session(&agent(), command).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_session_says_how_far_it_is_durable_and_ends_when_all_is_said() {
-    let world = World::new().await;
-    let (run, engine) = (world.run().await, &world.engine);
-    let mut session = opened(engine, run).await;
-    assert_eq!((session.opened.attempt, session.opened.through), (1, 0));
-    assert_eq!(session.upward.take(thoughts(1..=3)).await, Ok(None));
-    assert_eq!(session.upward.take(thoughts(2..=5)).await, Ok(None), "what is there is ignored");
-    durable(&mut session, 5).await;
-    session.upward.end();
-    assert_eq!(heard(&mut session).await, None);
-    assert_eq!(texts(engine, run).await, expected(5));
-    assert_eq!(opened(engine, run).await.opened.through, 5);
-}
-
-#[tokio::test]
-async fn a_gap_is_told_once_and_a_secret_by_its_number() {
-    let world = World::new().await;
-    let (run, engine) = (world.run().await, &world.engine);
-    let mut session = opened(engine, run).await;
-    let upward = &mut session.upward;
-    let gap = Some(Refusal::Gap { expected: 1 });
-    assert_eq!(upward.take(thoughts(3..=4)).await, Ok(gap));
-    assert_eq!(upward.take(thoughts(5..=6)).await, Ok(None), "said once");
-    let bad = thought(2, "see ghp_0123456789abcdefghijABCDEFGHIJ012345");
-    let mixed = [thoughts([1]), vec![bad.clone()], thoughts([3])].concat();
-    let Ok(Some(Refusal::Refused { number: 2, error })) = upward.take(mixed).await else {
-        panic!("a secret was taken")
-    };
-    assert!(matches!(error, Error::SecretFound { .. }), "{error}");
-    assert_eq!(upward.take(thoughts(4..=5)).await, Ok(None), "what was on its way is ignored");
-    let known = Draft { number: 1, ..bad };
-    assert_eq!(upward.take(vec![known]).await, Ok(None), "what is there is ignored");
-    assert_eq!(upward.take(thoughts(2..=5)).await, Ok(None));
-    let gap = Some(Refusal::Gap { expected: 7 });
-    assert_eq!(upward.take(thoughts([6, 8])).await, Ok(gap));
-    durable(&mut session, 6).await;
-    assert_eq!(texts(engine, run).await, expected(6));
-}
-
-#[tokio::test]
-async fn a_newer_session_shuts_the_older_out_on_every_server() {
-    let world = World::new().await;
-    let run = world.run().await;
-    let (other, _background) = start(&world.store, &world.clock, POLICY).await;
-    let superseded =
-        |attempt| Error::Transcript(TranscriptError::Superseded { run: run.to_string(), attempt });
-    let mut first = opened(&world.engine, run).await;
-    let mut second = opened(&world.engine, run).await;
-    assert_eq!(heard(&mut first).await, Some(Err(superseded(2))));
-    assert_eq!(first.upward.take(thoughts([1])).await, Err(superseded(2)));
-    assert_eq!(second.upward.take(thoughts([1])).await, Ok(None));
-    durable(&mut second, 1).await;
-    let mut third = opened(&other, run).await;
-    assert_eq!((third.opened.attempt, third.opened.through), (3, 1));
-    assert_eq!(second.upward.take(thoughts([2])).await, Ok(None), "not known here yet");
-    assert_eq!(heard(&mut second).await, Some(Err(superseded(3))));
-    assert_eq!(third.upward.take(vec![thought(2, "thought 2")]).await, Ok(None));
-    durable(&mut third, 2).await;
-    assert_eq!(texts(&world.engine, run).await, expected(2));
-}
-
-#[tokio::test]
-async fn a_session_brings_answers_questions_and_guidance() {
-    let world = World::new().await;
-    let (run, engine) = (world.run().await, &world.engine);
-    let kept = world.escalate(run).await;
-    world.approve(&kept).await;
-    let mut session = opened(engine, run).await;
-    let mut said = Vec::new();
-    while said.len() < 2 {
-        match session.downward.next().await.unwrap().unwrap() {
-            SessionEvent::Resumption(view) => said.push(view.resumption.escalation.to_string()),
-            SessionEvent::Guidance(revision, _) => said.push(revision.to_string()),
-            other => panic!("{other:?}"),
-        }
-    }
-    let in_force = engine.guidance(&agent(), Some(run)).await.unwrap().0;
-    said.sort_unstable();
-    assert_eq!(said, [kept.id.to_string(), in_force.to_string()]);
-    let asked = world.escalate(run).await;
-    let text = "which invoice?".to_owned();
-    let question = AskAgent { request_id: String::new(), escalation: asked.id, text };
-    engine.ask_agent(&reviewer(), question).await.unwrap();
-    let Some(Ok(SessionEvent::Question(view))) = heard(&mut session).await else {
-        panic!("no question came")
-    };
-    assert_eq!(view.text, "which invoice?");
-    let of_another = world.escalate(world.run().await).await;
-    world.approve(&of_another).await;
-    world.approve(&world.escalation(asked.id).await).await;
-    let Some(Ok(SessionEvent::Resumption(view))) = heard(&mut session).await else {
-        panic!("no answer came")
-    };
-    assert_eq!(view.resumption.escalation, asked.id, "and not that of another run");
-}
-
-async fn watching(engine: &Engine, run: RunId, density: Density) -> ReasoningWatch {
-    let command = WatchReasoning { run: Some(run), density, ..WatchReasoning::default() };
-    engine.watch_reasoning(&reviewer(), command).await.unwrap()
-}
-
-/// Reads until the snapshot has ended; answers what was shown before.
-async fn snapshot(watch: &mut ReasoningWatch) -> Vec<String> {
-    let mut shown = Vec::new();
-    loop {
-        match watch.next().await.unwrap().event {
-            WatchedReasoning::SnapshotEnd { .. } => return shown,
-            WatchedReasoning::Piece(piece) => shown.push(line_of(&piece)),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn line_of(piece: &Piece) -> String {
-    match piece {
-        Piece::Text { entry, .. } => entry.text.clone(),
-        Piece::Section { line, .. } | Piece::Headline { line, .. } => line.clone(),
-    }
-}
-
-#[tokio::test]
-async fn a_watch_shows_what_was_there_then_what_comes_and_goes_on_by_its_cursor() {
-    let world = World::new().await;
-    let (run, engine) = (world.run().await, &world.engine);
-    append(engine, run, 0, thoughts(1..=2)).await.unwrap();
-    let mut watch = watching(engine, run, Density::Full).await;
-    assert_eq!(snapshot(&mut watch).await, ["thought 1thought 2"]);
-    append(engine, run, 0, thoughts(3..=4)).await.unwrap();
-    world.clock.advance(Span::from_millis(100));
-    let item = watch.next().await.unwrap();
-    let WatchedReasoning::Piece(piece) = &item.event else { panic!("{item:?}") };
-    assert_eq!(line_of(piece), "thought 3thought 4");
-    append(engine, run, 0, thoughts(5..=5)).await.unwrap();
-    let command = WatchReasoning {
-        run: Some(run),
-        cursor: item.cursor.clone(),
-        density: Density::Full,
-        ..WatchReasoning::default()
-    };
-    let mut again = engine.watch_reasoning(&reviewer(), command.clone()).await.unwrap();
-    assert_eq!(snapshot(&mut again).await, ["thought 5"]);
-    let other = world.run().await;
-    let foreign = WatchReasoning { run: Some(other), ..command };
-    let refused = engine.watch_reasoning(&reviewer(), foreign).await.err().unwrap();
-    assert!(matches!(refused, Error::CursorInvalid { .. }), "{refused}");
-    let stranger = principal("stranger", &agent().roles);
-    let command = WatchReasoning { run: Some(run), ..WatchReasoning::default() };
-    assert!(engine.watch_reasoning(&stranger, command).await.is_err());
-}
-
-#[tokio::test]
-async fn what_another_server_stores_is_shown_and_silence_is_ended() {
-    let world = World::new().await;
-    let run = world.run().await;
-    let (other, _background) = start(&world.store, &world.clock, POLICY).await;
-    let mut watch = watching(&world.engine, run, Density::Digest).await;
-    assert_eq!(snapshot(&mut watch).await, [] as [&str; 0]);
-    append(&other, run, 0, vec![draft(1, Content::Step { title: "begin".to_owned() })])
-        .await
-        .unwrap();
-    let shown = watch.next().await.unwrap().event;
-    assert!(matches!(&shown, WatchedReasoning::Piece(it) if line_of(it) == "begin"), "{shown:?}");
-    let (next, ()) = tokio::join!(watch.next(), async {
-        tokio::task::yield_now().await;
-        world.clock.advance(Span::from_secs(10));
-    });
-    assert!(matches!(next.unwrap().event, WatchedReasoning::Heartbeat { .. }));
-}
-
-#[tokio::test]
-async fn a_reader_who_is_far_behind_is_told_what_is_skipped() {
-    let world = World::new().await;
-    let (run, engine) = (world.run().await, &world.engine);
-    let mut full = watching(engine, run, Density::Full).await;
-    let mut digest = watching(engine, run, Density::Digest).await;
-    snapshot(&mut full).await;
-    snapshot(&mut digest).await;
-    for round in 0..30_u64 {
-        append(engine, run, 0, thoughts(round * 100 + 1..=round * 100 + 100)).await.unwrap();
-        world.clock.advance(Span::from_secs(2));
-    }
-    let skipped = full.next().await.unwrap().event;
-    assert_eq!(skipped, WatchedReasoning::Skipped { first: 1, last: 2_744 });
-    let WatchedReasoning::Piece(Piece::Text { first, entry, .. }) =
-        full.next().await.unwrap().event
-    else {
-        panic!("nothing follows")
-    };
-    assert_eq!((first, entry.through), (2_745, 3_000));
-    let mut through = 0;
-    while through < 3_000 {
-        match digest.next().await.unwrap().event {
-            WatchedReasoning::Piece(Piece::Section { first: 1, last, .. }) => through = last,
-            other => panic!("{other:?}"),
-        }
-        world.clock.advance(Span::from_secs(1));
     }
 }

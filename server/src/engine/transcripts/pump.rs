@@ -211,7 +211,7 @@ impl Part {
     async fn hear(&self, tx: &mut Tx<'_>, entry: &Entry, payload: PayloadRef) -> Result<(), Error> {
         let Some((speaker, tool, words)) = entry.content.heard() else { return Ok(()) };
         let run = self.track.run;
-        if tool.is_none() && !tx.said(run, &[words.len()]).await? {
+        if tool.is_none() && !tx.count_said(run, &[words.len()]).await? {
             return Ok(());
         }
         let bytes = u32::try_from(words.len()).unwrap_or(u32::MAX);

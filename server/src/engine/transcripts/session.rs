@@ -1,5 +1,5 @@
 //! The session of a run: its agent sends entries, and is told on the same stream how far
-//! they are durable, what people decide, and what else is new.
+//! they are durable, what people override and decide, and what else is new.
 //!
 //! Up and down are apart: an agent that has to wait for room is told of answers all the
 //! same.
@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::BoxStream;
 use tokio::sync::{Notify, watch};
 
 use super::OpenAttempt;
 use super::append::{Draft, MAX_ENTRIES};
+use super::down::{self, Sources};
 use super::track::{Durable, Offered, Track};
 use crate::domain::error::Error;
 use crate::domain::ids::{PolicyRevisionId, RunId};
@@ -19,8 +20,9 @@ use crate::domain::policy::Guidance;
 use crate::domain::principal::Principal;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::transcript::{Place, Spent};
-use crate::engine::await_resolutions::{AwaitEvent, Scope};
+use crate::engine::await_resolutions::Scope;
 use crate::engine::conversation::QuestionView;
+use crate::engine::overrides::{Acknowledge, OverrideView};
 use crate::engine::views::ResumptionView;
 use crate::engine::{Engine, authorize};
 
@@ -58,6 +60,8 @@ pub enum SessionEvent {
         /// What the run has written.
         spent: Spent,
     },
+    /// A person overrides the run.
+    Override(Box<OverrideView>),
     /// A person answered.
     Resumption(Box<ResumptionView>),
     /// A reviewer asks something before deciding.
@@ -89,6 +93,7 @@ pub enum Refusal {
 /// The way up: takes what the agent sends.
 pub struct Upward {
     engine: Engine,
+    caller: Principal,
     track: Arc<Track>,
     durable: watch::Receiver<Durable>,
     /// How far entries were taken.
@@ -100,9 +105,9 @@ pub struct Upward {
 
 /// Whether the agent has said all it wants to.
 #[derive(Default)]
-struct Ending {
-    is_said: AtomicBool,
-    rung: Notify,
+pub(super) struct Ending {
+    pub(super) is_said: AtomicBool,
+    pub(super) rung: Notify,
 }
 
 /// An open session.
@@ -114,14 +119,6 @@ pub struct Session {
     /// The way down. It ends when the agent has said all and it is durable, and with the
     /// reason when the session is shut out.
     pub downward: BoxStream<'static, Result<SessionEvent, Error>>,
-}
-
-/// The session of one run, on its way down.
-struct Downward {
-    track: Arc<Track>,
-    durable: watch::Receiver<Durable>,
-    ending: Arc<Ending>,
-    told: u64,
 }
 
 impl Engine {
@@ -136,109 +133,18 @@ impl Engine {
         let run = command.run.ok_or_else(|| Error::field("run_id", "required"))?;
         // What is asked of the wait is looked at before anything changes.
         let awaiting = self.await_resolutions(caller, Scope::Run(run), command.heartbeat).await?;
+        let overrides = self.follow_overrides(caller, run).await?;
         self.transact(&by, "", &OpenAttempt { run, attempt: None }).await?;
         let track = self.load_track(&by, run).await?;
         let durable = track.durable();
         let through = durable.borrow().through;
         let opened = Opened { attempt: track.attempt(), through, spent: track.spent() };
         let ending = Arc::new(Ending::default());
-        let down = Downward {
-            track: Arc::clone(&track),
-            durable: track.durable(),
-            ending: Arc::clone(&ending),
-            told: through,
-        };
-        let answers = stream::unfold(awaiting, |mut awaiting| async move {
-            let event = awaiting.next().await.transpose()?;
-            Some((event.map(from_wait), awaiting))
-        });
-        let answers = answers.filter_map(|event| async move { event.transpose() });
-        let downward = stream::select_all([
-            stream::unfold(down, Downward::next).boxed(),
-            answers.map(|event| event.map(Some)).boxed(),
-            self.guidance_of(caller.clone(), run),
-        ]);
-        let downward = downward.take_while(|event| {
-            let is_over = matches!(event, Ok(None));
-            async move { !is_over }
-        });
-        let downward = downward.filter_map(|event| async move { event.transpose() }).boxed();
-        let (engine, taken) = (self.clone(), through);
-        let upward = Upward { engine, track, durable, taken, ending, told: None };
+        let sources = Sources { awaiting, overrides, guiding: self.guiding(caller, run) };
+        let downward = down::stream(Arc::clone(&track), through, Arc::clone(&ending), sources);
+        let (engine, caller) = (self.clone(), caller.clone());
+        let upward = Upward { engine, caller, track, durable, taken: through, ending, told: None };
         Ok(Session { opened, upward, downward })
-    }
-
-    /// The guidance for a run, now and whenever another policy comes into force.
-    fn guidance_of(
-        &self,
-        caller: Principal,
-        run: RunId,
-    ) -> BoxStream<'static, Result<Option<SessionEvent>, Error>> {
-        let mut changes = self.0.feed.policies();
-        changes.mark_changed();
-        let guiding = Guiding { engine: self.clone(), caller, run, changes, told: None };
-        stream::unfold(guiding, Guiding::next).boxed()
-    }
-}
-
-/// Brings the guidance for a run, and another when it changes.
-struct Guiding {
-    engine: Engine,
-    caller: Principal,
-    run: RunId,
-    changes: watch::Receiver<()>,
-    told: Option<PolicyRevisionId>,
-}
-
-impl Guiding {
-    async fn next(mut self) -> Option<(Result<Option<SessionEvent>, Error>, Self)> {
-        loop {
-            self.changes.changed().await.ok()?;
-            let guidance = self.engine.guidance(&self.caller, Some(self.run)).await;
-            let said = match guidance {
-                Ok((revision, _)) if self.told == Some(revision) => continue,
-                Ok((revision, guidance)) => {
-                    self.told = Some(revision);
-                    Ok(Some(SessionEvent::Guidance(revision, guidance)))
-                }
-                Err(error) => Err(error),
-            };
-            return Some((said, self));
-        }
-    }
-}
-
-/// What a wait says, as far as a session passes it on.
-fn from_wait(event: AwaitEvent) -> Option<SessionEvent> {
-    match event {
-        AwaitEvent::Resumption(view) => Some(SessionEvent::Resumption(view)),
-        AwaitEvent::Question(view) => Some(SessionEvent::Question(view)),
-        AwaitEvent::Heartbeat(next) => Some(SessionEvent::Heartbeat(next)),
-        AwaitEvent::SnapshotEnd { .. } => None,
-    }
-}
-
-impl Downward {
-    /// Waits for the next commit; `Ok(None)` when the agent has said all and it is durable.
-    async fn next(mut self) -> Option<(Result<Option<SessionEvent>, Error>, Self)> {
-        loop {
-            let now = self.durable.borrow_and_update().clone();
-            if now.through > self.told {
-                self.told = now.through;
-                let (through, spent) = (now.through, self.track.spent());
-                return Some((Ok(Some(SessionEvent::Durable { through, spent })), self));
-            }
-            if let Some(error) = now.ended {
-                return Some((Err(error), self));
-            }
-            if self.ending.is_said.load(Ordering::Acquire) && self.track.is_durable() {
-                return Some((Ok(None), self));
-            }
-            tokio::select! {
-                changed = self.durable.changed() => changed.ok()?,
-                () = self.ending.rung.notified() => {}
-            }
-        }
     }
 }
 
@@ -273,6 +179,17 @@ impl Upward {
                 Ok(Some(Refusal::Refused { number, error }))
             }
         }
+    }
+
+    /// Says how far a run of the agent is with an override.
+    pub async fn acknowledge(&self, command: Acknowledge) -> Result<OverrideView, Error> {
+        self.touch();
+        Ok(self.engine.acknowledge_override(&self.caller, command).await?.value)
+    }
+
+    /// The run of the session.
+    pub fn run(&self) -> RunId {
+        self.track.run
     }
 
     /// The agent is alive, whether or not it has anything to say.

@@ -7,6 +7,7 @@ use crate::domain::principal::Principal;
 use crate::domain::time::Span;
 use crate::engine::await_resolutions::{AwaitEvent, Awaiting, Scope};
 use crate::engine::conversation::QuestionView;
+use crate::engine::overrides::OverrideView;
 use crate::engine::views::ResumptionView;
 use crate::engine::{Engine, authorize, limits, validate};
 
@@ -29,6 +30,8 @@ pub struct ReceiveUpdates {
 /// What is new for a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Updates {
+    /// What people override and the run has not acknowledged.
+    pub overrides: Vec<OverrideView>,
     /// Answers that were not acknowledged.
     pub resumptions: Vec<ResumptionView>,
     /// Questions that were not answered.
@@ -41,7 +44,7 @@ pub struct Updates {
 
 impl Updates {
     fn len(&self) -> usize {
-        self.resumptions.len() + self.questions.len()
+        self.overrides.len() + self.resumptions.len() + self.questions.len()
     }
 
     fn is_empty(&self) -> bool {
@@ -74,7 +77,9 @@ impl Engine {
         let until = self.now().plus(wait);
         let mut policies = self.0.feed.policies();
         let mut awaiting = self.await_resolutions(caller, Scope::Run(run), None).await?;
-        let mut updates = Updates::default();
+        let mut incoming = self.follow_overrides(caller, run).await?;
+        let overrides = self.receive_overrides(caller, run, None).await?;
+        let mut updates = Updates { overrides, ..Updates::default() };
         while updates.len() < MAX_UPDATES {
             let Some(event) = awaiting.next().await? else { break };
             if updates.take(event) {
@@ -94,6 +99,7 @@ impl Engine {
                 event = next_of(&mut awaiting) => {
                     updates.take(event?);
                 }
+                view = incoming.next() => updates.overrides.push(view?),
                 () = self.0.clock.sleep_until(until) => {}
             }
         }

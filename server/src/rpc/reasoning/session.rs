@@ -9,12 +9,14 @@ use pointsman_api::v1::open_session_request::Event as Said;
 use pointsman_api::v1::open_session_response::Event as Told;
 use tonic::{Status, Streaming};
 
+use super::super::convert::overrides::{overriding, read_said};
 use super::super::convert::{self, conversation, resumptions, span, time, transcripts};
 use super::super::limits::MAX_PAYLOAD_REQUEST_BYTES;
 use super::super::{foreign, status};
 use crate::domain::error::Error;
 use crate::domain::principal::Principal;
 use crate::engine::Engine;
+use crate::engine::overrides::Acknowledge;
 use crate::engine::transcripts::{
     MAX_ENTRIES, MAX_OUTSTANDING, OpenSession, Opened, Refusal, SessionEvent, Upward,
 };
@@ -38,8 +40,8 @@ pub(super) async fn open(
     });
     let heard = engine.clone();
     let upward = stream::unfold(Some((incoming, session.upward)), hear);
-    let upward = upward.filter_map(move |refusal| {
-        let message = refusal.transpose().map(|it| it.map(|it| stamped(&heard, refused(it))));
+    let upward = upward.filter_map(move |answer| {
+        let message = answer.transpose().map(|it| it.map(|it| stamped(&heard, it)));
         async move { message }
     });
     // The way down says when all is over; the way up may end long before.
@@ -51,18 +53,23 @@ pub(super) async fn open(
 /// Reads the message that opens a session.
 async fn first(incoming: &mut Incoming) -> Result<OpenSession, Status> {
     let event = incoming.message().await?.and_then(|message| message.event);
-    let Some(Said::Open(open)) = event else {
-        return Err(Error::field("open", "required: it is the first message").into());
+    let later = |field| Error::field(field, "comes after `open`, which is the first message");
+    let open = match event {
+        Some(Said::Open(open)) => open,
+        Some(Said::Entries(_)) => return Err(later("entries").into()),
+        Some(Said::Heartbeat(_)) => return Err(later("heartbeat").into()),
+        Some(Said::Acknowledgement(_)) => return Err(later("acknowledgement").into()),
+        None => return Err(Error::field("open", "required: it is the first message").into()),
     };
     let run = convert::id("open.run_id", &open.run_id)?;
     trace::run(&run);
     Ok(OpenSession { run: Some(run), heartbeat: span(open.heartbeat) })
 }
 
-/// Takes the next message of an agent; answers what was not taken of it.
+/// Takes the next message of an agent; answers what there is to say of it.
 async fn hear(
     state: Option<(Incoming, Upward)>,
-) -> Option<(Result<Option<Refusal>, Status>, Option<(Incoming, Upward)>)> {
+) -> Option<(Result<Option<Told>, Status>, Option<(Incoming, Upward)>)> {
     let (mut incoming, mut upward) = state?;
     let message = match incoming.message().await {
         Ok(Some(message)) => message,
@@ -75,19 +82,18 @@ async fn hear(
         }
     };
     match take(&mut upward, message).await {
-        Ok(refusal) => Some((Ok(refusal), Some((incoming, upward)))),
+        Ok(answer) => Some((Ok(answer), Some((incoming, upward)))),
         Err(error) => Some((Err(error.into()), None)),
     }
 }
 
-async fn take(
-    upward: &mut Upward,
-    message: v1::OpenSessionRequest,
-) -> Result<Option<Refusal>, Error> {
+async fn take(upward: &mut Upward, message: v1::OpenSessionRequest) -> Result<Option<Told>, Error> {
     match message.event {
         Some(Said::Entries(sent)) => {
-            upward.take(transcripts::read_drafts("entries", sent.entries)?).await
+            let refusal = upward.take(transcripts::read_drafts("entries", sent.entries)?).await?;
+            Ok(refusal.map(refused))
         }
+        Some(Said::Acknowledgement(sent)) => acknowledge(upward, sent).await.map(Some),
         Some(Said::Heartbeat(v1::SessionHeartbeat {})) => {
             upward.touch();
             Ok(None)
@@ -95,6 +101,38 @@ async fn take(
         Some(Said::Open(_)) => Err(Error::field("open", "only the first message opens a session")),
         None => Err(convert::unspecified("event")),
     }
+}
+
+/// Takes what an agent says of an override. What is wrong with it is told, and the session
+/// goes on; a fault of the server ends it.
+async fn acknowledge(upward: &Upward, sent: v1::SessionAcknowledgement) -> Result<Told, Error> {
+    let override_id = sent.override_id.clone();
+    let acknowledged = match read_acknowledgement(upward, sent) {
+        Ok(command) => upward.acknowledge(command).await,
+        Err(error) => Err(error),
+    };
+    match acknowledged {
+        Ok(view) => Ok(Told::Override(overriding(view))),
+        Err(error) if status::is_about_input(&error) => {
+            Ok(Told::Refusal(v1::SessionRefusal { override_id, ..wrong(&error) }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn read_acknowledgement(
+    upward: &Upward,
+    sent: v1::SessionAcknowledgement,
+) -> Result<Acknowledge, Error> {
+    let v1::SessionAcknowledgement { override_id, state, words, still_running } = sent;
+    Ok(Acknowledge {
+        request_id: String::new(),
+        id: convert::id("override_id", &override_id)?,
+        run: upward.run(),
+        said: read_said(state)?,
+        words,
+        still_running,
+    })
 }
 
 fn stamped(engine: &Engine, event: Told) -> v1::OpenSessionResponse {
@@ -119,6 +157,7 @@ fn said(event: SessionEvent) -> Told {
             byte_count: spent.bytes,
             truncated_count: spent.cut_entries,
         }),
+        SessionEvent::Override(view) => Told::Override(overriding(*view)),
         SessionEvent::Resumption(view) => Told::Resumption(resumptions::resumption(*view)),
         SessionEvent::Question(view) => Told::Question(conversation::question(*view)),
         SessionEvent::Guidance(revision, guidance) => {
@@ -134,14 +173,14 @@ fn refused(refusal: Refusal) -> Told {
     match refusal {
         Refusal::Gap { expected } => Told::Gap(v1::SessionGap { expected_entry: expected }),
         Refusal::Refused { number, error } => {
-            let (reason, field) = status::reason_and_field(&error);
-            let message = error.to_string();
-            Told::Refusal(v1::SessionRefusal {
-                entry: number,
-                reason: reason.to_owned(),
-                message,
-                field,
-            })
+            Told::Refusal(v1::SessionRefusal { entry: number, ..wrong(&error) })
         }
     }
+}
+
+/// What is wrong with something, whatever it is.
+fn wrong(error: &Error) -> v1::SessionRefusal {
+    let (reason, field) = status::reason_and_field(error);
+    let (reason, message) = (reason.to_owned(), error.to_string());
+    v1::SessionRefusal { reason, message, field, ..v1::SessionRefusal::default() }
 }

@@ -1,3 +1,5 @@
+//! What is shown of a transcript, at each density.
+
 use std::path::Path;
 
 use super::*;
