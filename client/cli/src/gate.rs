@@ -47,6 +47,9 @@ pub(crate) struct GateArguments {
     /// Within this run; left out: a run of its own
     #[arg(long, value_name = "RUN_ID")]
     run: Option<String>,
+    /// The branch of the run, once its path was changed (see: pointsman checkpoint branches)
+    #[arg(long, requires = "run", default_value_t, hide_default_value = true, value_name = "N")]
+    branch: u32,
     /// The person or system this is for
     #[arg(long, default_value_t, hide_default_value = true, value_name = "NAME")]
     on_behalf_of: String,
@@ -84,6 +87,7 @@ pub(crate) async fn gate(context: &Context, gate: GateArguments) -> Result<Exit,
     };
     let proposal =
         Proposal::new(&gate.tool, proposed.clone()).target(&gate.target).reasoning(&gate.reasoning);
+    let proposal = proposal.branch(gate.branch);
     let agent = Agent::new(context.connect_to_wait(Capacity::Agent).await?);
     let run = match &gate.run {
         Some(run_id) => agent.run(run_id),

@@ -9,6 +9,7 @@
 )]
 
 mod briefing;
+mod checkpoint;
 mod deciding;
 mod drill;
 mod notice;
