@@ -77,7 +77,7 @@ pub(super) fn start(
     };
     let thread = std::thread::Builder::new().name(THREAD.to_owned()).spawn(serve);
     thread.map_err(|error| internal(&error))?;
-    tracing::info!(%address, "serving overrides");
+    tracing::info!(overrides_address = %address, "serving overrides");
     Ok(Some(Switch { address, ended }))
 }
 
