@@ -178,5 +178,6 @@ async fn calls_that_are_cut_anywhere_have_one_effect() {
     }
     assert_eq!(goals.len(), calls);
     assert!(goals.values().all(|count| *count == 1), "{goals:?}");
-    assert!(proxy.cuts() > calls as u64 / 3, "only {} connections were cut", proxy.cuts());
+    // About half are cut where they are drawn; so few that it proves nothing would be a sixth.
+    assert!(proxy.cuts() > calls as u64 / 6, "only {} connections were cut", proxy.cuts());
 }
