@@ -4,7 +4,7 @@
 //! that it stands against reads the holds that can cover its run in its own transaction
 //! ([`fence`]). So a stop costs the same for one run and for the fleet, does not fail for
 //! size, and of a stop and a redemption one wins. What it ends is marked afterwards, in
-//! batches ([`settle`]). Agents are told and answer ([`receive`], [`acknowledge`]), which
+//! batches ([`mod@settle`]). Agents are told and answer ([`receive`], [`acknowledge`]), which
 //! changes nothing of what is forbidden.
 
 mod acknowledge;

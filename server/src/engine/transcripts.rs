@@ -1,8 +1,8 @@
 //! The transcripts of runs: taking entries, storing many of them together, and reading
 //! them back.
 //!
-//! What agents send is checked and put behind a run's [track](track), in memory. The
-//! [pump](pump) takes what all tracks have, makes it durable in as few commits as it
+//! What agents send is checked and put behind a run's [`track`], in memory. The
+//! [`pump`] takes what all tracks have, makes it durable in as few commits as it
 //! can, and only then tells who waits. An entry that was not stored was never
 //! acknowledged: its agent sends it again.
 
