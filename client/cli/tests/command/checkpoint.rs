@@ -3,7 +3,7 @@
 use pointsman_client::{Checkpoints, Connection, v1};
 use serde_json::Value;
 
-use super::{Server, code, said};
+use super::{Server, code, said, written};
 
 const POLICY: &str = "\
 version: 1
@@ -11,18 +11,6 @@ default: allow
 tools:
   send: { irreversibility: high }
 ";
-
-fn written(output: &std::process::Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn server() -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let policy = folder.path().join("policy.yaml");
-    std::fs::write(&policy, POLICY).unwrap();
-    let policy = policy.to_str().unwrap().to_owned();
-    Server::start_with(folder, &["--no-demo", "--policy", &policy])
-}
 
 /// Saves a state as the agent of the run; answers with the checkpoint's id.
 fn save(server: &Server, run: &str, branch: u32, state: &'static str) -> String {
@@ -38,7 +26,7 @@ fn save(server: &Server, run: &str, branch: u32, state: &'static str) -> String 
 
 /// A server, a run with two checkpoints, and what ran between them.
 fn desk() -> (Server, String, [String; 2]) {
-    let server = server();
+    let server = Server::under(POLICY);
     let run = written(&server.run(&["run", "start", "--goal", "pay"])).trim().to_owned();
     let first = save(&server, &run, 0, r#"{"log":["a"],"step":1}"#);
     let sent = server.run(&["gate", "--run", &run, "--tool", "send", "--", "true"]);

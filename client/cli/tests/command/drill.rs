@@ -1,10 +1,6 @@
 //! `pointsman drill`: a past case with a planted defect, and what is told of it.
 
-use super::{Server, code, said};
-
-fn written(output: &std::process::Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
+use super::{Server, code, said, written};
 
 #[test]
 fn a_past_case_is_practised_on() {

@@ -56,6 +56,15 @@ impl Server {
         Self::start_with(folder, &["--no-demo", "--policy", policy])
     }
 
+    /// One without a demo, under a policy.
+    fn under(policy: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.yaml");
+        std::fs::write(&file, policy).unwrap();
+        let file = file.to_str().unwrap().to_owned();
+        Self::start_with(folder, &["--no-demo", "--policy", &file])
+    }
+
     fn start_with(folder: TempDir, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pointsman"))
             .args(["dev", "--port", "0"])
@@ -135,6 +144,10 @@ impl Gated {
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
+}
+
+fn written(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 fn said(output: &Output) -> String {

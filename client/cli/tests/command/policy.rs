@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{POLICY, Server, code, said};
+use super::{POLICY, Server, code, said, written};
 
 const TIGHTER: &str = "\
 version: 1
@@ -18,10 +18,6 @@ version: 1
 rules:
   - { id: odd, tools: [a], effect: deny, reason: b, when: nothing > 1 }
 ";
-
-fn written(output: &std::process::Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 fn start() -> Server {
     let server = Server::start();

@@ -2,13 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Server, code, said};
+use super::{Server, code, said, written};
 
 const WRONG: &str = "version: 1\nlanes: {money: {calendar: gone}}\n";
-
-fn written(output: &std::process::Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 #[test]
 fn settings_are_checked_put_and_shown_and_the_status_says_what_waits() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Server, code, said};
+use super::{Server, code, said, written};
 
 const POLICY: &str = "\
 version: 1
@@ -11,21 +11,9 @@ rules:
   - { id: paid, tools: [pay], effect: sample, reason: every payment is looked at }
 ";
 
-fn written(output: &std::process::Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn server() -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let policy = folder.path().join("policy.yaml");
-    std::fs::write(&policy, POLICY).unwrap();
-    let policy = policy.to_str().unwrap().to_owned();
-    Server::start_with(folder, &["--no-demo", "--policy", &policy])
-}
-
 #[test]
 fn what_ran_unasked_is_judged_and_counted() {
-    let server = server();
+    let server = Server::under(POLICY);
     let run = |arguments: &[&str]| {
         let output = server.run(&[&["review"], arguments].concat());
         assert_eq!(code(&output), 0, "{arguments:?}: {}", said(&output));

@@ -31,7 +31,7 @@ fn other_agent() -> Principal {
     principal("billing", &[Role::Agent])
 }
 
-fn overriding(kind: OverrideKind, scope: OverrideScope) -> RequestOverride {
+pub(super) fn overriding(kind: OverrideKind, scope: OverrideScope) -> RequestOverride {
     RequestOverride {
         request_id: String::new(),
         kind,

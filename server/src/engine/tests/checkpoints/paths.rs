@@ -10,16 +10,16 @@ use crate::domain::error::{Error, OverrideError, PathError};
 use crate::domain::escalation::{Escalation, EscalationState, ResumeMode};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CheckpointId, RunId};
-use crate::domain::overrides::{AtEnd, OverrideKind, OverrideScope};
+use crate::domain::overrides::{OverrideKind, OverrideScope};
 use crate::domain::policy::OnExpiry;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::reversion::ReversionState;
 use crate::domain::time::Span;
 use crate::engine::branches::{BranchRun, RollBackRun};
-use crate::engine::overrides::RequestOverride;
 use crate::engine::propose::Propose;
 use crate::engine::resumptions::ClaimResumptions;
 use crate::engine::reverse::{Reverse, Reversed};
+use crate::engine::tests::overrides::overriding;
 use crate::engine::tests::world::*;
 use crate::engine::views::ResumptionView;
 
@@ -297,16 +297,7 @@ async fn a_resumption_says_that_the_policy_of_today_stops_it() {
 }
 
 async fn hold(world: &World, run: RunId, kind: OverrideKind) {
-    let command = RequestOverride {
-        request_id: String::new(),
-        kind,
-        scope: OverrideScope::Run(run),
-        reason: "it pays twice".to_owned(),
-        ttl: None,
-        at_end: AtEnd::Stay,
-        run_etag: String::new(),
-        redirect: None,
-    };
+    let command = overriding(kind, OverrideScope::Run(run));
     world.engine.request_override(&supervisor(), command).await.unwrap();
 }
 

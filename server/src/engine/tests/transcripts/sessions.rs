@@ -3,10 +3,11 @@
 use futures::StreamExt as _;
 
 use super::*;
-use crate::domain::overrides::{AtEnd, OverrideKind, OverrideScope, OverrideState};
+use crate::domain::overrides::{OverrideKind, OverrideScope, OverrideState};
 use crate::domain::principal::Role;
 use crate::engine::conversation::AskAgent;
-use crate::engine::overrides::{Acknowledge, OverrideView, RequestOverride, Said};
+use crate::engine::overrides::{Acknowledge, OverrideView, Said};
+use crate::engine::tests::overrides::overriding;
 use crate::engine::transcripts::{OpenSession, ReceiveUpdates, Refusal, Session, SessionEvent};
 
 /// The next thing that a session says, apart from guidance and heartbeats.
@@ -133,16 +134,7 @@ async fn a_session_brings_answers_questions_and_guidance() {
 }
 
 async fn overridden(world: &World, run: RunId, kind: OverrideKind) -> OverrideView {
-    let command = RequestOverride {
-        request_id: String::new(),
-        kind,
-        scope: OverrideScope::Run(run),
-        reason: "it pays twice".to_owned(),
-        ttl: None,
-        at_end: AtEnd::Stay,
-        run_etag: String::new(),
-        redirect: None,
-    };
+    let command = overriding(kind, OverrideScope::Run(run));
     let sam = principal("sam", &[Role::Supervisor]);
     world.engine.request_override(&sam, command).await.unwrap().value
 }
