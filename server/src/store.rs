@@ -317,7 +317,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replays at most `limit` (and [`MAX_TAIL`]) commits; empty when there is
     /// nothing newer.
-    async fn tail(&self, from: TailFrom, limit: usize) -> Result<Vec<CommitRecord>, ReadError>;
+    async fn tail(&self, from: TailFrom, limit: usize)
+    -> Result<Vec<Arc<CommitRecord>>, ReadError>;
 
     /// A doorbell that carries the newest durable commit. It may skip numbers;
     /// the truth is [`Store::tail`].

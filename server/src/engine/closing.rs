@@ -101,6 +101,7 @@ pub(super) fn close(
     escalation.close_time = Some(tx.now);
     touch(escalation, tx.now);
     tx.mark(keys::closed(tenant, state, tx.now, escalation.id));
+    super::past::remember_end(tx, escalation);
     if escalation.question.is_about_an_action() {
         tx.mark(keys::run_waited(tenant, escalation, tx.now));
     }

@@ -53,15 +53,28 @@ fn by_rule(escalation: &Escalation) -> Option<Digest> {
     Some(hasher.finish())
 }
 
-/// Notes a question about an action, so that later ones find it.
+/// Notes a question about an action, so that later ones on the same find it.
 pub(super) fn remember(tx: &mut Tx<'_>, escalation: &Escalation, target: &str) {
-    let (tenant, id) = (tx.tenant(), escalation.id);
     if !target.is_empty() {
-        tx.mark(keys::asked_on(tenant, &on_target(escalation, target), id));
+        let case = on_target(escalation, target);
+        tx.mark(keys::asked_on(tx.tenant(), &case, escalation.id));
     }
-    if let Some(case) = by_rule(escalation) {
-        tx.mark(keys::asked_by(tenant, &case, id));
+}
+
+/// Notes a question that ends: only then can a later one learn from it, and however many
+/// wait, they do not hide those that have their end.
+pub(super) fn remember_end(tx: &mut Tx<'_>, escalation: &Escalation) {
+    if is_case(escalation.state)
+        && let Some(case) = by_rule(escalation)
+    {
+        tx.mark(keys::asked_by(tx.tenant(), &case, escalation.id));
     }
+}
+
+/// Whether a question in this state has an end to learn from: a person's answer, or that
+/// nobody gave one.
+const fn is_case(state: EscalationState) -> bool {
+    matches!(state, EscalationState::Resolved | EscalationState::Expired)
 }
 
 impl Engine {
@@ -130,9 +143,18 @@ impl Engine {
         let found = self.0.store.scan(range, Direction::Descending, LOOKED_AT).await;
         let found = found.map_err(read_error)?;
         let ids = found.rows.iter().filter_map(|(key, _)| keys::listed_escalation(key));
-        let reads = ids.filter(|id| *id != but).map(|id| self.existing_escalation(tenant, id));
-        let cases = try_join_all(reads).await?;
-        Ok(cases.into_iter().filter_map(ended).take(MOST_CASES).collect())
+        let ids: Vec<_> = ids.filter(|id| *id != but).collect();
+        let mut cases = Vec::new();
+        // Mostly the newest few are enough.
+        for some in ids.chunks(MOST_CASES) {
+            let reads = some.iter().map(|id| self.existing_escalation(tenant, *id));
+            cases.extend(try_join_all(reads).await?.into_iter().filter_map(ended));
+            if cases.len() >= MOST_CASES {
+                break;
+            }
+        }
+        cases.truncate(MOST_CASES);
+        Ok(cases)
     }
 }
 

@@ -151,7 +151,11 @@ impl Store for EmbeddedStore {
         }
     }
 
-    async fn tail(&self, from: TailFrom, limit: usize) -> Result<Vec<CommitRecord>, ReadError> {
+    async fn tail(
+        &self,
+        from: TailFrom,
+        limit: usize,
+    ) -> Result<Vec<Arc<CommitRecord>>, ReadError> {
         tail::read(&self.shared, from, limit).await
     }
 

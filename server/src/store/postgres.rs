@@ -244,7 +244,11 @@ impl Store for PostgresStore {
         Ok(bytes)
     }
 
-    async fn tail(&self, from: TailFrom, limit: usize) -> Result<Vec<CommitRecord>, ReadError> {
+    async fn tail(
+        &self,
+        from: TailFrom,
+        limit: usize,
+    ) -> Result<Vec<Arc<CommitRecord>>, ReadError> {
         let limit = limit.min(MAX_TAIL);
         let remembered = {
             let recent = self.shared.recent.read().unwrap_or_else(PoisonError::into_inner);
@@ -253,10 +257,10 @@ impl Store for PostgresStore {
             if is_current { recent.tail(&from, limit) } else { None }
         };
         if let Some(records) = remembered {
-            return Ok(records.iter().map(|record| CommitRecord::clone(record)).collect());
+            return Ok(records);
         }
         let frames = self.ask(&ReadTail { from: &from, limit }).await?;
-        Ok(frames.into_iter().map(|frame| frame.into_record()).collect())
+        Ok(frames.into_iter().map(|frame| Arc::new(frame.into_record())).collect())
     }
 
     fn doorbell(&self) -> watch::Receiver<u64> {

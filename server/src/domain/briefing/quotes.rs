@@ -1,5 +1,8 @@
 //! Where the values of an action were said before, word for word.
 
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
 use serde_json::{Map, Value};
 
 use super::facts::plain;
@@ -39,25 +42,36 @@ pub fn quotes(arguments: &Map<String, Value>, messages: &[Message]) -> Vec<Quote
     for (name, value) in arguments {
         collect(value, &format!("/{name}"), &mut values);
     }
+    let wanted = values.iter().map(|(_, value)| value);
+    // Values that are too many for a search are quoted nowhere; there are at most sixteen.
+    let search = AhoCorasick::builder().ascii_case_insensitive(true).build(wanted);
+    let Ok(search) = search else { return Vec::new() };
+    let mut found: Vec<Option<Quote>> = values.iter().map(|_| None).collect();
     let skipped = messages.len().saturating_sub(MOST_MESSAGES);
-    let newest = messages.iter().enumerate().skip(skipped);
-    let mut heard: Vec<_> =
-        newest.map(|(place, it)| (place, it, it.text.to_ascii_lowercase())).collect();
-    heard.sort_by_key(|(place, it, _)| (it.speaker == Speaker::Tool, std::cmp::Reverse(*place)));
-    let quote = |(path, value): (String, String)| {
-        let wanted = value.to_ascii_lowercase();
-        heard.iter().find_map(|(place, message, folded)| {
-            let at = find(folded, &wanted)?;
-            Some(Quote {
-                path: render::line(&path),
-                speaker: message.speaker,
-                tool: render::line(message.tool.as_deref().unwrap_or_default()),
-                message: *place as u64 + 1,
-                words: around(&message.text, at, wanted.len()),
-            })
-        })
-    };
-    values.into_iter().filter_map(quote).collect()
+    let mut heard: Vec<_> = messages.iter().enumerate().skip(skipped).collect();
+    heard.sort_by_key(|(place, it)| (it.speaker == Speaker::Tool, std::cmp::Reverse(*place)));
+    for (place, message) in heard {
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+        for at in search.find_overlapping_iter(message.text.as_str()) {
+            let (Some((path, _)), Some(quote)) =
+                (values.get(at.pattern().as_usize()), found.get_mut(at.pattern().as_usize()))
+            else {
+                continue;
+            };
+            if quote.is_none() && stands_alone(&message.text, at.range()) {
+                *quote = Some(Quote {
+                    path: render::line(path),
+                    speaker: message.speaker,
+                    tool: render::line(message.tool.as_deref().unwrap_or_default()),
+                    message: place as u64 + 1,
+                    words: around(&message.text, at.range()),
+                });
+            }
+        }
+    }
+    found.into_iter().flatten().collect()
 }
 
 fn collect(value: &Value, path: &str, into: &mut Vec<(String, String)>) {
@@ -86,21 +100,18 @@ fn collect(value: &Value, path: &str, into: &mut Vec<(String, String)>) {
     }
 }
 
-/// Where a text holds another between the borders of words.
-fn find(text: &str, wanted: &str) -> Option<usize> {
+/// Whether a place in a text is between the borders of words.
+fn stands_alone(text: &str, place: Range<usize>) -> bool {
     let is_inner = |letter: char| letter.is_alphanumeric() || letter == '_';
-    let found = text.match_indices(wanted).find(|(at, found)| {
-        let before = text.get(..*at).and_then(|head| head.chars().next_back());
-        let after = text.get(at + found.len()..).and_then(|tail| tail.chars().next());
-        !before.is_some_and(is_inner) && !after.is_some_and(is_inner)
-    });
-    found.map(|(at, _)| at)
+    let before = text.get(..place.start).and_then(|head| head.chars().next_back());
+    let after = text.get(place.end..).and_then(|tail| tail.chars().next());
+    !before.is_some_and(is_inner) && !after.is_some_and(is_inner)
 }
 
 /// The words around a place, in safe text, with `…` where more stands.
-fn around(text: &str, at: usize, length: usize) -> String {
-    let start = text.floor_char_boundary(at.saturating_sub(AROUND));
-    let end = text.ceil_char_boundary((at + length + AROUND).min(text.len()));
+fn around(text: &str, place: Range<usize>) -> String {
+    let start = text.floor_char_boundary(place.start.saturating_sub(AROUND));
+    let end = text.ceil_char_boundary((place.end + AROUND).min(text.len()));
     let words = render::line(text.get(start..end).unwrap_or_default());
     let (before, after) =
         (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });

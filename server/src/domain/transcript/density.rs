@@ -34,7 +34,8 @@ impl Density {
         match self {
             Self::Headline => Span::from_secs(1),
             Self::Digest => Span::from_millis(250),
-            Self::Full => Span::from_millis(100),
+            // As often as a page is drawn anew for eyes that follow.
+            Self::Full => Span::from_millis(33),
         }
     }
 }

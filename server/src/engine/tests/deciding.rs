@@ -4,3 +4,4 @@ mod bulk;
 mod conversing;
 mod friction;
 mod instructing;
+mod past;

@@ -338,7 +338,7 @@ async fn a_decision_names_the_version_that_is_in_force_when_it_is_committed() {
     tokio::join!(proposals, looks);
     let mut version = 0;
     for commit in world.store.tail(TailFrom::Commit(0), 10_000).await.unwrap() {
-        for event in commit.events {
+        for event in &commit.events {
             version += u64::from(event.kind.name() == "policy.profiles_learnt");
             let is_proposal = ["action.allowed", "action.escalated"].contains(&event.kind.name());
             if let Some(action) = event.subjects.action.filter(|_| is_proposal) {

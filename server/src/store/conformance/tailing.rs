@@ -1,5 +1,7 @@
 //! The tail and the doorbell.
 
+use std::sync::Arc;
+
 use super::Fixture;
 use super::make::*;
 use crate::store::{CommitRecord, Store, TailFrom, Transaction};
@@ -16,7 +18,7 @@ async fn mk_history(store: &dyn Store) {
     }
 }
 
-async fn of_acme(store: &dyn Store, after: u64, limit: usize) -> Vec<CommitRecord> {
+async fn of_acme(store: &dyn Store, after: u64, limit: usize) -> Vec<Arc<CommitRecord>> {
     let from = TailFrom::Sequence { tenant: "acme".to_owned(), after };
     store.tail(from, limit).await.unwrap()
 }

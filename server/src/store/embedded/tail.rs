@@ -16,7 +16,7 @@ pub(super) async fn read(
     shared: &Arc<Shared>,
     from: TailFrom,
     limit: usize,
-) -> Result<Vec<CommitRecord>, ReadError> {
+) -> Result<Vec<Arc<CommitRecord>>, ReadError> {
     let limit = limit.min(MAX_TAIL);
     let Some(start) = first_commit(shared, &from) else {
         return Ok(Vec::new());
@@ -60,19 +60,13 @@ fn from_memory(
     from: &TailFrom,
     start: u64,
     limit: usize,
-) -> Option<Vec<CommitRecord>> {
+) -> Option<Vec<Arc<CommitRecord>>> {
     let ring = shared.ring.read().unwrap_or_else(PoisonError::into_inner);
     let skipped = start.checked_sub(ring.first()?)?;
     let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-    let wanted: Vec<_> = ring
-        .records
-        .range(skipped.min(ring.records.len())..)
-        .filter(|(record, _)| is_wanted(from, record))
-        .take(limit)
-        .map(|(record, _)| Arc::clone(record))
-        .collect();
-    drop(ring);
-    Some(wanted.iter().map(|record| CommitRecord::clone(record)).collect())
+    let wanted = ring.records.range(skipped.min(ring.records.len())..);
+    let wanted = wanted.filter(|(record, _)| is_wanted(from, record)).take(limit);
+    Some(wanted.map(|(record, _)| Arc::clone(record)).collect())
 }
 
 fn from_journal(
@@ -80,7 +74,7 @@ fn from_journal(
     from: &TailFrom,
     start: u64,
     limit: usize,
-) -> Result<Vec<CommitRecord>, ReadError> {
+) -> Result<Vec<Arc<CommitRecord>>, ReadError> {
     let end = shared.now().journal;
     let place = {
         let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
@@ -93,7 +87,7 @@ fn from_journal(
     reader::read_from(&shared.places.journal, place, end, &mut |frame| {
         let record = frame.into_record();
         if is_wanted(from, &record) {
-            records.push(record);
+            records.push(Arc::new(record));
         }
         records.len() < limit
     })

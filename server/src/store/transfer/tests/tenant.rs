@@ -27,9 +27,9 @@ fn is_acmes((key, value): &(Bytes, Bytes)) -> bool {
 
 /// The tenant's audited commits, but for their numbers.
 async fn history(store: &dyn Store) -> Vec<CommitRecord> {
-    let mut records = store.tail(TailFrom::Commit(0), 1_000).await.unwrap();
-    records.retain(|record| record.tenant == "acme" && !record.events.is_empty());
-    records.into_iter().map(|record| CommitRecord { commit: 0, ..record }).collect()
+    let records = store.tail(TailFrom::Commit(0), 1_000).await.unwrap();
+    let its = records.iter().filter(|it| it.tenant == "acme" && !it.events.is_empty());
+    its.map(|record| CommitRecord { commit: 0, ..CommitRecord::clone(record) }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
