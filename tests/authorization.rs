@@ -119,6 +119,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("DrillService/AnswerDrill", REVIEWERS),
     ("DrillService/GetDrillStats", OVERSEERS),
     ("AdminService/GetServerInfo", EVERYBODY),
+    ("AdminService/GetCaller", EVERYBODY),
+    ("AdminService/CheckAccess", EVERYBODY),
     ("AdminService/CreateToken", &[ADMIN]),
     ("AdminService/ListTokens", &[ADMIN]),
     ("AdminService/RevokeToken", &[ADMIN]),

@@ -55,6 +55,37 @@ impl Admin {
             .await
     }
 
+    /// Says who the caller is: by which credential, in which roles, until when.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, or the token is not valid.
+    pub async fn caller(&self) -> Result<v1::GetCallerResponse> {
+        self.connection
+            .send(v1::GetCallerRequest {}, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.get_caller(request).await }
+            })
+            .await
+    }
+
+    /// Says whether somebody may do something. That somebody may not is an answer.
+    ///
+    /// # Errors
+    ///
+    /// As `AdminService.CheckAccess`.
+    pub async fn check_access(
+        &self,
+        request: v1::CheckAccessRequest,
+    ) -> Result<v1::CheckAccessResponse> {
+        self.connection
+            .send(request, |request| {
+                let mut service = self.connection.admin_service();
+                async move { service.check_access(request).await }
+            })
+            .await
+    }
+
     /// Makes a token; without `ttl` it works until it is revoked.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! Nothing is acknowledged before the store answers. The engine alone calls the
 //! store.
 
+pub mod access;
 pub mod actions;
 pub mod admin;
 pub mod admission;

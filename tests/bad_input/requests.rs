@@ -183,6 +183,17 @@ impl World {
     async fn admin_request(&self, method: &str) -> (&'static str, Vec<u8>) {
         let message = match method {
             "GetServerInfo" => v1::GetServerInfoRequest {}.encode_to_vec(),
+            "GetCaller" => v1::GetCallerRequest {}.encode_to_vec(),
+            "CheckAccess" => v1::CheckAccessRequest {
+                principal: "agent-2".to_owned(),
+                what: Some(v1::check_access_request::What::Matter(v1::AnswerableMatter {
+                    lane: "money".to_owned(),
+                    tool: "refund".to_owned(),
+                    severity: v1::SeverityTier::High.into(),
+                    amount: Some(v1::Money { units: 7_000.0, currency: "EUR".to_owned() }),
+                })),
+            }
+            .encode_to_vec(),
             "CreateToken" => v1::CreateTokenRequest {
                 request_id: request_id(),
                 principal: "somebody".to_owned(),

@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use pointsman_client::{ADDRESS_VARIABLE, TOKEN_VARIABLE};
 
+use crate::auth::AuthVerb;
 use crate::backup::BackupArguments;
 use crate::bench::BenchArguments;
 use crate::checkpoint::CheckpointVerb;
 use crate::completion::CompletionArguments;
+use crate::contexts::parse_name;
 use crate::dev::DevArguments;
 use crate::drill::DrillVerb;
 use crate::escalation::{EscalationVerb, InboxArguments};
@@ -62,6 +64,10 @@ pub(crate) struct Globals {
     #[arg(long, global = true, env = TOKEN_VARIABLE, hide_env_values = true)]
     #[arg(value_name = "TOKEN", help_heading = "Global options")]
     pub(crate) token: Option<String>,
+    /// The server and the token that `auth login` kept by this name
+    #[arg(long, global = true, env = "POINTSMAN_CONTEXT", value_parser = parse_name)]
+    #[arg(value_name = "NAME", help_heading = "Global options")]
+    pub(crate) context: Option<String>,
     /// Trust this certificate authority (PEM) and no other
     #[arg(long, global = true, env = "POINTSMAN_TLS_CA", value_name = "FILE")]
     #[arg(help_heading = "Global options")]
@@ -145,6 +151,9 @@ pub(crate) enum Command {
     /// See to what went wrong without anybody having stopped it
     #[command(subcommand)]
     Incident(IncidentVerb),
+    /// Log in to servers, and ask what somebody may do
+    #[command(subcommand)]
+    Auth(AuthVerb),
     /// Manage the tokens of agents, reviewers and admins
     #[command(subcommand)]
     Token(TokenVerb),

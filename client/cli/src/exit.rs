@@ -320,9 +320,9 @@ fn next_of(error: &Error) -> Option<String> {
         }
         Some(ErrorReason::ConfirmationRequired) => Some("Name it: --confirm VALUE".into()),
         Some(ErrorReason::PolicyActivationClosed) => Some("See: pointsman policy history".into()),
-        Some(ErrorReason::TokenInvalid) => {
-            Some("Set POINTSMAN_TOKEN, or ask an admin: pointsman token create".into())
-        }
+        Some(ErrorReason::TokenInvalid) => Some(
+            "Log in: pointsman auth login; or set POINTSMAN_TOKEN. An admin makes tokens".into(),
+        ),
         Some(ErrorReason::Stopping) if error.effect() == Effect::Unknown => {
             Some("It may have been done: look before you try again.".into())
         }

@@ -6,6 +6,7 @@
 #![warn(unreachable_pub)]
 
 mod args;
+mod auth;
 mod backup;
 mod bench;
 mod briefing;
@@ -13,6 +14,7 @@ mod catalogue;
 mod checkpoint;
 mod completion;
 mod context;
+mod contexts;
 mod demo;
 mod dev;
 mod drill;
@@ -101,6 +103,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Feedback(verb) => feedback::dispatch(&context, verb).await,
         Command::Incident(verb) => incident::dispatch(&context, verb).await,
         Command::Review(verb) => review::dispatch(&context, verb).await,
+        Command::Auth(verb) => auth::dispatch(&context, verb).await,
         Command::Token(verb) => token::dispatch(&context, verb).await,
         Command::Notice(verb) => notice::dispatch(&context, verb).await,
         Command::Backup(backup) => backup::backup(&context, backup).await,

@@ -7,8 +7,8 @@ mod principal;
 mod role;
 
 pub(crate) use agent::{AgentVerb, dispatch as agent};
-pub(crate) use authority::{AuthorityVerb, dispatch as authority};
-pub(crate) use principal::{PrincipalVerb, dispatch as principal};
+pub(crate) use authority::{AuthorityVerb, Tier, dispatch as authority};
+pub(crate) use principal::{PrincipalVerb, dispatch as principal, on_duty};
 use prost_types::Timestamp;
 pub(crate) use role::{RoleVerb, dispatch as role};
 
@@ -24,7 +24,7 @@ fn point(text: &str) -> Result<Timestamp, String> {
 }
 
 /// A point in time for a table; a dash for none.
-fn shown(output: &Output, at: Option<Timestamp>) -> String {
+pub(crate) fn shown(output: &Output, at: Option<Timestamp>) -> String {
     match at {
         Some(at) if output.is_terminal => time::clock(&at, Some(&time::local_now())),
         Some(at) => time::rfc3339(&at).unwrap_or_default(),
@@ -33,7 +33,7 @@ fn shown(output: &Output, at: Option<Timestamp>) -> String {
 }
 
 /// An amount such as `5000 USD`.
-fn money(text: &str) -> Result<pointsman_api::v1::Money, String> {
+pub(crate) fn money(text: &str) -> Result<pointsman_api::v1::Money, String> {
     let wrong = || "want an amount such as `5000 USD` or `5000`".to_owned();
     let mut parts = text.split_whitespace();
     let units: f64 = parts.next().and_then(|it| it.parse().ok()).ok_or_else(wrong)?;

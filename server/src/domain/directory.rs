@@ -146,9 +146,14 @@ impl Entry {
         self.revision.to_string()
     }
 
+    /// What is assigned and counts at `now`.
+    pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &RoleAssignment> {
+        self.assignments.iter().filter(move |it| it.is_in_force(now))
+    }
+
     /// The roles that are assigned at `now`.
     pub fn roles(&self, now: Timestamp) -> impl Iterator<Item = Role> {
-        self.assignments.iter().filter(move |it| it.is_in_force(now)).map(|it| it.role)
+        self.in_force(now).map(|it| it.role)
     }
 
     /// The roles that it is known to have at `now`, as far as anybody knows.

@@ -53,7 +53,7 @@ impl Need {
     }
 
     /// The role, or the alternatives, in words.
-    const fn role(self) -> &'static str {
+    pub const fn role(self) -> &'static str {
         match self {
             Self::Nothing => "none",
             Self::Agent => Role::Agent.name(),

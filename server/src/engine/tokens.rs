@@ -254,7 +254,7 @@ impl Engine {
         Ok((token, way.tenant))
     }
 
-    async fn existing_token(&self, tenant: &str, id: TokenId) -> Result<Token, Error> {
+    pub(super) async fn existing_token(&self, tenant: &str, id: TokenId) -> Result<Token, Error> {
         self.read(&keys::token(tenant, id))
             .await?
             .ok_or_else(|| super::views::missing(Resource::Token, &id))

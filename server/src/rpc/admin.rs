@@ -1,6 +1,7 @@
 //! `AdminService`: server information, tokens, backup, notices; what is longer stands in files
 //! of its own.
 
+mod access;
 mod people;
 mod queue;
 
@@ -46,6 +47,20 @@ impl AdminService for Admin {
             entries: info.store.entries,
             server_time: Some(time(self.0.engine.now())),
         })
+    }
+
+    async fn get_caller(
+        &self,
+        request: Request<v1::GetCallerRequest>,
+    ) -> Result<Response<v1::GetCallerResponse>, Status> {
+        access::get_caller(&self.0, request).await
+    }
+
+    async fn check_access(
+        &self,
+        request: Request<v1::CheckAccessRequest>,
+    ) -> Result<Response<v1::CheckAccessResponse>, Status> {
+        access::check_access(&self.0, request).await
     }
 
     async fn create_token(

@@ -66,24 +66,9 @@ pub struct Methods(HashMap<String, Method>);
 impl Methods {
     /// Reads the API's descriptors and adds health, and reflection on request.
     pub fn new(metrics: &Metrics, with_reflection: bool) -> Result<Self, CatalogueError> {
-        let files = FileDescriptorSet::decode(pointsman_api::FILE_DESCRIPTOR_SET)?;
-        let mut all = Vec::new();
-        for file in &files.file {
-            for service in &file.service {
-                let name = format!("{}.{}", file.package(), service.name());
-                // What the server calls it does not serve.
-                if pointsman_api::CALLED_SERVICES.contains(&name.as_str()) {
-                    continue;
-                }
-                for method in &service.method {
-                    let path = format!("/{name}/{}", method.name());
-                    let Some(need) = need_of(&path) else {
-                        return Err(CatalogueError::NoAccess { path });
-                    };
-                    all.push((path, Access::Caller(need), method.server_streaming()));
-                }
-            }
-        }
+        let served = served()?.into_iter();
+        let mut all: Vec<_> =
+            served.map(|(path, need, streams)| (path, Access::Caller(need), streams)).collect();
         all.push((format!("/{HEALTH}/Check"), Access::Open, false));
         all.push((format!("/{HEALTH}/Watch"), Access::Open, true));
         if with_reflection {
@@ -131,9 +116,33 @@ impl Method {
     }
 }
 
+/// Every method of the API that is served: its path, what the engine demands of its
+/// callers, and whether the server streams the answer.
+pub(super) fn served() -> Result<Vec<(String, Need, bool)>, CatalogueError> {
+    let files = FileDescriptorSet::decode(pointsman_api::FILE_DESCRIPTOR_SET)?;
+    let mut all = Vec::new();
+    for file in &files.file {
+        for service in &file.service {
+            let name = format!("{}.{}", file.package(), service.name());
+            // What the server calls it does not serve.
+            if pointsman_api::CALLED_SERVICES.contains(&name.as_str()) {
+                continue;
+            }
+            for method in &service.method {
+                let path = format!("/{name}/{}", method.name());
+                let Some(need) = need_of(&path) else {
+                    return Err(CatalogueError::NoAccess { path });
+                };
+                all.push((path, need, method.server_streaming()));
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// What the engine demands of a method's callers, known here as well so that a
 /// request is not even read for a caller that it would be refused to.
-fn need_of(path: &str) -> Option<Need> {
+pub(super) fn need_of(path: &str) -> Option<Need> {
     let (service, method) = path.strip_prefix("/pointsman.v1.")?.split_once('/')?;
     match service {
         "EscalationService" => of_escalations(method),
@@ -249,7 +258,7 @@ fn of_administration(method: &str) -> Option<Need> {
         }
         "SetAvailability" => Need::Reviewer,
         "BreakGlass" | "PauseAgent" | "ResumeAgent" => Need::Supervisor,
-        "GetServerInfo" => Need::Nothing,
+        "GetServerInfo" | "GetCaller" | "CheckAccess" => Need::Nothing,
         _ => return None,
     })
 }

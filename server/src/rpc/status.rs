@@ -376,6 +376,11 @@ pub(super) fn reason_and_field(error: &Error) -> (&'static str, String) {
     (shape.reason.wire_name(), field)
 }
 
+/// The reason of an error, for an answer in which a refusal is a part.
+pub(super) fn reason(error: &Error) -> Reason {
+    shape(error).reason
+}
+
 /// Whether an error says what is wrong with what was sent, and sending something else
 /// helps.
 pub(super) fn is_about_input(error: &Error) -> bool {

@@ -131,7 +131,15 @@ async fn list(context: &Context, admin: &Admin) -> Result<Exit, Failure> {
 /// Whether somebody can be asked, in words.
 fn duty(output: &Output, principal: &v1::Principal) -> (String, Tone) {
     let availability = principal.availability.clone().unwrap_or_default();
-    let now = time::local_now().seconds;
+    on_duty(output, &availability, time::local_now().seconds)
+}
+
+/// Whether somebody of this availability can be asked at `now`, in words.
+pub(crate) fn on_duty(
+    output: &Output,
+    availability: &v1::Availability,
+    now: i64,
+) -> (String, Tone) {
     let is_absent = availability.absent_from.is_some_and(|at| at.seconds <= now)
         && availability.absent_until.is_none_or(|at| now < at.seconds);
     let delegate = match availability.delegate.as_str() {

@@ -159,7 +159,11 @@ impl Engine {
     }
 
     /// What is known of a principal, as far as this server has heard.
-    pub(super) async fn known_principal(&self, tenant: &str, name: &str) -> Result<Entry, Error> {
+    pub(in crate::engine) async fn known_principal(
+        &self,
+        tenant: &str,
+        name: &str,
+    ) -> Result<Entry, Error> {
         let people = self.people(tenant).await?;
         people.entry(name).cloned().ok_or_else(|| not_found(name))
     }

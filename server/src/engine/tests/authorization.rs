@@ -16,7 +16,7 @@ use crate::domain::ids::{
 };
 use crate::domain::principal::{Principal, Role};
 use crate::domain::run::RunState;
-use crate::engine::Engine;
+use crate::engine::access::Wanted;
 use crate::engine::await_resolutions::Scope;
 use crate::engine::comments::AddComment;
 use crate::engine::conversation::{AnswerQuestion, AskAgent};
@@ -38,6 +38,7 @@ use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::tokens::CreateToken;
 use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates, WatchReasoning};
 use crate::engine::watch::Watch;
+use crate::engine::{Engine, Need};
 use crate::rpc::methods::{Access, Methods};
 use crate::telemetry::metrics::Metrics;
 
@@ -331,6 +332,11 @@ fn of_claims() -> Vec<(&'static str, UseCase)> {
 fn of_server() -> Vec<(&'static str, UseCase)> {
     vec![
         ("AdminService/GetServerInfo", use_case!(e, c, e.server_info(c))),
+        ("AdminService/GetCaller", use_case!(e, c, e.caller(c))),
+        (
+            "AdminService/CheckAccess",
+            use_case!(e, c, e.check_access(c, "", &Wanted::Call(Need::Nothing))),
+        ),
         ("AdminService/CreateToken", use_case!(e, c, e.create_token(c, create_token()))),
         ("AdminService/ListTokens", use_case!(e, c, e.list_tokens(c, Default::default()))),
         ("AdminService/RevokeToken", use_case!(e, c, e.revoke_token(c, "", nil(TokenId::new)))),

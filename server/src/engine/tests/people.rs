@@ -1,5 +1,6 @@
 //! People: who may answer, up to where, and how many must say the same.
 
+mod access;
 mod conditions;
 
 use super::queue::timers_of;

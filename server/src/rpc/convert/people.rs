@@ -4,7 +4,7 @@ use pointsman_api::v1;
 
 use super::{duration, known, point, text_of, time, unspecified};
 use crate::domain::authority::{Authority, Holder, Limit};
-use crate::domain::directory::Entry;
+use crate::domain::directory::{Availability, Entry};
 use crate::domain::error::Error;
 use crate::domain::money::{Money, Stake};
 use crate::domain::principal::Role;
@@ -44,10 +44,19 @@ pub(in crate::rpc) fn read_role(field: &str, role: i32) -> Result<Role, Error> {
     }
 }
 
+/// Whether somebody can be asked, for the wire.
+pub(in crate::rpc) fn availability(availability: Availability) -> v1::Availability {
+    v1::Availability {
+        off_duty: availability.is_off_duty,
+        absent_from: availability.absent_from.map(time),
+        absent_until: availability.absent_until.map(time),
+        delegate: availability.delegate.unwrap_or_default(),
+    }
+}
+
 /// What is known of a principal, for the wire.
 pub(in crate::rpc) fn principal(entry: Entry) -> v1::Principal {
     let etag = entry.etag();
-    let availability = entry.availability;
     let roles = entry.assignments.into_iter().map(|it| v1::RoleAssignment {
         role: role(it.role).into(),
         start_time: Some(time(it.start_time)),
@@ -59,12 +68,7 @@ pub(in crate::rpc) fn principal(entry: Entry) -> v1::Principal {
         person: entry.person.unwrap_or_default(),
         owner: entry.owner.unwrap_or_default(),
         roles: roles.collect(),
-        availability: Some(v1::Availability {
-            off_duty: availability.is_off_duty,
-            absent_from: availability.absent_from.map(time),
-            absent_until: availability.absent_until.map(time),
-            delegate: availability.delegate.unwrap_or_default(),
-        }),
+        availability: Some(availability(entry.availability)),
         capacity: entry.capacity,
         skills: entry.skills,
         create_time: Some(time(entry.create_time)),
@@ -129,20 +133,26 @@ pub(in crate::rpc) fn read_limit(limit: Option<v1::AuthorityLimit>) -> Result<Li
             "limit.max_severity",
             limit.max_severity,
         )?),
-        max_amount: limit.max_amount.map(read_money).transpose()?,
+        max_amount: limit.max_amount.map(|it| read_money("limit.max_amount", it)).transpose()?,
         condition: Some(limit.condition).filter(|it| !it.is_empty()),
     })
 }
 
-fn read_money(money: v1::Money) -> Result<Money, Error> {
+/// Reads the amount that is at stake; absent: none.
+pub(in crate::rpc) fn read_stake(field: &str, amount: Option<v1::Money>) -> Result<Stake, Error> {
+    let amount = amount.map(|it| read_money(field, it)).transpose()?;
+    Ok(amount.map_or(Stake::Unpriced, Stake::Amount))
+}
+
+fn read_money(field: &str, money: v1::Money) -> Result<Money, Error> {
     if !(0.0..=MAX_UNITS).contains(&money.units) {
-        let problem = format!("want 0 to {MAX_UNITS}; for any amount leave `max_amount` out");
-        return Err(Error::field("limit.max_amount.units", problem));
+        let problem = format!("want 0 to {MAX_UNITS}; leave the amount out where there is none");
+        return Err(Error::field(format!("{field}.units"), problem));
     }
     let currency = Some(money.currency.as_str()).filter(|it| !it.is_empty());
     if currency.is_some_and(|it| it.len() > 16 || !it.bytes().all(|it| it.is_ascii_alphanumeric()))
     {
-        return Err(Error::field("limit.max_amount.currency", "want a code such as `USD`"));
+        return Err(Error::field(format!("{field}.currency"), "want a code such as `USD`"));
     }
     Ok(Money::new(money.units, currency))
 }
