@@ -202,7 +202,7 @@ mod tests {
         };
         assert_eq!(
             words(&no),
-            "no (authority_exceeded): yours reaches to 500‹U+001B›\n\
+            "no (authority exceeded): yours reaches to 500‹U+001B›\n\
              It depends on what the call says: ask with the id of a question."
         );
         let yes = v1::CheckAccessResponse { allowed: true, ..Default::default() };
