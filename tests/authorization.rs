@@ -31,6 +31,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("RunService/StartRun", &[AGENT]),
     ("RunService/GetRun", EVERYBODY),
     ("RunService/ListRuns", EVERYBODY),
+    ("RunService/ListRunSteps", EVERYBODY),
     ("RunService/FinishRun", &[AGENT]),
     ("RunService/AppendMessages", &[AGENT]),
     ("ReasoningService/AppendEntries", &[AGENT]),

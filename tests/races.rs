@@ -166,7 +166,7 @@ async fn calls_that_are_cut_anywhere_have_one_effect() {
     let mut goals = BTreeMap::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListRunsRequest { page_size: 500, page_token, state: 0 };
+        let request = v1::ListRunsRequest { page_size: 500, page_token, ..Default::default() };
         let page = fixture.runs().list(request).await.unwrap();
         for run in page.runs {
             *goals.entry(run.goal).or_insert(0) += 1;

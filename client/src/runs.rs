@@ -48,6 +48,23 @@ impl Runs {
             .await
     }
 
+    /// Returns a page of the timeline of a run, from either end.
+    ///
+    /// # Errors
+    ///
+    /// As `RunService.ListRunSteps`.
+    pub async fn steps(
+        &self,
+        request: v1::ListRunStepsRequest,
+    ) -> Result<v1::ListRunStepsResponse> {
+        self.connection
+            .send(request, |request| {
+                let mut service = self.connection.run_service();
+                async move { service.list_run_steps(request).await }
+            })
+            .await
+    }
+
     /// Returns one action.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ pub mod runs;
 mod situation;
 pub mod stats;
 mod sweep;
+pub mod timeline;
 pub mod timers;
 pub mod tokens;
 pub mod transcripts;

@@ -101,6 +101,10 @@ impl World {
             "ListRuns" => {
                 v1::ListRunsRequest { page_size: 5, ..Default::default() }.encode_to_vec()
             }
+            "ListRunSteps" => {
+                v1::ListRunStepsRequest { run_id, page_size: 5, ..Default::default() }
+                    .encode_to_vec()
+            }
             "AppendMessages" => v1::AppendMessagesRequest {
                 request_id: request_id(),
                 run_id: self.fixture.run().await.run_id().to_owned(),

@@ -64,7 +64,7 @@ impl Shown {
         let mut runs: Vec<v1::Run> = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = v1::ListRunsRequest { page_size: 500, page_token, state: 0 };
+            let request = v1::ListRunsRequest { page_size: 500, page_token, ..Default::default() };
             let page = called(admin.run_service().list_runs(request).await).done();
             runs.extend(page.runs.into_iter().filter(|run| run.goal != PROBE));
             page_token = page.next_page_token;

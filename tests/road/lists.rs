@@ -92,7 +92,7 @@ async fn pages_hold_everything_once() {
     let mut listed = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListRunsRequest { page_size: 10, page_token, state: 0 };
+        let request = v1::ListRunsRequest { page_size: 10, page_token, ..Default::default() };
         let page = fixture.runs().list(request).await.unwrap();
         assert!(page.runs.len() <= 10);
         listed.extend(page.runs.into_iter().map(|run| run.run_id));
@@ -119,6 +119,7 @@ async fn a_page_token_belongs_to_its_filter() {
             page_size,
             page_token: page_token.to_owned(),
             state: state.into(),
+            ..Default::default()
         };
         async move { called(service.list_runs(request).await) }
     };

@@ -177,6 +177,7 @@ async fn list(context: &Context, list: ListArguments) -> Result<Exit, Failure> {
         page_size: i32::try_from(list.limit.min(PAGE)).unwrap_or_default(),
         page_token: String::new(),
         state: list.state.map_or(State::Unspecified, State::from).into(),
+        ..Default::default()
     };
     let mut found = Vec::new();
     while found.len() < limit {

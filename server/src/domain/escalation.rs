@@ -129,6 +129,11 @@ impl Question {
         matches!(self, Self::ApproveAction | Self::ExecutionUnknown | Self::CompensateAction)
     }
 
+    /// Whether it is asked as its action is proposed.
+    pub const fn comes_with_its_action(self) -> bool {
+        matches!(self, Self::ApproveAction | Self::CompensateAction)
+    }
+
     /// Whether it ends with its run.
     pub const fn ends_with_its_run(self) -> bool {
         !matches!(self, Self::AgentFlood)

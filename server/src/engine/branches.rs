@@ -23,7 +23,7 @@ use crate::domain::event::{EventKind, Subjects};
 use crate::domain::ids::{CheckpointId, EscalationId, OverrideId};
 use crate::domain::payload::PayloadRef;
 use crate::domain::run::Run;
-use crate::store::keys;
+use crate::store::keys::{self, Place, Rank};
 
 pub use change::BranchRun;
 pub(super) use expiry::way_back;
@@ -109,6 +109,8 @@ pub(super) async fn start(
     tx.event_about(EventKind::RunBranched, subjects(&branch), None, &payloads);
     settle::begin(tx, run, &mut branch).await?;
     tx.put(keys::branch(tx.tenant(), run.id, branch.number), &branch)?;
+    let place = Place::numbered(Rank::Branch, branch.create_time, branch.number.into());
+    tx.mark(keys::noted(tx.tenant(), run.id, place));
     Ok(branch)
 }
 

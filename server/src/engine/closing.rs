@@ -76,6 +76,10 @@ pub(super) async fn open(tx: &mut Tx<'_>, escalation: &mut Escalation) -> Result
     if escalation.question.ends_with_its_run() {
         tx.mark(keys::run_open(tenant, escalation.run, escalation.id));
     }
+    if !escalation.question.comes_with_its_action() {
+        let place = keys::question_place(escalation.id);
+        tx.mark(keys::noted(tenant, escalation.run, place));
+    }
     tx.mark(timer(tenant, escalation).key());
     Ok(())
 }

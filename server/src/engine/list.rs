@@ -48,9 +48,9 @@ pub(super) struct Walk {
     last: Option<Bytes>,
 }
 
-fn filter_tag(tenant_and_filter: &str, range: &KeyRange) -> [u8; TAG_LENGTH] {
+fn filter_tag(tenant_and_filter: &str, start: &[u8]) -> [u8; TAG_LENGTH] {
     let mut hasher = FieldHasher::new(TOKEN_TAG);
-    hasher.field(tenant_and_filter.as_bytes()).field(&range.start);
+    hasher.field(tenant_and_filter.as_bytes()).field(start);
     let mut tag = [0; TAG_LENGTH];
     tag.copy_from_slice(
         hasher.finish().as_bytes().first_chunk::<TAG_LENGTH>().unwrap_or(&[0; TAG_LENGTH]),
@@ -111,12 +111,27 @@ impl Walk {
         if self.next(engine).await?.is_none() {
             return Ok(String::new());
         }
-        let mut token = self.filter.to_vec();
-        token.extend_from_slice(&last);
-        let check = sha256(&token);
-        token.extend_from_slice(check.as_bytes().first_chunk::<4>().unwrap_or(&[0; 4]));
-        Ok(URL_SAFE_NO_PAD.encode(token))
+        Ok(seal(self.filter, &last))
     }
+}
+
+fn seal(filter: [u8; TAG_LENGTH], last: &[u8]) -> String {
+    let mut token = filter.to_vec();
+    token.extend_from_slice(last);
+    let check = sha256(&token);
+    token.extend_from_slice(check.as_bytes().first_chunk::<4>().unwrap_or(&[0; 4]));
+    URL_SAFE_NO_PAD.encode(token)
+}
+
+/// The token of a list that is no range of keys: where its page ended. `filter` names the
+/// tenant and everything that decides what the list shows.
+pub(super) fn seal_token(last: &[u8], filter: &str) -> String {
+    seal(filter_tag(filter, &[]), last)
+}
+
+/// Where the page before ended, by its token; none: it is of another list, or damaged.
+pub(super) fn open_token(token: &str, filter: &str) -> Option<Bytes> {
+    read_token(token, filter_tag(filter, &[]))
 }
 
 fn read_token(token: &str, filter: [u8; TAG_LENGTH]) -> Option<Bytes> {
@@ -138,7 +153,7 @@ impl Engine {
         filter: &str,
     ) -> Result<Walk, Error> {
         let size = validate::page_size(page.size)?;
-        let tag = filter_tag(filter, &range);
+        let tag = filter_tag(filter, &range.start);
         if !page.token.is_empty() {
             let last = read_token(&page.token, tag)
                 .filter(|key| *key >= range.start && *key < range.end)

@@ -1,8 +1,11 @@
 //! Starting, showing and finishing runs.
 
+mod list;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub use list::RunFilter;
 use uuid::Uuid;
 
 use super::operation::{Answer, Operation, Tx, result_at};
@@ -18,7 +21,7 @@ use crate::domain::run::{Run, RunState};
 use crate::domain::secrets::refuse_secrets;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::keys::{Timer, TimerKind};
-use crate::store::{CommitLane, Direction, keys};
+use crate::store::{CommitLane, keys};
 
 /// Starts a run.
 #[derive(Clone, Debug, Default)]
@@ -292,34 +295,5 @@ impl Engine {
         let goal: Arc<str> = self.text(run.goal.as_ref()).await?.into();
         self.0.goals.insert(run.id, Arc::clone(&goal));
         Ok(goal)
-    }
-
-    /// Lists runs, newest first: all of the tenant for reviewers and admins,
-    /// its own for an agent.
-    pub async fn list_runs(
-        &self,
-        caller: &Principal,
-        page: super::list::Page,
-        state: Option<RunState>,
-    ) -> Result<super::list::Listed<RunView>, Error> {
-        let filter = format!("runs {state:?} {}", caller.name);
-        let mut walk =
-            self.walk(keys::runs(&caller.tenant), Direction::Descending, &page, &filter)?;
-        let mut runs = Vec::new();
-        while runs.len() < walk.size {
-            let Some((key, value)) = walk.next(self).await? else { break };
-            let run: Run = crate::store::records::decode(&value).map_err(super::read_error)?;
-            if !authorize::may_see(caller, &run.agent) {
-                continue;
-            }
-            let (shown, held_by) = self.shown_state(&caller.tenant, &run).await?;
-            if state.is_none_or(|state| shown == state) {
-                let goal = self.text(run.goal.as_ref()).await?;
-                runs.push(RunView { run, state: shown, held_by, goal });
-                walk.took(&key);
-            }
-        }
-        let next = walk.next_token(self).await?;
-        Ok(super::list::Listed { items: runs, next_page_token: next })
     }
 }

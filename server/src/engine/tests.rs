@@ -42,6 +42,7 @@ mod shadow;
 mod standing;
 mod sweeping;
 mod time_passes;
+mod timeline;
 mod tokens;
 mod transcripts;
 mod vouching;

@@ -24,6 +24,7 @@ pub(super) mod queue;
 pub(super) mod resumptions;
 pub(super) mod reviews;
 pub(super) mod runs;
+pub(super) mod timeline;
 pub(super) mod transcripts;
 pub(super) mod watches;
 

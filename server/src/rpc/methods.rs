@@ -171,7 +171,7 @@ fn of_runs(service: &str, method: &str) -> Option<Need> {
         ("DrillService", "CreateDrill" | "ListDrills") => Need::Supervisor,
         ("DrillService", "TakeDrill" | "AnswerDrill") => Need::Reviewer,
         ("DrillService", "GetDrillStats") => Need::Overseer,
-        ("RunService", "GetRun" | "ListRuns")
+        ("RunService", "GetRun" | "ListRuns" | "ListRunSteps")
         | ("ActionService", "GetAction" | "ListActions")
         | (
             "CheckpointService",

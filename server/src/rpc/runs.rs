@@ -10,7 +10,7 @@ use super::limits::fits;
 use crate::domain::ids::RunId;
 use crate::engine::Engine;
 use crate::engine::messages::AppendMessages;
-use crate::engine::runs::{FinishRun, StartRun};
+use crate::engine::runs::{FinishRun, RunFilter, StartRun};
 use crate::telemetry::trace;
 
 /// Answers for runs.
@@ -53,12 +53,34 @@ impl RunService for Runs {
         request: Request<v1::ListRunsRequest>,
     ) -> Result<Response<v1::ListRunsResponse>, Status> {
         let Call { caller, message } = open(request)?;
-        let state = convert::runs::read_state(convert::known("state", message.state)?);
+        let filter = RunFilter {
+            state: convert::runs::read_state(convert::known("state", message.state)?),
+            parent: convert::optional_id("parent_run_id", &message.parent_run_id)?,
+            tree: convert::optional_id("tree_run_id", &message.tree_run_id)?,
+            agent: message.agent,
+            on_behalf_of: message.on_behalf_of,
+        };
         let page = page(message.page_size, message.page_token);
-        let listed = self.0.list_runs(&caller, page, state).await?;
+        let listed = self.0.list_runs(&caller, page, &filter).await?;
         answer(fits(v1::ListRunsResponse {
             runs: listed.items.into_iter().map(convert::runs::run).collect(),
             next_page_token: listed.next_page_token,
+            server_time: Some(time(self.0.now())),
+        })?)
+    }
+
+    async fn list_run_steps(
+        &self,
+        request: Request<v1::ListRunStepsRequest>,
+    ) -> Result<Response<v1::ListRunStepsResponse>, Status> {
+        let Call { caller, message } = open(request)?;
+        let list = convert::timeline::read_list(message)?;
+        trace::run(&list.run);
+        let page = self.0.list_steps(&caller, &list).await?;
+        answer(fits(v1::ListRunStepsResponse {
+            steps: page.steps.into_iter().map(convert::timeline::step).collect(),
+            next_page_token: page.next_page_token,
+            resume_page_token: page.resume_page_token,
             server_time: Some(time(self.0.now())),
         })?)
     }

@@ -15,6 +15,7 @@
 //! | `TENANT/agent-actions/AGENT` | [`AgentActionsRecord`](super::records::AgentActionsRecord) | actions: how many, for sampling |
 //! | `TENANT/run-waited/RUN OPENED CLOSED ESC` | – | escalations: when a run waited |
 //! | `TENANT/run-action/RUN ACT` | – | actions: list by run |
+//! | `TENANT/run-noted/RUN PLACE` | – | timeline: questions about a run, paths and titles of steps, by time |
 //! | `TENANT/checkpoint/CP` | [`Checkpoint`](crate::domain::checkpoint::Checkpoint) | actions |
 //! | `TENANT/run-checkpoint/RUN CP` | – | actions: list by run |
 //! | `TENANT/checkpoint-head/RUN BRANCH` | [`CheckpointHead`](super::records::CheckpointHead) | checkpoints: newest of a branch |
@@ -61,6 +62,7 @@
 //! | `TENANT/drill-given/PERSON 0 DRL` | [`DrillGiven`](crate::domain::drill::DrillGiven) | drills: what came of one that a person was given |
 //! | `TENANT/drill-person/PERSON` | [`Practice`](crate::domain::drill::Practice) | drills: what a person has done |
 //! | `TENANT/override/OVR` | [`Override`](crate::domain::overrides::Override) | overrides |
+//! | `TENANT/scope-override/SCOPE OVR` | – | overrides: list by scope |
 //! | `TENANT/hold/SCOPE` | [`Hold`](crate::domain::overrides::Hold) | overrides: what holds a run, an agent or the fleet |
 //! | `TENANT/override-told/SCOPE OVR` | – | overrides: what agents are to be told of |
 //! | `TENANT/override-receipt/OVR RUN` | [`Receipt`](crate::domain::overrides::Receipt) | overrides: how far one run of a wider scope is |
@@ -80,6 +82,7 @@ mod floods;
 mod notices;
 mod overrides;
 mod reviews;
+mod timeline;
 mod timers;
 mod transcripts;
 mod words;
@@ -105,6 +108,9 @@ pub use self::overrides::{
 pub use self::reviews::{
     incident, incident_in, incidents, incidents_in, label, listed_incident, listed_review,
     open_review, open_reviews, reversal, reversals, review, reviews,
+};
+pub use self::timeline::{
+    Place, Rank, all_noted, made_within, noted, question_place, scope_override, scope_overrides,
 };
 pub use self::timers::{Timer, TimerKind, timers};
 pub use self::transcripts::{
@@ -261,6 +267,11 @@ pub fn run_waited(tenant: &str, escalation: &Escalation, until: Timestamp) -> By
 /// The times in which a run waited, the earliest first.
 pub fn run_waits(tenant: &str, run: RunId) -> KeyRange {
     prefixed(&key(tenant, "run-waited", &[run.as_bytes()]))
+}
+
+/// The times in which a run waited that began at a time.
+pub fn run_waits_from(tenant: &str, run: RunId, from: Timestamp) -> KeyRange {
+    prefixed(&key(tenant, "run-waited", &[run.as_bytes(), &from.to_key_bytes()]))
 }
 
 /// From when to when a list entry says that a run waited.

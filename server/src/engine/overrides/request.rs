@@ -112,6 +112,7 @@ impl Operation for Requesting<'_> {
             enforce(tx, &mut it).await?;
         }
         tx.event_about(EventKind::OverrideRequested, subjects(&it), None, &[reason]);
+        tx.mark(keys::scope_override(tx.tenant(), &it.scope, it.id));
         put(tx, &it)?;
         Ok((it, closing::result(id.as_bytes())))
     }

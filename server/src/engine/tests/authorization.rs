@@ -21,6 +21,7 @@ use crate::engine::await_resolutions::Scope;
 use crate::engine::comments::AddComment;
 use crate::engine::conversation::{AnswerQuestion, AskAgent};
 use crate::engine::escalations::{ClaimStep, Filter};
+use crate::engine::list::Page;
 use crate::engine::messages::AppendMessages;
 use crate::engine::outcomes::ReportOutcomes;
 use crate::engine::people::{
@@ -35,6 +36,7 @@ use crate::engine::redeem::Redeem;
 use crate::engine::resolve::{Resolve, ResolveBulk, Verb};
 use crate::engine::reverse::{Reverse, Reversed};
 use crate::engine::runs::{FinishRun, StartRun};
+use crate::engine::timeline::{ListSteps, Show};
 use crate::engine::tokens::CreateToken;
 use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates, WatchReasoning};
 use crate::engine::watch::Watch;
@@ -181,11 +183,20 @@ fn use_cases() -> Vec<(&'static str, UseCase)> {
     .concat()
 }
 
+fn steps() -> ListSteps {
+    let (run, page) = (nil(RunId::new), Page::default());
+    ListSteps { run, page, is_descending: false, show: Show::All }
+}
+
 fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
     vec![
         ("RunService/StartRun", use_case!(e, c, e.start_run(c, StartRun::default()))),
         ("RunService/GetRun", use_case!(e, c, e.get_run(c, nil(RunId::new)))),
-        ("RunService/ListRuns", use_case!(e, c, e.list_runs(c, Default::default(), None))),
+        (
+            "RunService/ListRuns",
+            use_case!(e, c, e.list_runs(c, Default::default(), &Default::default())),
+        ),
+        ("RunService/ListRunSteps", use_case!(e, c, e.list_steps(c, &steps()))),
         ("RunService/FinishRun", use_case!(e, c, e.finish_run(c, finish()))),
         (
             "RunService/AppendMessages",

@@ -15,9 +15,10 @@ use crate::domain::error::Error;
 use crate::domain::event::{EventKind, Subjects};
 use crate::domain::payload::PayloadRef;
 use crate::domain::time::Span;
-use crate::domain::transcript::{Entry, Kind};
+use crate::domain::transcript::{Content, Entry, Kind};
 use crate::engine::operation::{self, Tx};
 use crate::engine::{DEFAULT_TENANT, Engine, limits, read_error};
+use crate::store::keys::{Place, Rank};
 use crate::store::records::{
     self, EntriesContent, EntriesRecord, EntryPart, MessageForm, MessageRecord, TranscriptRecord,
 };
@@ -201,6 +202,10 @@ impl Part {
         };
         tx.event_about(EventKind::ReasoningAppended, subjects, None, &[payload]);
         for entry in entries {
+            if matches!(entry.content, Content::Step { .. }) {
+                let place = Place::numbered(Rank::Title, entry.time, entry.number);
+                tx.mark(keys::noted(tx.tenant(), run, place));
+            }
             self.hear(tx, entry, payload).await?;
         }
         Ok(())

@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// How far a run's transcript is.
-    pub(super) async fn transcript_head(
+    pub(in crate::engine) async fn transcript_head(
         &self,
         tenant: &str,
         run: RunId,
@@ -88,7 +88,7 @@ impl Engine {
 
     /// Reads entries from a number on, at most so many and about
     /// [`limits::PAGE_BYTES`] of text.
-    pub(super) async fn read_entries(
+    pub(in crate::engine) async fn read_entries(
         &self,
         tenant: &str,
         run: RunId,

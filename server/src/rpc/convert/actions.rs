@@ -48,8 +48,18 @@ pub(in crate::rpc) fn action(view: ActionView) -> v1::Action {
 }
 
 fn reversion(reversion: Reversion) -> v1::Reversion {
+    v1::Reversion {
+        state: reversion_state(reversion.state).into(),
+        reverser: reversion.reverser,
+        compensation_action_id: text_of(reversion.compensation),
+        reverse_time: Some(time(reversion.reverse_time)),
+        update_time: Some(time(reversion.update_time)),
+    }
+}
+
+pub(super) const fn reversion_state(state: ReversionState) -> v1::reversion::State {
     use v1::reversion::State as Wire;
-    let state = match reversion.state {
+    match state {
         ReversionState::Revoked => Wire::Revoked,
         ReversionState::AwaitingOutcome => Wire::AwaitingOutcome,
         ReversionState::NothingToUndo => Wire::NothingToUndo,
@@ -57,13 +67,6 @@ fn reversion(reversion: Reversion) -> v1::Reversion {
         ReversionState::Compensated => Wire::Compensated,
         ReversionState::CompensationFailed => Wire::CompensationFailed,
         ReversionState::CompensationOverdue => Wire::CompensationOverdue,
-    };
-    v1::Reversion {
-        state: state.into(),
-        reverser: reversion.reverser,
-        compensation_action_id: text_of(reversion.compensation),
-        reverse_time: Some(time(reversion.reverse_time)),
-        update_time: Some(time(reversion.update_time)),
     }
 }
 

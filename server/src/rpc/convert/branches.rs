@@ -29,7 +29,7 @@ pub(in crate::rpc) fn branch(view: BranchView) -> v1::Branch {
     }
 }
 
-const fn cause(cause: BranchCause) -> v1::BranchCause {
+pub(super) const fn cause(cause: BranchCause) -> v1::BranchCause {
     match cause {
         BranchCause::Override => v1::BranchCause::Override,
         BranchCause::Rollback => v1::BranchCause::Rollback,

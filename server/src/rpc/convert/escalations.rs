@@ -210,7 +210,7 @@ fn vote(vote: domain::Vote, is_open: bool) -> v1::Vote {
     v1::Vote { reviewer: vote.reviewer, kind: said.into(), vote_time: Some(time(vote.vote_time)) }
 }
 
-const fn question(question: domain::Question) -> Question {
+pub(super) const fn question(question: domain::Question) -> Question {
     match question {
         domain::Question::ApproveAction => Question::ApproveAction,
         domain::Question::ExecutionUnknown => Question::ExecutionUnknown,
@@ -222,7 +222,7 @@ const fn question(question: domain::Question) -> Question {
     }
 }
 
-const fn kind(kind: ResolutionKind) -> Kind {
+pub(super) const fn kind(kind: ResolutionKind) -> Kind {
     match kind {
         ResolutionKind::Approved => Kind::Approved,
         ResolutionKind::Rejected => Kind::Rejected,

@@ -110,7 +110,7 @@ pub(in crate::rpc) fn read_scope(scope: Option<v1::OverrideScope>) -> Result<Ove
     })
 }
 
-const fn kind(kind: OverrideKind) -> Kind {
+pub(super) const fn kind(kind: OverrideKind) -> Kind {
     match kind {
         OverrideKind::PauseAfterStep => Kind::PauseAfterStep,
         OverrideKind::PauseNow => Kind::PauseNow,
@@ -160,7 +160,7 @@ pub(in crate::rpc) fn read_said(value: i32) -> Result<Said, Error> {
     }
 }
 
-const fn state(state: OverrideState) -> State {
+pub(super) const fn state(state: OverrideState) -> State {
     match state {
         OverrideState::Pending => State::Pending,
         OverrideState::Requested => State::Requested,

@@ -33,7 +33,7 @@ pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
     }
 }
 
-const fn state(state: RunState) -> State {
+pub(super) const fn state(state: RunState) -> State {
     match state {
         RunState::Running => State::Running,
         RunState::Succeeded => State::Succeeded,

@@ -12,7 +12,7 @@ const AGENT: u8 = 1;
 const FLEET: u8 = 2;
 
 /// Of whom a hold or a list is: a run and its tree have one.
-fn scoped(tenant: &str, kind: &str, scope: &OverrideScope, rest: &[u8]) -> Bytes {
+pub(super) fn scoped(tenant: &str, kind: &str, scope: &OverrideScope, rest: &[u8]) -> Bytes {
     match scope {
         OverrideScope::Run(run) | OverrideScope::Tree(run) => {
             key(tenant, kind, &[&[RUN], run.as_bytes(), rest])
