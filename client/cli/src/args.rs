@@ -32,6 +32,7 @@ use crate::serve::{MigrateArguments, ServeArguments};
 use crate::span::parse_span;
 use crate::store::StoreVerb;
 use crate::token::TokenVerb;
+use crate::top::TopArguments;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done · 1 failed · 2 usage · 3 not found · 4 not authenticated ·
@@ -107,6 +108,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Serve this machine for a try: ready tokens, example policy, demo agent
     Dev(DevArguments),
+    /// The inbox and the runs on one screen, live, by keyboard
+    Top(TopArguments),
     /// Show what waits for a person, most urgent first
     #[command(after_help = "Example: pointsman inbox -w")]
     Inbox(InboxArguments),

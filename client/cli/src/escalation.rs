@@ -113,6 +113,25 @@ pub(crate) enum EscalationVerb {
     Wait(OneArguments),
 }
 
+impl EscalationVerb {
+    /// Holds a question for as long as is usual.
+    pub(crate) const fn claim(one: OneArguments) -> Self {
+        Self::Claim(hands::ClaimArguments { one, lease: None })
+    }
+
+    /// Approves a question once its digits were typed.
+    pub(crate) fn approve(one: OneArguments) -> Self {
+        let given = given::GivenArguments::default();
+        Self::Approve(ApproveArguments { one, digest: None, given })
+    }
+
+    /// Rejects a question in these words.
+    pub(crate) fn reject(one: OneArguments, note: String) -> Self {
+        let given = given::GivenArguments { note: Some(note), ..Default::default() };
+        Self::Reject(RejectArguments { one, given, digest: None })
+    }
+}
+
 /// Which escalation.
 #[derive(Debug, Args)]
 pub(crate) struct OneArguments {

@@ -235,6 +235,11 @@ impl Failure {
         Self::new(Exit::Usage, what)
     }
 
+    /// What went wrong, without what may be done next.
+    pub(crate) fn what(&self) -> &str {
+        self.what.trim_end_matches('.')
+    }
+
     /// What may be done next.
     #[must_use]
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {

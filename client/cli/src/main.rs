@@ -41,6 +41,7 @@ mod serve;
 mod span;
 mod store;
 mod token;
+mod top;
 mod trajectory;
 mod version;
 
@@ -88,6 +89,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Replay(arguments) => measured::replay(&context, arguments).await,
         Command::Eval(verb) => eval::dispatch(&context, &verb),
         Command::Bench(arguments) => measured::bench(&context, arguments).await,
+        Command::Top(top) => top::top(&context, top).await,
         Command::Inbox(inbox) => escalation::inbox(&context, inbox).await,
         Command::Escalation(verb) => escalation::dispatch(&context, verb).await,
         Command::Checkpoint(verb) => checkpoint::dispatch(&context, verb).await,

@@ -19,6 +19,7 @@ use crate::output::reflect::{node_of, short_name};
 use crate::output::table::{Field, Tone, table};
 use crate::output::{Output, time};
 use switch::{ConfirmArguments, PauseArguments, RedirectArguments, SwitchArguments};
+pub(crate) use tail::live_line;
 
 const PAGE: u32 = 500;
 

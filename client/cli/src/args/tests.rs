@@ -69,6 +69,8 @@ fn scripts_are_understood() {
         "pointsman token create a --role agent,admin --ttl 30d",
         "pointsman auth login prod --address https://a --prod --token-file f",
         "pointsman auth logout",
+        "pointsman top --readonly --context prod",
+        "pointsman top --plain",
         "pointsman auth status -o json --context prod",
         "pointsman auth token --show",
         "pointsman auth can-i approve esc_1",

@@ -111,16 +111,30 @@ fn event_node(event: &Event) -> Option<(&'static str, Node)> {
     })
 }
 
+/// A line for a screen that is drawn anew, and where it stands: a later line in the same
+/// place takes its place. None for mere signs of life.
+pub(crate) fn live_line(event: &Event) -> Option<(u64, String)> {
+    Some(match event {
+        Event::Text(text) => (text.first_entry, text_line(text)),
+        Event::Section(section) => (section.first_entry, section_line(section)),
+        Event::Headline(line) => (line.entry, people_line(event)),
+        Event::Skip(skip) => (skip.first_entry, people_line(event)),
+        Event::SnapshotEnd(_) | Event::Heartbeat(_) => return None,
+    })
+}
+
+fn section_line(section: &v1::ReasoningSection) -> String {
+    let mark = mark_of(section.kind());
+    let words = marked(&section.marked_words);
+    format!("{:>6} {mark} {}{words}", section.first_entry, shown(&section.line))
+}
+
 /// What a person reads of it. A section that grows is printed when it is complete.
 fn people_line(event: &Event) -> String {
     match event {
         Event::Text(text) => text_line(text),
         Event::Section(section) if section.open => String::new(),
-        Event::Section(section) => {
-            let mark = mark_of(section.kind());
-            let words = marked(&section.marked_words);
-            format!("{:>6} {mark} {}{words}", section.first_entry, shown(&section.line))
-        }
+        Event::Section(section) => section_line(section),
         Event::Headline(line) => {
             format!("{:>6} {}{}", line.entry, shown(&line.line), marked(&line.marked_words))
         }
