@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, and its waits are bounded by the real clock; its modules are public to each other"
 )]
 
+mod agents;
 mod authorization;
 mod bad_input;
 mod copy;

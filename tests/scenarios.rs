@@ -2,6 +2,7 @@
 //! real server.
 
 mod bulk;
+mod clinic;
 mod credentials;
 mod people;
 mod redirect;

@@ -46,9 +46,25 @@ pub fn binary() -> &'static Path {
             .status()
             .unwrap();
         assert!(status.success(), "`pointsman` does not build");
-        let tests = std::env::current_exe().unwrap();
-        tests.parent().unwrap().parent().unwrap().join("pointsman")
+        built().join("pointsman")
     })
+}
+
+/// An example of the client, built from these sources: a program that is no test.
+pub fn example(name: &str) -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "-p", "pointsman-client", "--example", name])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "the example `{name}` does not build");
+    built().join("examples").join(name)
+}
+
+/// Where what is built is.
+fn built() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().unwrap().parent().unwrap().to_owned()
 }
 
 // === impl Place ===
