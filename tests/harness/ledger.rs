@@ -33,6 +33,8 @@ pub struct Book {
     pub runs: BTreeMap<String, Option<String>>,
     /// Runs that somebody tried to finish, and whether it was answered.
     pub finished: BTreeMap<String, Known>,
+    /// Runs that somebody tried to stop, and whether it was answered.
+    pub stopped: BTreeMap<String, Known>,
     /// Proposals by the marker in their arguments.
     pub proposals: BTreeMap<u64, Option<v1::ProposeActionResponse>>,
     /// Actions whose redemption was tried, with proposals that redeem at once.
@@ -105,6 +107,7 @@ impl Book {
             }
         }
         doubt(&mut self.finished, &before.finished);
+        doubt(&mut self.stopped, &before.stopped);
         doubt(&mut self.redemptions, &before.redemptions);
         doubt(&mut self.outcomes, &before.outcomes);
         for (id, tries) in &mut self.tries {
@@ -119,12 +122,18 @@ impl Book {
         self.sequence = before.sequence;
     }
 
+    /// Whether somebody was told that the run is stopped.
+    pub fn is_stopped(&self, run_id: &str) -> bool {
+        self.stopped.get(run_id) == Some(&Known::Done)
+    }
+
     /// How many operations were acknowledged.
     pub fn acknowledged(&self) -> usize {
         let done = |known: &&Known| **known == Known::Done;
         self.runs.values().flatten().count()
             + self.proposals.values().flatten().count()
             + self.finished.values().filter(done).count()
+            + self.stopped.values().filter(done).count()
             + self.redemptions.values().filter(done).count()
             + self.outcomes.values().filter(done).count()
             + self.tries.values().flatten().filter(|one| one.known == Known::Done).count()

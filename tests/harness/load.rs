@@ -1,8 +1,9 @@
-//! Mixed load that notes in a [`Ledger`] what it was told: agents, reviewers and
-//! workers. With one server each task ends when the server goes away; with several
+//! Mixed load that notes in a [`Ledger`] what it was told: agents, reviewers, workers
+//! and supervisors. With one server each task ends when the server goes away; with several
 //! it goes on at another.
 
 mod people;
+mod supervisors;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +20,10 @@ use super::seed::Seed;
 const AGENTS: usize = 6;
 const REVIEWERS: usize = 3;
 const WORKERS: usize = 2;
+const SUPERVISORS: usize = 2;
+
+/// Refusals that supervisors bring about.
+const HELD: &[&str] = &["RUN_PAUSED", "RUN_STOPPED", "RUN_NOT_RUNNING", "GRANT_REVOKED"];
 
 /// Markers are unique over all rounds of a test binary.
 static NEXT_MARKER: AtomicU64 = AtomicU64::new(1);
@@ -107,6 +112,9 @@ impl Load {
         for at in 0..WORKERS {
             tasks.spawn(worker(caller(api::AGENT, at)));
         }
+        for at in 0..SUPERVISORS {
+            tasks.spawn(supervisor(caller(api::SUPERVISOR, at)));
+        }
         Self { tasks, stop }
     }
 
@@ -157,6 +165,14 @@ async fn reviewer(mut caller: Caller) {
     }
 }
 
+async fn supervisor(mut caller: Caller) {
+    while caller.goes_on() {
+        if caller.supervise().await.is_err() && caller.lines.end_with_their_server() {
+            return;
+        }
+    }
+}
+
 async fn worker(mut caller: Caller) {
     while caller.goes_on() {
         if caller.resume().await.is_err() && caller.lines.end_with_their_server() {
@@ -168,6 +184,11 @@ async fn worker(mut caller: Caller) {
 impl Caller {
     fn goes_on(&self) -> bool {
         !self.stop.load(Ordering::SeqCst)
+    }
+
+    /// A run, and whether somebody was told before now that it is stopped.
+    fn looked_up(&self, run_id: &str) -> (String, bool) {
+        (run_id.to_owned(), self.ledger.book().is_stopped(run_id))
     }
 
     async fn start_run(&mut self) -> Result<Option<String>, Gone> {
@@ -216,7 +237,10 @@ impl Caller {
             }
             Called::Refused(error) => {
                 self.ledger.book().finished.remove(&run_id);
-                tolerate(&error, &["TOO_MANY_OPEN", "DISK_FULL", "OVERLOADED"])
+                tolerate(
+                    &error,
+                    &["RUN_STOPPED", "RUN_NOT_RUNNING", "TOO_MANY_OPEN", "DISK_FULL", "OVERLOADED"],
+                )
             }
             Called::Lost(_) => Err(Gone),
         }
@@ -266,6 +290,7 @@ impl Caller {
         request.request_id = request_id();
         request.arguments = arguments.clone();
         request.resume_mode = v1::ResumeMode::Detached.into();
+        let (run_id, is_stopped) = self.looked_up(&request.run_id);
         {
             let mut book = self.ledger.book();
             book.proposals.insert(marker, None);
@@ -281,13 +306,15 @@ impl Caller {
             .await
         {
             Called::Done(answer) => {
+                assert!(!is_stopped, "an action of {run_id} was taken in after it was stopped");
                 self.ledger.answered(answer.header.as_ref());
                 self.ledger.book().proposals.insert(marker, Some(answer.clone()));
                 Ok(Some((arguments, answer)))
             }
             Called::Refused(error) => {
                 self.ledger.book().proposals.remove(&marker);
-                tolerate(&error, &["TOO_MANY_OPEN", "DISK_FULL", "OVERLOADED"]).map(|()| None)
+                let full = ["TOO_MANY_OPEN", "DISK_FULL", "OVERLOADED"];
+                tolerate(&error, &[&full, HELD].concat()).map(|()| None)
             }
             Called::Lost(_) => Err(Gone),
         }
@@ -300,6 +327,7 @@ impl Caller {
     ) -> Result<(), Gone> {
         let action_id = request.action_id.clone();
         let before = self.ledger.book().redemptions.insert(action_id.clone(), Known::Perhaps);
+        let (run_id, is_stopped) = self.looked_up(&request.run_id);
         match self
             .lines
             .call(request, async |line, request| line.action_service().redeem_grant(request).await)
@@ -309,6 +337,7 @@ impl Caller {
                 self.ledger.answered(answer.header.as_ref());
                 let twice = before == Some(Known::Done);
                 assert!(!twice, "{action_id} was redeemed twice");
+                assert!(!is_stopped, "{action_id} was redeemed after {run_id} was stopped");
                 self.ledger.book().redemptions.insert(action_id.clone(), Known::Done);
                 self.report(action_id).await
             }
@@ -318,7 +347,7 @@ impl Caller {
                     Some(before) => book.redemptions.insert(action_id, before),
                     None => book.redemptions.remove(&action_id),
                 };
-                tolerate(&error, tolerated)
+                tolerate(&error, &[tolerated, HELD].concat())
             }
             Called::Lost(_) => Err(Gone),
         }

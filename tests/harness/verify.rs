@@ -97,13 +97,21 @@ impl Shown {
             if !book.runs.contains_key(&run.goal) {
                 findings.push(format!("{} (`{}`) was never asked for", run.run_id, run.goal));
             }
-            let is_over = run.state() != v1::run::State::Running;
+            use v1::run::State;
+            let is_over = !matches!(run.state(), State::Running | State::Paused);
+            if book.is_stopped(&run.run_id) && run.state() != State::Stopped {
+                findings.push(format!("{} was stopped, it is {:?}", run.run_id, run.state()));
+            }
+            let may_be_stopped = book.stopped.contains_key(&run.run_id);
             match book.finished.get(&run.run_id) {
                 Some(Known::Done) if !is_over => {
                     findings.push(format!("{} was finished and runs again", run.run_id));
                 }
-                None if is_over && book.runs.get(&run.goal).is_some_and(Option::is_some) => {
-                    findings.push(format!("{} is over, and nobody finished it", run.run_id));
+                None if is_over
+                    && !may_be_stopped
+                    && book.runs.get(&run.goal).is_some_and(Option::is_some) =>
+                {
+                    findings.push(format!("{} is over, and nobody ended it", run.run_id));
                 }
                 _ => {}
             }

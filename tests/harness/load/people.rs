@@ -21,6 +21,9 @@ const LOST_RACES: &[&str] = &[
     "ETAG_MISMATCH",
     "OVERLOADED",
     "DISK_FULL",
+    "RUN_PAUSED",
+    "RUN_STOPPED",
+    "RUN_NOT_RUNNING",
 ];
 
 impl Caller {
@@ -184,9 +187,10 @@ impl Caller {
             .await;
         match answer {
             Called::Done(_) => Ok(()),
-            Called::Refused(error) => {
-                tolerate(&error, &["RESUMPTION_LOST", "RESUMPTION_CLOSED", "DISK_FULL"])
-            }
+            Called::Refused(error) => tolerate(
+                &error,
+                &["RESUMPTION_LOST", "RESUMPTION_CLOSED", "RUN_STOPPED", "DISK_FULL"],
+            ),
             Called::Lost(_) => Err(Gone),
         }
     }
