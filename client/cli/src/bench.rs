@@ -2,11 +2,13 @@
 //! empty call of the same run.
 //!
 //! The server has a runtime of its own with two workers, the load another with
-//! one thread; both are in this process and share its cores.
+//! one thread; both are in this process and share its cores. Where memory is measured
+//! the server is a process of its own.
 
 pub(crate) mod latency;
 pub(crate) mod local;
 
+mod apart;
 mod calls;
 mod flood;
 mod judging;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::oneshot;
 
+use self::apart::Apart;
 use self::report::{Machine, Report};
 use self::servers::Servers;
 use pointsman_server::config::StoreUrl;
@@ -58,8 +61,9 @@ Measured one after another against a new server with a durable store:
             limits that a server has without being told
   stop      100 runs stopped while all callers propose and ask as fast as they can; on a
             folder
-  reasoning agents that stream what they think, and people who watch some of them
-  idle      agents whose sessions are open and say nothing
+  reasoning agents that stream what they think, and people who watch some of them; the
+            server is a process of its own, on a folder
+  idle      agents whose sessions are open and say nothing; the same
   restart   from the start of the process's store until the server answers
 visible is from before the proposal is sent until a watch has the question; resumed is from
 before the resolution is sent until the agent has the answer and its grant.
@@ -225,10 +229,12 @@ async fn measure(arguments: &BenchArguments) -> anyhow::Result<Report> {
     if arguments.begins(Part::Reasoning) {
         let (agents, watchers) = (arguments.thinkers, arguments.watchers.min(arguments.thinkers));
         let load = reasoning::Load { agents, rate: PIECES_A_SECOND, watchers, span };
-        report.reasoning = Some(reasoning::measure(&addresses, load).await?);
+        let server = Apart::start(POLICY, &place.join("reasoning")).await?;
+        report.reasoning = Some(reasoning::measure(&server, load).await?);
     }
     if arguments.begins(Part::Idle) {
-        report.idle = Some(sessions::measure(&addresses, arguments.idle).await?);
+        let server = Apart::start(POLICY, &place.join("idle")).await?;
+        report.idle = Some(sessions::measure(&server, arguments.idle).await?);
     }
     if arguments.begins(Part::Restart) {
         throughput::fill(&addresses, callers, arguments.entries).await?;

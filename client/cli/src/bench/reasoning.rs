@@ -12,8 +12,8 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::apart::Apart;
 use super::latency::{Latency, Spread};
-use super::servers::Addresses;
 
 /// Streams that one connection takes, with some to spare for calls.
 const STREAMS_PER_CONNECTION: usize = 100;
@@ -56,18 +56,19 @@ pub(super) struct Streamed {
     shown: u64,
     /// Pieces stored with each commit.
     per_commit: f64,
-    /// Memory of this process, which is server and load together, in MiB: after the
-    /// sessions are open, in the middle, and at the end.
+    /// Memory of the server, in MiB: after the sessions are open, in the middle, and at
+    /// the end.
     resident_mib: [f64; 3],
 }
 
 /// Measures it.
-pub(super) async fn measure(addresses: &Addresses, load: Load) -> anyhow::Result<Streamed> {
+pub(super) async fn measure(server: &Apart, load: Load) -> anyhow::Result<Streamed> {
+    let addresses = server.addresses();
     let address = addresses.at(0);
     let connection = connect(address, "dev-agent", load.agents).await?;
     let reviewer = connect(address, "dev-reviewer", load.watchers).await?;
     let sessions = open(&connection, load.agents).await?;
-    let (commits, opened_mib) = (addresses.commits().await?, resident_mib());
+    let (commits, opened_mib) = (addresses.commits().await?, server.resident_mib());
     let (began, seen) = (Instant::now(), Arc::new(Mutex::new(Latency::default())));
     let mut watching = JoinSet::new();
     for session in sessions.iter().take(load.watchers) {
@@ -79,7 +80,7 @@ pub(super) async fn measure(addresses: &Addresses, load: Load) -> anyhow::Result
         talking.spawn(talk(session, began, place, load));
     }
     tokio::time::sleep(load.span / 2).await;
-    let middle_mib = resident_mib();
+    let middle_mib = server.resident_mib();
     let (mut durable, mut sent) = (Latency::default(), 0);
     while let Some(said) = talking.join_next().await {
         let (latency, count) = said??;
@@ -88,7 +89,7 @@ pub(super) async fn measure(addresses: &Addresses, load: Load) -> anyhow::Result
     }
     let seconds = began.elapsed().as_secs_f64();
     let commits = addresses.commits().await? - commits;
-    let closing_mib = resident_mib();
+    let closing_mib = server.resident_mib();
     watching.shutdown().await;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(Streamed {
@@ -122,7 +123,7 @@ impl Streamed {
             row("  said until durable", spread(&self.durable_ms)),
             row("  said until shown", format!("{}, {} seen", spread(&self.shown_ms), self.shown)),
             row(
-                "  memory, load included",
+                "  memory of the server",
                 format!("{before:.0} MiB, then {middle:.0} MiB, at the end {after:.0} MiB"),
             ),
         ]
@@ -193,12 +194,4 @@ async fn follow(mut watch: ReasoningWatch, began: Instant, seen: Arc<Mutex<Laten
             seen.record(now.saturating_sub(said));
         }
     }
-}
-
-/// The memory of this process; 0 where the system does not say.
-pub(super) fn resident_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kib.unwrap_or_default() / 1024.0
 }

@@ -13,6 +13,11 @@ use super::numbers::Numbers;
 pub(super) struct Addresses(Vec<String>);
 
 impl Addresses {
+    /// One server.
+    pub(super) fn one(address: String) -> Self {
+        Self(vec![address])
+    }
+
     /// The server that the caller with this number calls.
     pub(super) fn at(&self, number: usize) -> &str {
         self.0.get(number % self.count()).map_or("", String::as_str)

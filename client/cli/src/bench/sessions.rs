@@ -8,8 +8,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tonic::Streaming;
 
-use super::reasoning::resident_mib;
-use super::servers::Addresses;
+use super::apart::Apart;
 
 /// Streams that one connection takes, with some to spare for calls.
 const STREAMS_PER_CONNECTION: usize = 500;
@@ -20,8 +19,7 @@ const OPENING: usize = 64;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Idle {
     pub(super) sessions: usize,
-    /// How much more memory this process takes with them, in MiB: that of the server and
-    /// of the load's ends of the streams together.
+    /// How much more memory the server takes with them, in MiB.
     more_mib: f64,
 }
 
@@ -32,17 +30,18 @@ struct Held {
 }
 
 /// Measures it.
-pub(super) async fn measure(addresses: &Addresses, count: usize) -> anyhow::Result<Idle> {
+pub(super) async fn measure(server: &Apart, count: usize) -> anyhow::Result<Idle> {
     let channels = count / STREAMS_PER_CONNECTION + 1;
-    let builder = Connection::builder(addresses.at(0)).token("dev-agent").channels(channels);
+    let builder =
+        Connection::builder(server.addresses().at(0)).token("dev-agent").channels(channels);
     let connection = builder.connect().await?;
     let agent = Agent::new(connection.clone());
     let starts = (0..count).map(|_| agent.start_run(StartRun::default()));
     let runs: Vec<_> = stream::iter(starts).buffered(OPENING).try_collect().await?;
-    let before = resident_mib();
+    let before = server.resident_mib();
     let opening = runs.iter().map(|run| open(&connection, run.run_id()));
     let held: Vec<Held> = stream::iter(opening).buffered(OPENING).try_collect().await?;
-    Ok(Idle { sessions: held.len(), more_mib: resident_mib() - before })
+    Ok(Idle { sessions: held.len(), more_mib: server.resident_mib() - before })
 }
 
 async fn open(connection: &Connection, run_id: &str) -> anyhow::Result<Held> {
@@ -61,6 +60,6 @@ async fn open(connection: &Connection, run_id: &str) -> anyhow::Result<Held> {
 impl Idle {
     /// The figures for people.
     pub(super) fn words(&self) -> String {
-        format!("{:.0} MiB more, load included", self.more_mib)
+        format!("{:.0} MiB more", self.more_mib)
     }
 }
