@@ -146,6 +146,8 @@ pub struct Policy {
     pub max_hops: u32,
     /// Words for the agent's model.
     pub guidance: String,
+    /// Words to watch for in what agents think.
+    pub watch_words: Vec<String>,
     /// Who puts it in force.
     pub activation: Activation,
     /// How it has to do on recorded actions before that.

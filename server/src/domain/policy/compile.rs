@@ -21,6 +21,7 @@ use crate::domain::briefing::{HEADLINE_WORDS, WHY_WORDS, word_count};
 use crate::domain::escalation::SeverityTier;
 use crate::domain::principal::Role;
 use crate::domain::time::Span;
+use crate::domain::transcript::density::{MAX_WATCH_WORD_BYTES, MAX_WATCH_WORDS};
 
 /// The most bytes a document may have.
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
@@ -108,10 +109,17 @@ fn require_known_form(document: &Document) -> Result<(), PolicyError> {
         ("windows", document.windows.len(), MAX_DEFINED),
         ("facts", document.facts.len(), MAX_DEFINED),
         ("constraint_sets", document.constraint_sets.len(), MAX_DEFINED),
+        ("watch_words", document.watch_words.len(), MAX_WATCH_WORDS),
         ("tests", document.tests.len(), MAX_CASES),
     ] {
         if count > most {
             return Err(wrong(what, format!("{count}, more than {most}")));
+        }
+    }
+    for word in &document.watch_words {
+        if word.trim().is_empty() || word.len() > MAX_WATCH_WORD_BYTES {
+            let problem = format!("`{word}`: want 1 to {MAX_WATCH_WORD_BYTES} bytes");
+            return Err(wrong("watch_words", problem));
         }
     }
     let defined = document.parameters.keys().chain(document.variables.keys());
@@ -160,6 +168,7 @@ fn compile(document: Document) -> Result<Policy, PolicyError> {
         on_expiry: document.on_expiry,
         max_hops: document.max_delegation_hops,
         guidance: document.guidance,
+        watch_words: document.watch_words,
         activation: document.activation,
         bounds: document.bounds,
         constants: Constants::new(&parameters),

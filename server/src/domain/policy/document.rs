@@ -95,6 +95,10 @@ pub(super) struct Document {
     /// weakest kind of guardrail; nothing relies on it.
     #[serde(default)]
     pub(super) guidance: String,
+    /// Words to watch for in what agents think, at most 32 of at most 64 bytes: they are
+    /// marked for everybody who reads along, beside those that a reader watches for.
+    #[serde(default)]
+    pub(super) watch_words: Vec<String>,
     /// Numbers and names that rules speak of as `params.name`: apart from the
     /// rules, so that a limit changes in one place.
     #[serde(default)]

@@ -126,9 +126,12 @@ struct Open {
 impl Digester {
     /// Shows at a density, and watches for words.
     pub fn new(density: Density, words: &[String]) -> Self {
+        let mut words: Vec<_> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
+        words.sort_unstable();
+        words.dedup();
         Self {
             density,
-            words: words.iter().map(|word| word.to_ascii_lowercase()).collect(),
+            words,
             carry: String::new(),
             open: None,
             headline: None,

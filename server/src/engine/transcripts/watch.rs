@@ -146,7 +146,7 @@ impl Engine {
             run,
             binding,
             density: watch.density,
-            digester: Digester::new(watch.density, &watch.words),
+            digester: Digester::new(watch.density, &self.all_words(&caller.tenant, watch.words)),
             silence,
             tail,
             stored,
@@ -155,6 +155,16 @@ impl Engine {
             due: self.now(),
             ready: VecDeque::new(),
         })
+    }
+}
+
+impl Engine {
+    /// The words that a reader watches for, and those of the policy in force.
+    fn all_words(&self, tenant: &str, mut words: Vec<String>) -> Vec<String> {
+        if let Ok(revision) = self.policy(tenant) {
+            words.extend(revision.policy.watch_words.iter().cloned());
+        }
+        words
     }
 }
 

@@ -56,3 +56,13 @@ fn every_name_of_the_reference_can_be_read() {
         );
     }
 }
+
+#[test]
+fn words_to_watch_for_are_few_and_short() {
+    let with = |words: &str| Policy::parse(&format!("version: 1\nwatch_words: {words}\n"));
+    assert_eq!(with("[warfarin, 'bank account']").unwrap().watch_words.len(), 2);
+    for bad in ["['']".to_owned(), format!("[{}]", "x".repeat(65)), format!("{:?}", vec!["x"; 33])]
+    {
+        assert_eq!(with(&bad).unwrap_err().place, "watch_words", "{bad}");
+    }
+}
