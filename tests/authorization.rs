@@ -32,6 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("RunService/GetRun", EVERYBODY),
     ("RunService/ListRuns", EVERYBODY),
     ("RunService/ListRunSteps", EVERYBODY),
+    ("RunService/WatchRuns", EVERYBODY),
     ("RunService/FinishRun", &[AGENT]),
     ("RunService/AppendMessages", &[AGENT]),
     ("ReasoningService/AppendEntries", &[AGENT]),
@@ -119,6 +120,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("DrillService/TakeDrill", REVIEWERS),
     ("DrillService/AnswerDrill", REVIEWERS),
     ("DrillService/GetDrillStats", OVERSEERS),
+    ("WatchService/Watch", EVERYBODY),
     ("AdminService/GetServerInfo", EVERYBODY),
     ("AdminService/GetCaller", EVERYBODY),
     ("AdminService/CheckAccess", EVERYBODY),
@@ -229,7 +231,14 @@ async fn revoked_token(fixture: &Fixture) -> String {
 async fn whoever_may_call_is_not_told_otherwise() {
     let fixture = Fixture::start(policy::BY_NAME).await;
     let channel = raw::channel(fixture.address());
-    let streams = ["WatchEscalations", "AwaitResolutions", "WatchOverride", "WatchReasoning"];
+    let streams = [
+        "WatchEscalations",
+        "AwaitResolutions",
+        "WatchOverride",
+        "WatchReasoning",
+        "WatchRuns",
+        "/Watch",
+    ];
     let mut findings = BTreeMap::new();
     for (method, roles) in TABLE {
         // An open stream has no first message to wait for.

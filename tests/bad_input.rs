@@ -95,9 +95,16 @@ async fn send(
 }
 
 fn is_stream(path: &str) -> bool {
-    ["/WatchEscalations", "/AwaitResolutions", "/WatchOverride", "/WatchReasoning", "/OpenSession"]
-        .iter()
-        .any(|stream| path.ends_with(stream))
+    let streams = [
+        "/WatchEscalations",
+        "/WatchRuns",
+        "/Watch",
+        "/AwaitResolutions",
+        "/WatchOverride",
+        "/WatchReasoning",
+        "/OpenSession",
+    ];
+    streams.iter().any(|stream| path.ends_with(stream))
 }
 
 /// Whether a refused call leaves an event however often it is sent: the server's own

@@ -21,6 +21,7 @@ use pointsman_api::v1::policy_service_client::PolicyServiceClient;
 use pointsman_api::v1::reasoning_service_client::ReasoningServiceClient;
 use pointsman_api::v1::review_service_client::ReviewServiceClient;
 use pointsman_api::v1::run_service_client::RunServiceClient;
+use pointsman_api::v1::watch_service_client::WatchServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -173,6 +174,13 @@ impl Connection {
     /// The generated client of `ReviewService`.
     pub fn review_service(&self) -> ReviewServiceClient<AuthorizedChannel> {
         ReviewServiceClient::with_interceptor(self.channel(), self.0.token.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+            .max_encoding_message_size(LARGEST_REQUEST)
+    }
+
+    /// The generated client of `WatchService`.
+    pub fn watch_service(&self) -> WatchServiceClient<AuthorizedChannel> {
+        WatchServiceClient::with_interceptor(self.channel(), self.0.token.clone())
             .max_decoding_message_size(LARGEST_ANSWER)
             .max_encoding_message_size(LARGEST_REQUEST)
     }

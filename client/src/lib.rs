@@ -13,6 +13,7 @@
 //! - [`Drills`]: past cases on which people practise.
 //! - [`Overrides`]: pauses, stops and resumes runs in flight; agents answer.
 //! - [`Insight`]: labelled examples, of where people said something else.
+//! - [`RunsWatch`]: follows what happens to runs.
 //! - [`Runs`], [`Policies`], [`Queue`], [`Admin`]: reading, policies, the queue's
 //!   settings, tokens, backup.
 //!
@@ -70,6 +71,7 @@ mod credentials;
 mod drills;
 mod entropy;
 mod error;
+mod healing;
 mod insight;
 mod overrides;
 mod permit;
@@ -120,5 +122,7 @@ pub use crate::reviews::{Reviews, Said};
 pub use crate::runs::Runs;
 pub use crate::session::{Session, SessionUpdate};
 pub use crate::wait::Wait;
-pub use crate::watch::{QueueEvent, QueueWatch};
+pub use crate::watch::{
+    QueueEvent, QueueWatch, RunsEvent, RunsWatch, Told, Watch, WatchEvent, Watched,
+};
 pub use crate::worker::{Resumed, Worker, checkpoint};

@@ -11,15 +11,11 @@ use pointsman_api::v1::watch_override_response::Event;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::connect::{AuthorizedChannel, Connection, promised, span};
-use crate::error::{Error, Result};
-use crate::retry::Delays;
+use crate::error::Result;
+use crate::healing::{Healable, Healed, Healing};
 
 type Service = OverrideServiceClient<AuthorizedChannel>;
 
-/// How long a silence the watch lets the server keep.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-/// After how many of them the stream counts as broken.
-const SILENCE_FACTOR: u32 = 3;
 /// The longest that the server lets a receiver wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -141,12 +137,9 @@ impl Overrides {
 
     /// Watches one override.
     pub fn watch(&self, override_id: impl Into<String>) -> OverrideWatch {
-        OverrideWatch {
-            connection: self.connection.clone(),
-            override_id: override_id.into(),
-            stream: None,
-            delays: self.connection.stream_delays(),
-        }
+        let override_id = override_id.into();
+        let request = v1::WatchOverrideRequest { override_id, heartbeat: None };
+        OverrideWatch(Healing::new(self.connection.clone(), request))
     }
 
     /// Brings what covers a run of the caller and it has not acknowledged, and waits up to
@@ -208,63 +201,45 @@ impl Overrides {
 
 /// A watch of one override that heals itself. Dropping it ends the stream.
 #[derive(Debug)]
-pub struct OverrideWatch {
-    connection: Connection,
-    override_id: String,
-    stream: Option<Streaming<v1::WatchOverrideResponse>>,
-    delays: Delays,
-}
+pub struct OverrideWatch(Healing<v1::WatchOverrideRequest>);
 
 // === impl OverrideWatch ===
 
 impl OverrideWatch {
     /// Waits for the override as it is, then for each change. May be dropped and called
-    /// again: then it begins with the override as it is by then.
+    /// again: after a break it begins with the override as it is by then.
     ///
     /// # Errors
     ///
-    /// As `OverrideService.WatchOverride`; what passes by itself is tried again.
+    /// As `OverrideService.WatchOverride`; what passes by itself is tried again. After an
+    /// error there is nothing more to wait for.
     pub async fn next(&mut self) -> Result<v1::Override> {
         loop {
-            match self.read().await {
-                Ok(Some(found)) => {
-                    self.delays.reset();
-                    return Ok(found);
+            match self.0.next().await {
+                Some(Ok(Healed::Message(message))) => {
+                    if let Some(Event::Override(found)) = message.event {
+                        return Ok(found);
+                    }
                 }
-                // An orderly end: the stream was old.
-                Ok(None) => self.stream = None,
-                Err(error) if error.is_retryable_if_idempotent() => self.stream = None,
-                Err(error) => return Err(error),
-            }
-            tokio::time::sleep(self.delays.next().unwrap_or(HEARTBEAT)).await;
-        }
-    }
-
-    async fn read(&mut self) -> Result<Option<v1::Override>> {
-        loop {
-            let Some(stream) = &mut self.stream else {
-                self.open().await?;
-                continue;
-            };
-            let silence = HEARTBEAT * SILENCE_FACTOR;
-            let message = tokio::time::timeout(silence, stream.message()).await;
-            let Some(message) = message.map_err(|_| Error::timeout(silence))?? else {
-                return Ok(None);
-            };
-            if let Some(Event::Override(found)) = message.event {
-                return Ok(Some(found));
+                Some(Ok(Healed::Interrupted(_) | Healed::StartedOver(_))) => {}
+                Some(Err(error)) => return Err(error),
+                None => return promised(None, "override"),
             }
         }
     }
+}
 
-    async fn open(&mut self) -> Result<()> {
-        let (limit, heartbeat) = (self.connection.attempt_limit(), Some(span(HEARTBEAT)));
-        let override_id = self.override_id.clone();
-        let mut service = self.connection.override_service();
-        let opening = service.watch_override(v1::WatchOverrideRequest { override_id, heartbeat });
-        let answer =
-            tokio::time::timeout(limit, opening).await.map_err(|_| Error::timeout(limit))?;
-        self.stream = Some(answer?.into_inner());
-        Ok(())
+impl Healable for v1::WatchOverrideRequest {
+    type Message = v1::WatchOverrideResponse;
+
+    async fn open(
+        self,
+        connection: &Connection,
+    ) -> std::result::Result<Response<Streaming<Self::Message>>, Status> {
+        connection.override_service().watch_override(self).await
+    }
+
+    fn heartbeat(&mut self) -> &mut Option<prost_types::Duration> {
+        &mut self.heartbeat
     }
 }

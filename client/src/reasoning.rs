@@ -1,18 +1,13 @@
 //! Watching what the agent of a run thinks, for as long as somebody looks.
 
-use std::time::Duration;
-
 use futures::Stream;
 use pointsman_api::v1;
 use pointsman_api::v1::watch_reasoning_response::Event;
-use tonic::{Code, Streaming};
+use tonic::{Response, Status, Streaming};
 
-use crate::connect::{Connection, span};
-use crate::error::{Error, ErrorKind, Result};
-use crate::retry::Delays;
-
-const HEARTBEAT: Duration = Duration::from_secs(10);
-const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+use crate::connect::Connection;
+use crate::error::{Error, Result};
+use crate::healing::{Healable, Healed, Healing};
 
 /// What a watch tells.
 #[derive(Clone, Debug)]
@@ -26,50 +21,44 @@ pub enum ReasoningEvent {
 /// A watch of a run that heals itself. Dropping it ends the stream.
 #[derive(Debug)]
 pub struct ReasoningWatch {
-    connection: Connection,
-    request: v1::WatchReasoningRequest,
-    stream: Option<Streaming<v1::WatchReasoningResponse>>,
-    delays: Delays,
-    delay: Option<Duration>,
+    stream: Healing<v1::WatchReasoningRequest>,
     has_shown_snapshot: bool,
-    is_over: bool,
 }
 
 // === impl ReasoningWatch ===
 
 impl ReasoningWatch {
     /// Watches a run; the request says from where on and how much is shown.
-    pub fn new(connection: Connection, mut request: v1::WatchReasoningRequest) -> Self {
-        request.heartbeat.get_or_insert_with(|| span(HEARTBEAT));
-        let delays = connection.stream_delays();
-        Self {
-            connection,
-            request,
-            stream: None,
-            delays,
-            delay: None,
-            has_shown_snapshot: false,
-            is_over: false,
-        }
+    pub fn new(connection: Connection, request: v1::WatchReasoningRequest) -> Self {
+        Self { stream: Healing::new(connection, request), has_shown_snapshot: false }
     }
 
     /// The cursor behind what was shown; empty before the first.
     pub fn cursor(&self) -> &str {
-        &self.request.cursor
+        self.stream.cursor()
     }
 
     /// Waits for the next event. May be dropped and called again. Ends with `None` after
     /// an error; what passes by itself comes as [`ReasoningEvent::Interrupted`].
     pub async fn next(&mut self) -> Option<Result<ReasoningEvent>> {
-        if self.is_over {
-            return None;
+        loop {
+            let message = match self.stream.next().await? {
+                Ok(Healed::Message(message)) => message,
+                Ok(Healed::Interrupted(error) | Healed::StartedOver(error)) => {
+                    return Some(Ok(ReasoningEvent::Interrupted(error)));
+                }
+                Err(error) => return Some(Err(error)),
+            };
+            match message.event {
+                // A stream that goes on begins with a snapshot of its own.
+                Some(Event::SnapshotEnd(_)) if self.has_shown_snapshot => {}
+                Some(event) => {
+                    self.has_shown_snapshot |= matches!(event, Event::SnapshotEnd(_));
+                    return Some(Ok(ReasoningEvent::Shown(event)));
+                }
+                None => {}
+            }
         }
-        let event = match self.read().await {
-            Ok(event) => Ok(ReasoningEvent::Shown(event)),
-            Err(error) => self.recover(error),
-        };
-        self.is_over = event.is_err();
-        Some(event)
     }
 
     /// The same events as a stream.
@@ -79,64 +68,32 @@ impl ReasoningWatch {
             Some((event, watch))
         })
     }
+}
 
-    async fn read(&mut self) -> Result<Event> {
-        loop {
-            let Some(stream) = &mut self.stream else {
-                self.open().await?;
-                continue;
-            };
-            let message = tokio::time::timeout(SILENCE_LIMIT, stream.message())
-                .await
-                .map_err(|_| Error::timeout(SILENCE_LIMIT))??;
-            let Some(message) = message else {
-                self.stream = None;
-                continue;
-            };
-            self.delays.reset();
-            self.delay = None;
-            if !message.cursor.is_empty() {
-                self.request.cursor = message.cursor;
-            }
-            match message.event {
-                // A stream that goes on begins with a snapshot of its own.
-                Some(Event::SnapshotEnd(_)) if self.has_shown_snapshot => {}
-                Some(event) => {
-                    self.has_shown_snapshot |= matches!(event, Event::SnapshotEnd(_));
-                    return Ok(event);
-                }
-                None => {}
-            }
-        }
+impl Healable for v1::WatchReasoningRequest {
+    type Message = v1::WatchReasoningResponse;
+
+    async fn open(
+        self,
+        connection: &Connection,
+    ) -> std::result::Result<Response<Streaming<Self::Message>>, Status> {
+        connection.reasoning_service().watch_reasoning(self).await
     }
 
-    async fn open(&mut self) -> Result<()> {
-        if let Some(delay) = self.delay {
-            tokio::time::sleep(delay).await;
-            self.delay = None;
-        }
-        // An orderly end without any message must not make a busy loop.
-        self.delay = self.delays.next();
-        let limit = self.connection.attempt_limit();
-        let mut service = self.connection.reasoning_service();
-        let opening = service.watch_reasoning(self.request.clone());
-        let answer =
-            tokio::time::timeout(limit, opening).await.map_err(|_| Error::timeout(limit))?;
-        self.stream = Some(answer?.into_inner());
-        Ok(())
+    fn cursor(&mut self) -> Option<&mut String> {
+        Some(&mut self.cursor)
     }
 
-    /// Decides whether the watch goes on after an error.
-    fn recover(&mut self, error: Error) -> Result<ReasoningEvent> {
-        self.stream = None;
-        let passes = error.is_retryable_if_idempotent()
-            || error.kind() == ErrorKind::Refused && error.code() == Code::ResourceExhausted;
-        if !passes {
-            return Err(error);
-        }
-        let asked = error.retry_after().unwrap_or_default();
-        let delay = self.delay.or_else(|| self.delays.next()).unwrap_or(HEARTBEAT);
-        self.delay = Some(delay.max(asked));
-        Ok(ReasoningEvent::Interrupted(error))
+    fn heartbeat(&mut self) -> &mut Option<prost_types::Duration> {
+        &mut self.heartbeat
+    }
+
+    fn cursor_after(message: &mut Self::Message) -> String {
+        std::mem::take(&mut message.cursor)
+    }
+
+    /// What was shown of a transcript that is lost cannot be forgotten here.
+    fn starts_over() -> bool {
+        false
     }
 }

@@ -4,6 +4,7 @@ use pointsman_api::v1;
 
 use crate::connect::{Connection, promised};
 use crate::error::Result;
+use crate::watch::RunsWatch;
 
 /// Reads runs and actions: an agent its own, reviewers and admins the tenant's.
 #[derive(Clone, Debug)]
@@ -63,6 +64,11 @@ impl Runs {
                 async move { service.list_run_steps(request).await }
             })
             .await
+    }
+
+    /// Watches runs from their present state, or from a cursor.
+    pub fn watch(&self, request: v1::WatchRunsRequest) -> RunsWatch {
+        RunsWatch::new(self.connection.clone(), request)
     }
 
     /// Returns one action.

@@ -86,6 +86,8 @@ use tokio::task::JoinSet;
 /// The tenant of a server that serves one.
 pub const DEFAULT_TENANT: &str = "default";
 
+/// How many runs' origins stay at hand, for those who watch runs.
+const CACHED_ORIGINS: usize = 65_536;
 /// How many runs' goals stay at hand.
 const CACHED_GOALS: usize = 4_096;
 /// How long background work rests after a failure.
@@ -173,6 +175,8 @@ struct Inner {
     bells: overrides::Bells,
     /// Goals of runs, by run.
     goals: quick_cache::sync::Cache<RunId, Arc<str>>,
+    /// What of runs never changes, by run.
+    origins: quick_cache::sync::Cache<RunId, Arc<watch::RunOrigin>>,
     /// What runs have heard, by run.
     heard: heard::HeardCache,
     stats: stats::Stats,
@@ -207,6 +211,7 @@ impl Engine {
             feed: feed::Feed::default(),
             bells: overrides::Bells::default(),
             goals: quick_cache::sync::Cache::new(CACHED_GOALS),
+            origins: quick_cache::sync::Cache::new(CACHED_ORIGINS),
             heard: heard::HeardCache::default(),
             stats: stats::Stats::default(),
             floods: floods::Floods::default(),

@@ -27,6 +27,8 @@ mod runs;
 mod status;
 pub mod strangers;
 pub mod streams;
+mod watch;
+mod watches;
 
 use std::sync::Arc;
 

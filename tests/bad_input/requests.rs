@@ -81,6 +81,15 @@ impl World {
             "ReasoningService" => Box::pin(self.reasoning_request(method)).await,
             "DrillService" => Box::pin(self.drill_request(method)).await,
             "OverrideService" => Box::pin(self.override_request(method)).await,
+            "WatchService" => {
+                let (_, runs) = Box::pin(self.run_request("WatchRuns")).await;
+                let runs = v1::WatchRunsRequest::decode(&*runs).unwrap();
+                let part = v1::WatchPart {
+                    tag: "runs".to_owned(),
+                    watch: Some(v1::watch_part::Watch::Runs(runs)),
+                };
+                (AGENT, v1::WatchRequest { parts: vec![part] }.encode_to_vec())
+            }
             "AdminService" => Box::pin(self.admin_request(method)).await,
             _ => panic!("no valid request for {path}: add one"),
         }
@@ -105,6 +114,19 @@ impl World {
                 v1::ListRunStepsRequest { run_id, page_size: 5, ..Default::default() }
                     .encode_to_vec()
             }
+            "WatchRuns" => v1::WatchRunsRequest {
+                filter: Some(v1::RunFilter {
+                    states: vec![v1::run::State::Running.into()],
+                    agents: vec!["agent".to_owned()],
+                    tree_run_id: run_id.clone(),
+                    run_ids: vec![run_id],
+                    events: vec!["run".to_owned(), "action.escalated".to_owned()],
+                    ..Default::default()
+                }),
+                heartbeat: Some(span(Duration::from_secs(1))),
+                ..Default::default()
+            }
+            .encode_to_vec(),
             "AppendMessages" => v1::AppendMessagesRequest {
                 request_id: request_id(),
                 run_id: self.fixture.run().await.run_id().to_owned(),

@@ -36,12 +36,13 @@ pub struct Server {
     log: PathBuf,
 }
 
-/// The `pointsman` command, built from these sources.
+/// The `pointsman` command, built from these sources as the tests are.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        let profile = if cfg!(debug_assertions) { "dev" } else { "ci" };
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins", "--profile", profile])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .unwrap();

@@ -181,6 +181,7 @@ impl Exit {
             | R::TooManyOpen
             | R::TooManyEscalations
             | R::TooManyWatches
+            | R::SlowConsumer
             | R::MessageTooLarge
             | R::Overloaded
             | R::Stopping

@@ -22,6 +22,7 @@ mod escalation;
 mod eval;
 mod exit;
 mod feedback;
+mod follow;
 mod gate;
 mod id;
 mod incident;

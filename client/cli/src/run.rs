@@ -1,5 +1,6 @@
 //! `pointsman run`: start, list, show and finish runs of agents.
 
+mod follow;
 mod switch;
 mod tail;
 
@@ -29,8 +30,10 @@ pub(crate) enum RunVerb {
     /// Start a run of the calling agent
     #[command(after_help = "Example: RUN=$(pointsman run start --goal 'nightly deploy')")]
     Start(StartArguments),
-    /// List runs, newest first
-    #[command(after_help = "Example: pointsman run list --state running")]
+    /// List runs, newest first, or follow what happens to them
+    #[command(
+        after_help = "Example: pointsman run list --state running\n         pointsman run list --watch --agent claims --event override"
+    )]
     List(ListArguments),
     /// Show a run and its actions
     #[command(after_help = "Example: pointsman run get run_01kb3… -o json")]
@@ -90,6 +93,46 @@ pub(crate) struct ListArguments {
     /// How many at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    /// Follow what happens to them: a line each, or one JSON object per line
+    #[arg(short, long)]
+    watch: bool,
+    #[command(flatten)]
+    filter: FilterArguments,
+}
+
+/// What to follow of runs, and from where.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArguments {
+    /// Only runs of this agent; may be repeated
+    #[arg(long, value_name = "AGENT", requires = "watch")]
+    agent: Vec<String>,
+    /// Only this run; may be repeated
+    #[arg(long, value_name = "RUN_ID", requires = "watch")]
+    run: Vec<String>,
+    /// Only this run and those below it
+    #[arg(
+        long,
+        default_value_t,
+        hide_default_value = true,
+        value_name = "RUN_ID",
+        requires = "watch"
+    )]
+    tree: String,
+    /// Only runs for this person or system
+    #[arg(
+        long = "on-behalf-of",
+        default_value_t,
+        hide_default_value = true,
+        value_name = "NAME",
+        requires = "watch"
+    )]
+    of: String,
+    /// Only such events, by name or the part before the dot; may be repeated
+    #[arg(long, value_name = "EVENT", requires = "watch")]
+    event: Vec<String>,
+    /// Go on behind this cursor, from the output of an earlier watch
+    #[arg(long, default_value_t, hide_default_value = true, requires = "watch")]
+    cursor: String,
 }
 
 /// Which run.
@@ -172,6 +215,10 @@ async fn start(context: &Context, start: StartArguments) -> Result<Exit, Failure
 }
 
 async fn list(context: &Context, list: ListArguments) -> Result<Exit, Failure> {
+    if list.watch {
+        let states = list.state.map(|state| State::from(state).into());
+        return follow::follow(context, &list.filter, states.into_iter().collect()).await;
+    }
     let runs = Runs::new(context.connect(Capacity::Admin).await?);
     let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
     let mut request = v1::ListRunsRequest {

@@ -1,5 +1,7 @@
 //! The watch goes on where it was, and says when it could not.
 
+use std::time::Duration;
+
 use pointsman_api::v1;
 use pointsman_api::v1::watch_escalations_response::Event;
 use tonic::{Code, Status};

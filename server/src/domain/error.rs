@@ -497,6 +497,18 @@ pub enum Error {
         /// The oldest sequence still there.
         oldest: u64,
     },
+    /// The reader of a stream takes too little of it.
+    #[error(
+        "the stream was read too slowly, its reader is {} s behind; nothing is lost, go on with \
+         the cursor of the last message",
+        behind.as_micros() / 1_000_000
+    )]
+    SlowConsumer {
+        /// How far behind it is.
+        behind: Span,
+        /// Goes on where it was; empty: the cursor of the last message does.
+        cursor: String,
+    },
     /// The same is asked already.
     #[error(
         "the same is asked already, in escalation `{escalation}` of run `{run}`; wait for its \

@@ -247,6 +247,34 @@ event_kinds! {
     RunStopped = "run.stopped";
 }
 
+impl EventKind {
+    /// Whether the agent whose run it is about may hear of it. What people do among
+    /// themselves, and whether they look at something again, is not its concern.
+    pub fn is_for_agents(self) -> bool {
+        let Some((noun, _)) = self.name().split_once('.') else { return false };
+        match noun {
+            "run" | "session" | "reasoning" | "action" | "compensation" | "grant" | "outcome"
+            | "result" | "execution" | "checkpoint" | "branch" | "resumption" | "override" => true,
+            "escalation" => matches!(
+                self,
+                Self::EscalationOpened
+                    | Self::EscalationApproved
+                    | Self::EscalationRejected
+                    | Self::EscalationModified
+                    | Self::EscalationResponded
+                    | Self::EscalationInstructed
+                    | Self::EscalationAsked
+                    | Self::EscalationAnswered
+                    | Self::EscalationExpired
+                    | Self::EscalationCancelled
+                    | Self::EscalationOverdue
+                    | Self::EscalationRepeated
+            ),
+            _ => false,
+        }
+    }
+}
+
 /// Which resources an event is about; absent where they play no part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -52,6 +52,11 @@ impl Need {
         if is_met { Ok(()) } else { Err(Error::RoleRequired { role: self.role() }) }
     }
 
+    /// What a caller must stay who is shown more than its own.
+    pub fn to_see_others(caller: &Principal) -> Self {
+        if oversees(caller) { Self::Overseer } else { Self::Nothing }
+    }
+
     /// The role, or the alternatives, in words.
     pub const fn role(self) -> &'static str {
         match self {
@@ -172,7 +177,12 @@ pub(super) fn overseer(caller: &Principal) -> Result<(), Error> {
     Need::Overseer.check(caller)
 }
 
+/// The agent whose own things are all that the caller sees; none: it sees the tenant's.
+pub(super) fn sees_only(caller: &Principal) -> Option<&str> {
+    if oversees(caller) { None } else { Some(&caller.name) }
+}
+
 /// Whether the caller may see what belongs to `agent`.
 pub(super) fn may_see(caller: &Principal, agent: &str) -> bool {
-    caller.name == agent || oversees(caller)
+    sees_only(caller).is_none_or(|own| own == agent)
 }

@@ -58,6 +58,14 @@ impl Pass {
         Self { secret: secret.map(str::to_owned), certificate, origin: peer.origin(), need }
     }
 
+    /// The same for a stream that shows what only such a caller may see: it ends when the
+    /// caller is none any more.
+    #[must_use]
+    pub(super) fn resting_on(mut self, need: Need) -> Self {
+        self.need = need;
+        self
+    }
+
     /// Finds out whether the stream may go on.
     pub(super) async fn check<A: Authenticate>(&self, authenticator: &A) -> Result<(), Error> {
         let (secret, certificate) = (self.secret.as_deref(), self.certificate.as_deref());

@@ -23,6 +23,7 @@ pub(super) mod profiles;
 pub(super) mod queue;
 pub(super) mod resumptions;
 pub(super) mod reviews;
+pub(super) mod run_watches;
 pub(super) mod runs;
 pub(super) mod timeline;
 pub(super) mod transcripts;

@@ -21,6 +21,7 @@ use pointsman_api::v1::policy_service_server::PolicyServiceServer;
 use pointsman_api::v1::reasoning_service_server::ReasoningServiceServer;
 use pointsman_api::v1::review_service_server::ReviewServiceServer;
 use pointsman_api::v1::run_service_server::RunServiceServer;
+use pointsman_api::v1::watch_service_server::WatchServiceServer;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
@@ -43,6 +44,7 @@ use super::policies::Policies;
 use super::reasoning::Reasoning;
 use super::reviews::Reviews;
 use super::runs::Runs;
+use super::watch::Watches;
 use crate::telemetry::health::Health;
 
 /// Every service of the server; clones share them.
@@ -61,6 +63,7 @@ struct Services {
     insight: InsightServiceServer<Insight>,
     drills: DrillServiceServer<Drills>,
     admin: AdminServiceServer<Admin>,
+    watches: WatchServiceServer<Watches>,
     health: HealthServer<HealthService>,
     reflection: Option<Routes>,
 }
@@ -84,7 +87,7 @@ impl Dispatch {
         let engine = &shared.engine;
         let reflection = if shared.is_dev { Some(reflection()?) } else { None };
         Ok(Self(Arc::new(Services {
-            runs: limited!(RunServiceServer<_>, Runs(engine.clone())),
+            runs: limited!(RunServiceServer<_>, Runs(shared.clone())),
             actions: limited!(ActionServiceServer<_>, Actions(engine.clone())),
             escalations: limited!(EscalationServiceServer<_>, Escalations(shared.clone())),
             checkpoints: limited!(CheckpointServiceServer<_>, Checkpoints(shared.clone())),
@@ -95,6 +98,7 @@ impl Dispatch {
             reasoning: limited!(ReasoningServiceServer<_>, Reasoning(shared.clone())),
             reviews: limited!(ReviewServiceServer<_>, Reviews(engine.clone())),
             admin: limited!(AdminServiceServer<_>, Admin(shared.clone())),
+            watches: limited!(WatchServiceServer<_>, Watches(shared.clone())),
             health: limited!(HealthServer<_>, HealthService::new(health)),
             reflection,
         })))
@@ -136,6 +140,7 @@ where
             ReasoningServiceServer::<Reasoning>::NAME => served_by!(services.reasoning),
             DrillServiceServer::<Drills>::NAME => served_by!(services.drills),
             AdminServiceServer::<Admin>::NAME => served_by!(services.admin),
+            WatchServiceServer::<Watches>::NAME => served_by!(services.watches),
             HealthServer::<HealthService>::NAME => served_by!(services.health),
             _ => match services.reflection.clone() {
                 Some(reflection) => Box::pin(reflection.oneshot(request)),
@@ -167,6 +172,7 @@ fn reflection() -> Result<Routes, tonic_reflection::server::Error> {
         InsightServiceServer::<Insight>::NAME,
         DrillServiceServer::<Drills>::NAME,
         AdminServiceServer::<Admin>::NAME,
+        WatchServiceServer::<Watches>::NAME,
         HealthServer::<HealthService>::NAME,
     ];
     let builder = || {

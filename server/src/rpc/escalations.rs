@@ -13,8 +13,9 @@ use tonic::{Request, Response, Status};
 use super::Shared;
 use super::caller::{Call, StreamCall, open, open_stream};
 use super::convert::{self, actions, answer, claims, escalations, header, page, span, time};
-use super::limits::{fits, is_within_limit};
+use super::limits::fits;
 use super::streams::Guarded;
+use super::watches;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::escalation::Circumstances;
@@ -28,7 +29,6 @@ use crate::engine::queue::ClaimNext;
 use crate::engine::resolve::{Resolve, Verb};
 use crate::engine::reverse::{Reverse, Reversed};
 use crate::engine::views::EscalationView;
-use crate::engine::watch::{EscalationWatch, Watch};
 use crate::telemetry::trace;
 
 /// Answers for escalations.
@@ -80,14 +80,8 @@ impl EscalationService for Escalations {
         request: Request<v1::WatchEscalationsRequest>,
     ) -> Result<Response<Self::WatchEscalationsStream>, Status> {
         let StreamCall { caller, pass, message } = open_stream(request)?;
-        let watch = Watch {
-            cursor: message.cursor,
-            filter: escalations::read_filter(message.filter)?,
-            depth: escalations::read_view(message.view)?,
-            heartbeat: span(message.heartbeat),
-        };
-        let watch = self.0.engine.watch_escalations(&caller, watch).await?;
-        answer(self.0.streams.guard(pass, unfold(Some(watch), next_watched))?)
+        let watch = watches::of_escalations(&self.0.engine, &caller, message).await?;
+        answer(self.0.streams.guard(pass.resting_on(watch.need), watch.messages)?)
     }
 
     async fn claim_escalation(
@@ -299,26 +293,6 @@ impl Escalations {
             preview: Some(escalations::preview(preview)),
         })
     }
-}
-
-async fn next_watched(
-    watch: Option<EscalationWatch>,
-) -> Option<(Result<v1::WatchEscalationsResponse, Status>, Option<EscalationWatch>)> {
-    let mut watch = watch?;
-    Some(match watch.next().await {
-        Ok(item) => match fits(within_limit(escalations::watched(item))) {
-            Ok(message) => (Ok(message), Some(watch)),
-            Err(status) => (Err(status), None),
-        },
-        Err(error) => (Err(error.into()), None),
-    })
-}
-
-fn within_limit(mut message: v1::WatchEscalationsResponse) -> v1::WatchEscalationsResponse {
-    if !is_within_limit(&message) {
-        escalations::slim(&mut message);
-    }
-    message
 }
 
 async fn next_awaited(

@@ -31,6 +31,11 @@ pub const RECORDS_TIMEOUT: Duration = Duration::from_secs(120);
 pub const BACKUP_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// After how long a stream ends cleanly, to be opened again elsewhere.
 pub const STREAM_MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// For how long a reader may take nothing of a stream that has something for it, before
+/// its place can go to somebody else.
+pub const STREAM_STALLED: Duration = Duration::from_secs(60);
+/// How many watches one stream may have.
+pub const MAX_WATCH_PARTS: usize = 16;
 /// How often the token of an open stream is looked at again.
 pub const TOKEN_RECHECK: Duration = Duration::from_secs(4);
 /// When a refused caller may try again.

@@ -171,14 +171,15 @@ fn of_runs(service: &str, method: &str) -> Option<Need> {
         ("DrillService", "CreateDrill" | "ListDrills") => Need::Supervisor,
         ("DrillService", "TakeDrill" | "AnswerDrill") => Need::Reviewer,
         ("DrillService", "GetDrillStats") => Need::Overseer,
-        ("RunService", "GetRun" | "ListRuns" | "ListRunSteps")
+        ("RunService", "GetRun" | "ListRuns" | "ListRunSteps" | "WatchRuns")
         | ("ActionService", "GetAction" | "ListActions")
         | (
             "CheckpointService",
             "GetCheckpoint" | "ListCheckpoints" | "DiffCheckpoints" | "GetBranch" | "ListBranches"
             | "CompareBranches",
         )
-        | ("ReasoningService", "ListEntries" | "WatchReasoning") => Need::Nothing,
+        | ("ReasoningService", "ListEntries" | "WatchReasoning")
+        | ("WatchService", "Watch") => Need::Nothing,
         _ => return None,
     })
 }

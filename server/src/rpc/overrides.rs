@@ -1,9 +1,7 @@
 //! `OverrideService`: takes what people do to runs in flight, and brings it to the agents.
 
-use futures::stream::unfold;
 use pointsman_api::v1;
 use pointsman_api::v1::override_service_server::OverrideService;
-use pointsman_api::v1::watch_override_response::Event;
 use tonic::{Request, Response, Status};
 
 use super::Shared;
@@ -14,7 +12,8 @@ use super::convert::overrides::{
 use super::convert::{self, answer, header, page, span, time};
 use super::limits::fits;
 use super::streams::Guarded;
-use crate::engine::overrides::{Acknowledge, Filter, OverrideNews, OverrideWatch, RequestOverride};
+use super::watches;
+use crate::engine::overrides::{Acknowledge, Filter, RequestOverride};
 use crate::telemetry::trace;
 
 /// Answers for overrides.
@@ -96,10 +95,8 @@ impl OverrideService for Overrides {
         request: Request<v1::WatchOverrideRequest>,
     ) -> Result<Response<Self::WatchOverrideStream>, Status> {
         let StreamCall { caller, pass, message } = open_stream(request)?;
-        let id = convert::id("override_id", &message.override_id)?;
-        let heartbeat = span(message.heartbeat);
-        let watch = self.0.engine.watch_override(&caller, id, heartbeat).await?;
-        answer(self.0.streams.guard(pass, unfold(Some(watch), next_watched))?)
+        let watch = watches::of_override(&self.0.engine, &caller, message).await?;
+        answer(self.0.streams.guard(pass.resting_on(watch.need), watch.messages)?)
     }
 
     async fn receive_overrides(
@@ -140,22 +137,4 @@ impl OverrideService for Overrides {
         let r#override = Some(overriding(acknowledged.value));
         answer(v1::AcknowledgeOverrideResponse { header, r#override })
     }
-}
-
-type Watched = Result<v1::WatchOverrideResponse, Status>;
-
-async fn next_watched(watch: Option<OverrideWatch>) -> Option<(Watched, Option<OverrideWatch>)> {
-    let mut watch = watch?;
-    match watch.next().await {
-        Ok(news) => Some((told(news), Some(watch))),
-        Err(error) => Some((Err(Status::from(error)), None)),
-    }
-}
-
-fn told(news: OverrideNews) -> Watched {
-    let event = match news {
-        OverrideNews::Changed(view) => Event::Override(overriding(*view)),
-        OverrideNews::Heartbeat(next_by) => Event::NextBy(time(next_by)),
-    };
-    fits(v1::WatchOverrideResponse { event: Some(event) })
 }

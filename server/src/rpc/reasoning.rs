@@ -2,7 +2,6 @@
 
 mod session;
 
-use futures::stream::unfold;
 use pointsman_api::v1;
 use pointsman_api::v1::reasoning_service_server::ReasoningService;
 use tonic::{Request, Response, Status, Streaming};
@@ -10,13 +9,14 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Shared;
 use super::caller::{Call, StreamCall, open, open_stream};
 use super::convert::{
-    self, answer, conversation, header, overrides, resumptions, span, time, transcripts, watches,
+    self, answer, conversation, header, overrides, resumptions, span, time, transcripts,
 };
 use super::limits::fits;
 use super::streams::Guarded;
+use super::watches;
 use crate::domain::error::{Effect, Error};
 use crate::domain::ids::RunId;
-use crate::engine::transcripts::{AppendEntries, ReasoningWatch, ReceiveUpdates};
+use crate::engine::transcripts::{AppendEntries, ReceiveUpdates};
 use crate::telemetry::trace;
 
 /// Answers for transcripts.
@@ -61,9 +61,8 @@ impl ReasoningService for Reasoning {
         request: Request<v1::WatchReasoningRequest>,
     ) -> Result<Response<Self::WatchReasoningStream>, Status> {
         let StreamCall { caller, pass, message } = open_stream(request)?;
-        let watch = watches::read(message)?;
-        let watch = self.0.engine.watch_reasoning(&caller, watch).await?;
-        answer(self.0.streams.guard(pass, unfold(Some(watch), next_watched))?)
+        let watch = watches::of_reasoning(&self.0.engine, &caller, message).await?;
+        answer(self.0.streams.guard(pass.resting_on(watch.need), watch.messages)?)
     }
 
     async fn receive_updates(
@@ -110,17 +109,4 @@ impl ReasoningService for Reasoning {
             server_time: Some(time(engine.now())),
         })?)
     }
-}
-
-async fn next_watched(
-    watch: Option<ReasoningWatch>,
-) -> Option<(Result<v1::WatchReasoningResponse, Status>, Option<ReasoningWatch>)> {
-    let mut watch = watch?;
-    Some(match watch.next().await {
-        Ok(item) => match fits(watches::item(item)) {
-            Ok(message) => (Ok(message), Some(watch)),
-            Err(status) => (Err(status), None),
-        },
-        Err(error) => (Err(error.into()), None),
-    })
 }

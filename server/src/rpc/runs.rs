@@ -4,21 +4,25 @@ use pointsman_api::v1;
 use pointsman_api::v1::run_service_server::RunService;
 use tonic::{Request, Response, Status};
 
-use super::caller::{Call, open};
+use super::Shared;
+use super::caller::{Call, StreamCall, open, open_stream};
 use super::convert::{self, answer, header, page, time};
 use super::limits::fits;
+use super::streams::Guarded;
+use super::watches;
 use crate::domain::ids::RunId;
-use crate::engine::Engine;
 use crate::engine::messages::AppendMessages;
 use crate::engine::runs::{FinishRun, RunFilter, StartRun};
 use crate::telemetry::trace;
 
 /// Answers for runs.
 #[derive(Clone)]
-pub(super) struct Runs(pub(super) Engine);
+pub(super) struct Runs(pub(super) Shared);
 
 #[tonic::async_trait]
 impl RunService for Runs {
+    type WatchRunsStream = Guarded<v1::WatchRunsResponse>;
+
     async fn start_run(
         &self,
         request: Request<v1::StartRunRequest>,
@@ -31,7 +35,7 @@ impl RunService for Runs {
             goal: message.goal,
             constraint_sets: message.constraint_sets,
         };
-        let started = self.0.start_run(&caller, command).await?;
+        let started = self.0.engine.start_run(&caller, command).await?;
         let header = header(&started);
         trace::run(&started.value.run.id);
         answer(v1::StartRunResponse { header, run: Some(convert::runs::run(started.value)) })
@@ -44,7 +48,7 @@ impl RunService for Runs {
         let Call { caller, message } = open(request)?;
         let id = convert::id("run_id", &message.run_id)?;
         trace::run(&id);
-        let run = self.0.get_run(&caller, id).await?;
+        let run = self.0.engine.get_run(&caller, id).await?;
         answer(v1::GetRunResponse { run: Some(convert::runs::run(run)) })
     }
 
@@ -61,11 +65,11 @@ impl RunService for Runs {
             on_behalf_of: message.on_behalf_of,
         };
         let page = page(message.page_size, message.page_token);
-        let listed = self.0.list_runs(&caller, page, &filter).await?;
+        let listed = self.0.engine.list_runs(&caller, page, &filter).await?;
         answer(fits(v1::ListRunsResponse {
             runs: listed.items.into_iter().map(convert::runs::run).collect(),
             next_page_token: listed.next_page_token,
-            server_time: Some(time(self.0.now())),
+            server_time: Some(time(self.0.engine.now())),
         })?)
     }
 
@@ -76,12 +80,12 @@ impl RunService for Runs {
         let Call { caller, message } = open(request)?;
         let list = convert::timeline::read_list(message)?;
         trace::run(&list.run);
-        let page = self.0.list_steps(&caller, &list).await?;
+        let page = self.0.engine.list_steps(&caller, &list).await?;
         answer(fits(v1::ListRunStepsResponse {
             steps: page.steps.into_iter().map(convert::timeline::step).collect(),
             next_page_token: page.next_page_token,
             resume_page_token: page.resume_page_token,
-            server_time: Some(time(self.0.now())),
+            server_time: Some(time(self.0.engine.now())),
         })?)
     }
 
@@ -97,7 +101,7 @@ impl RunService for Runs {
             state: state.ok_or_else(|| convert::unspecified("state"))?,
         };
         trace::run(&command.run);
-        let finished = self.0.finish_run(&caller, command).await?;
+        let finished = self.0.engine.finish_run(&caller, command).await?;
         let header = header(&finished);
         answer(v1::FinishRunResponse { header, run: Some(convert::runs::run(finished.value)) })
     }
@@ -117,7 +121,16 @@ impl RunService for Runs {
             run: Some(run),
             messages: messages.collect::<Result<_, _>>()?,
         };
-        let appended = self.0.append_messages(&caller, command).await?;
+        let appended = self.0.engine.append_messages(&caller, command).await?;
         answer(v1::AppendMessagesResponse { header: header(&appended) })
+    }
+
+    async fn watch_runs(
+        &self,
+        request: Request<v1::WatchRunsRequest>,
+    ) -> Result<Response<Self::WatchRunsStream>, Status> {
+        let StreamCall { caller, pass, message } = open_stream(request)?;
+        let watch = watches::of_runs(&self.0.engine, &caller, message).await?;
+        answer(self.0.streams.guard(pass.resting_on(watch.need), watch.messages)?)
     }
 }

@@ -30,6 +30,8 @@ const RETRY_TOO_MANY_OPEN: Span = Span::from_secs(30);
 const RETRY_TOO_MANY_WATCHES: Span = Span::from_secs(5);
 /// When to try again once the disk was full: an operator has to act.
 const RETRY_DISK_FULL: Span = Span::from_secs(60);
+/// Who goes on with the cursor may do so at once.
+const RETRY_SLOW_CONSUMER: Span = Span::from_millis(100);
 const RETRY_STORE_UNAVAILABLE: Span = Span::from_secs(1);
 
 /// What a status consists of, before it is encoded.
@@ -329,6 +331,10 @@ fn shape(error: &Error) -> Shape {
         E::WatchCompacted { oldest } => {
             new(Code::OutOfRange, Reason::WatchCompacted).with("oldest_sequence", oldest)
         }
+        E::SlowConsumer { behind, cursor } => new(Code::ResourceExhausted, Reason::SlowConsumer)
+            .quota("behind", RETRY_SLOW_CONSUMER)
+            .with("behind_ms", behind.as_micros() / 1_000)
+            .with("cursor", cursor),
         E::RepeatOfOpen { escalation, run } => new(Code::AlreadyExists, Reason::RepeatOfOpen)
             .with("escalation_id", escalation)
             .with("run_id", run),

@@ -8,11 +8,12 @@ use super::FilterArguments;
 use crate::briefing::resolution_line;
 use crate::context::{Capacity, Context};
 use crate::exit::{Exit, Failure};
+use crate::follow::{self, Shown};
 use crate::output::escape::{inline, shown};
 use crate::output::node::Node;
 use crate::output::reflect::node_of;
 use crate::output::table::risk;
-use crate::output::{Format, time};
+use crate::output::time;
 
 /// What to follow, and from where.
 #[derive(Debug, Args)]
@@ -40,71 +41,37 @@ pub(super) async fn watch(context: &Context, watch: WatchArguments) -> Result<Ex
     print_events(context, reviewer.watch(request)).await
 }
 
-/// Prints events: for people a line each, else as one JSON object per line.
-pub(super) async fn print_events(
-    context: &Context,
-    mut watch: QueueWatch,
-) -> Result<Exit, Failure> {
-    let output = &context.output;
-    loop {
-        let event = tokio::select! {
-            event = watch.next() => event,
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Ok),
-        };
-        let Some(event) = event else {
-            return Ok(Exit::Ok);
-        };
-        let event = event?;
-        match &event {
-            QueueEvent::Interrupted(error) => {
-                output.say(format!("interrupted, trying again: {}", inline(&error.to_string())));
-            }
-            QueueEvent::StartedOver(error) => output.say(format!(
-                "the history since the cursor is lost ({}); starting over with what is open",
-                inline(&error.to_string())
-            )),
-            _ => {}
-        }
-        if output.is_for_people() && output.is_terminal {
-            output.data(&people_line(&event, &watch));
-        } else if let Some(node) = event_node(&event, &watch) {
-            output.data(&match output.format {
-                Format::Json => node.to_json(),
-                Format::Yaml => format!("---\n{}", node.to_yaml()),
-                Format::Table | Format::Jsonl => node.to_line(),
-            });
-        }
+/// Prints events of the queue.
+pub(super) async fn print_events(context: &Context, watch: QueueWatch) -> Result<Exit, Failure> {
+    follow::print_events(context, watch, Queue).await
+}
+
+/// How events of the queue are printed.
+struct Queue;
+
+impl Shown<v1::WatchEscalationsRequest> for Queue {
+    fn item(&self, escalation: &v1::Escalation) -> Node {
+        node_of("Escalation", escalation)
+    }
+
+    fn change(&self, change: &v1::EscalationChange) -> Node {
+        node_of("EscalationChange", change)
+    }
+
+    fn line(&self, event: &QueueEvent, now: &prost_types::Timestamp) -> String {
+        people_line(event, now)
     }
 }
 
-/// The event in the form of WatchEscalationsResponse; none for what only this
-/// client knows, and for mere signs of life.
-fn event_node(event: &QueueEvent, watch: &QueueWatch) -> Option<Node> {
-    let (name, part) = match event {
-        QueueEvent::Snapshot(escalation) => ("snapshot", node_of("Escalation", &**escalation)),
-        QueueEvent::SnapshotEnd(end) => ("snapshot_end", node_of("SnapshotEnd", end)),
-        QueueEvent::Change(change) => ("change", node_of("EscalationChange", change)),
-        QueueEvent::StartedOver(_) => ("started_over", Node::Bool(true)),
-        QueueEvent::Alive | QueueEvent::Interrupted(_) => return None,
-    };
-    let server_time = watch.server_time().and_then(|time| time::rfc3339(&time));
-    Some(Node::map([
-        ("cursor", Node::text(watch.cursor())),
-        ("server_time", server_time.map_or(Node::Null, Node::Text)),
-        (name, part),
-    ]))
-}
-
-fn people_line(event: &QueueEvent, watch: &QueueWatch) -> String {
-    let now = watch.server_time().unwrap_or_else(time::local_now);
+fn people_line(event: &QueueEvent, now: &prost_types::Timestamp) -> String {
     match event {
-        QueueEvent::Snapshot(escalation) => one_line("open", "", escalation, &now),
+        QueueEvent::Snapshot(escalation) => one_line("open", "", escalation, now),
         QueueEvent::SnapshotEnd(end) => format!("{} open, following", end.count),
         QueueEvent::Change(change) => {
             let by = inline(&change.principal);
             let told = change.events.iter().rev().find(|one| one.starts_with("escalation."));
             let event = told.map_or("changed", String::as_str);
-            let lines = change.escalations.iter().map(|one| one_line(event, &by, one, &now));
+            let lines = change.escalations.iter().map(|one| one_line(event, &by, one, now));
             lines.collect::<Vec<_>>().join("\n")
         }
         QueueEvent::Alive | QueueEvent::Interrupted(_) | QueueEvent::StartedOver(_) => {

@@ -39,7 +39,7 @@ use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::timeline::{ListSteps, Show};
 use crate::engine::tokens::CreateToken;
 use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates, WatchReasoning};
-use crate::engine::watch::Watch;
+use crate::engine::watch::{Watch, WatchRuns};
 use crate::engine::{Engine, Need};
 use crate::rpc::methods::{Access, Methods};
 use crate::telemetry::metrics::Metrics;
@@ -218,6 +218,9 @@ fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
             "ReasoningService/WatchReasoning",
             use_case!(e, c, e.watch_reasoning(c, WatchReasoning::default())),
         ),
+        // Its parts are use cases of their own; this is the one with the least need.
+        ("WatchService/Watch", use_case!(e, c, e.watch_runs(c, WatchRuns::default()))),
+        ("RunService/WatchRuns", use_case!(e, c, e.watch_runs(c, WatchRuns::default()))),
         ("ReasoningService/ListEntries", use_case!(e, c, e.list_entries(c, nil(RunId::new), 0, 0))),
         ("ActionService/ProposeAction", use_case!(e, c, e.propose(c, Propose::default()))),
         ("ActionService/RedeemGrant", use_case!(e, c, e.redeem(c, redeem()))),

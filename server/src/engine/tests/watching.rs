@@ -1,5 +1,7 @@
 //! Watches: snapshot, end, changes in order, marks, resuming.
 
+mod runs;
+
 use super::world::*;
 use crate::domain::error::Error;
 use crate::domain::escalation::EscalationState;

@@ -17,7 +17,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::engine::escalations::Filter;
 use crate::engine::resolve::Preview;
 use crate::engine::views::{Depth, EscalationView};
-use crate::engine::watch::{WatchEvent, WatchItem};
+use crate::engine::watch::{ItemOf, Queue, WatchEvent};
 
 const MINUTE: Span = Span::from_secs(60);
 
@@ -85,7 +85,7 @@ pub(in crate::rpc) const fn on_expiry(on_expiry: OnExpiry) -> v1::OnExpiry {
 }
 
 /// One message of a watch.
-pub(in crate::rpc) fn watched(item: WatchItem) -> v1::WatchEscalationsResponse {
+pub(in crate::rpc) fn watched(item: ItemOf<Queue>) -> v1::WatchEscalationsResponse {
     let now = item.time;
     let event = match item.event {
         WatchEvent::Snapshot(view) => Event::Snapshot(escalation(*view, now)),
@@ -97,6 +97,7 @@ pub(in crate::rpc) fn watched(item: WatchItem) -> v1::WatchEscalationsResponse {
             events: change.events.into_iter().map(EventKind::name).map(str::to_owned).collect(),
             principal: change.principal,
             commit_time: Some(time(change.commit_time)),
+            sequence: change.sequence,
         }),
         WatchEvent::Bookmark(sequence) => Event::Bookmark(v1::Bookmark { sequence }),
         WatchEvent::Heartbeat(next) => {

@@ -89,7 +89,8 @@ fn settlement(it: Settlement) -> v1::OverrideSettlement {
     }
 }
 
-fn scope(scope: OverrideScope) -> v1::OverrideScope {
+/// Whom an override covers, for the wire.
+pub(in crate::rpc) fn scope(scope: OverrideScope) -> v1::OverrideScope {
     let scope = match scope {
         OverrideScope::Run(run) => Scope::RunId(run.to_string()),
         OverrideScope::Tree(run) => Scope::TreeRunId(run.to_string()),

@@ -91,6 +91,7 @@ fn every_error() -> Vec<Error> {
         Error::BackupExists { name: text() },
         Error::BackupFailed { cause: text() },
         Error::WatchCompacted { oldest: 9 },
+        Error::SlowConsumer { behind: Span::from_secs(61), cursor: text() },
         Error::TooManyOpen { scope: "run", limit: 5 },
         Error::Override(OverrideError::RunPaused { run: run(), held: held(at) }),
         Error::Override(OverrideError::RunStopped { run: run(), held: held(at) }),

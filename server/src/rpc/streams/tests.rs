@@ -70,6 +70,41 @@ async fn a_dropped_stream_frees_its_place() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_loses_the_place_to_somebody_else() {
+    let Setup { mut streams, .. } = setup(1);
+    let mut reader = streams.guard(pass(), stream::repeat_with(|| Ok(1))).unwrap();
+    assert_eq!(reader.next().await.unwrap().unwrap(), 1);
+    let refused = streams.guard(pass(), stream::pending::<Result<u8, Status>>());
+    assert!(matches!(refused, Err(Error::TooManyWatches { limit: 1 })));
+    streams.stalled = Duration::ZERO;
+    let mut second = streams.guard(pass(), stream::iter([Ok(2)])).unwrap();
+    let status = reader.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(reader.next().await.is_none());
+    assert_eq!(second.next().await.unwrap().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn who_waits_for_more_keeps_the_place() {
+    let Setup { mut streams, .. } = setup(1);
+    let mut reader = streams.guard(pass(), stream::pending::<Result<u8, Status>>()).unwrap();
+    assert!(futures::poll!(reader.next()).is_pending());
+    streams.stalled = Duration::ZERO;
+    let refused = streams.guard(pass(), stream::pending::<Result<u8, Status>>());
+    assert!(matches!(refused, Err(Error::TooManyWatches { limit: 1 })));
+}
+
+#[tokio::test]
+async fn a_part_ends_when_what_it_rests_on_does() {
+    let Setup { streams, is_valid, .. } = setup(1);
+    let mut part = streams.while_permitted(pass(), stream::pending::<Result<u8, Status>>());
+    assert!(futures::poll!(part.next()).is_pending());
+    is_valid.store(false, Ordering::Relaxed);
+    assert_eq!(part.next().await.unwrap().unwrap_err().code(), Code::Unauthenticated);
+    assert!(part.next().await.is_none());
+}
+
+#[tokio::test]
 async fn stopping_ends_even_a_stream_that_always_has_more() {
     let Setup { streams, stopping, .. } = setup(1);
     let mut guarded = streams.guard(pass(), stream::repeat_with(|| Ok(1))).unwrap();
