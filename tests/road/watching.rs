@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use pointsman_api::v1;
 use pointsman_api::v1::watch_escalations_response::Event;
+use pointsman_api::v1::watch_part::Watch as Part;
+use pointsman_api::v1::watch_response::Message;
+use pointsman_api::v1::watch_runs_response::Event as RunMessage;
 use tonic::Streaming;
 
-use crate::harness::api::{REVIEWER, called};
+use crate::harness::api::{AGENT, REVIEWER, called};
 use crate::harness::fixture::{Fixture, another, asked, span};
 use crate::harness::policy;
 use crate::harness::poll::{PATIENCE, within};
@@ -131,5 +134,48 @@ async fn a_foreign_cursor_is_refused() {
         };
         let refusal = pointsman_client::Error::from(refusal);
         assert_eq!(refusal.reason_name(), reason, "{refusal:?}");
+    }
+}
+
+fn part(tag: &str, watch: Part) -> v1::WatchPart {
+    v1::WatchPart { tag: tag.to_owned(), watch: Some(watch) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_watches_one_is_refused_and_the_others_go_on() {
+    let fixture = Fixture::start(policy::BY_NAME).await;
+    let parts = vec![
+        part("queue", Part::Escalations(v1::WatchEscalationsRequest::default())),
+        part("runs", Part::Runs(v1::WatchRunsRequest::default())),
+    ];
+    let mut service = fixture.connection(AGENT).watch_service();
+    let mut stream = called(service.watch(v1::WatchRequest { parts }).await).done();
+    let run = fixture.run().await;
+    let (mut refusal, mut shown) = (None, None);
+    while refusal.is_none() || shown.is_none() {
+        let message = within("a part says something", PATIENCE, stream.message()).await;
+        let message = message.unwrap().expect("the stream goes on");
+        match (&*message.tag, message.message.unwrap()) {
+            ("queue", Message::End(end)) => refusal = Some(end.reason),
+            ("runs", Message::Runs(told)) => match told.event.unwrap() {
+                RunMessage::Snapshot(run) => shown = Some(run.run_id),
+                RunMessage::Change(change) => shown = Some(change.runs[0].run_id.clone()),
+                _ => {}
+            },
+            other => panic!("not asked for: {other:?}"),
+        }
+    }
+    assert_eq!(refusal.unwrap(), "ROLE_REQUIRED");
+    assert_eq!(shown.unwrap(), run.run_id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_watches_need_tags_of_their_own() {
+    let fixture = Fixture::start(policy::BY_NAME).await;
+    let runs = || Part::Runs(v1::WatchRunsRequest::default());
+    for parts in [vec![], vec![part("", runs())], vec![part("a", runs()), part("a", runs())]] {
+        let mut service = fixture.connection(REVIEWER).watch_service();
+        let answer = service.watch(v1::WatchRequest { parts }).await;
+        assert_eq!(called(answer.map(|it| it.map(|_| ()))).refused(), "INVALID_FIELD");
     }
 }
