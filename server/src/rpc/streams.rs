@@ -168,7 +168,8 @@ impl<A: Authenticate + Clone> Streams<A> {
             }
             self.open.enter()
         });
-        let seat = Seat::of(place.ok_or(Error::TooManyWatches { limit: self.open.limit() })?);
+        let seat =
+            Seat::of(place.ok_or_else(|| Error::TooManyWatches { limit: self.open.limit() })?);
         if seats.len() >= seats.capacity() {
             seats.retain(|seat| seat.strong_count() > 0);
         }
