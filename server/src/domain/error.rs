@@ -498,11 +498,7 @@ pub enum Error {
         oldest: u64,
     },
     /// The reader of a stream takes too little of it.
-    #[error(
-        "the stream was read too slowly, its reader is {} s behind; nothing is lost, go on with \
-         the cursor of the last message",
-        behind.as_micros() / 1_000_000
-    )]
+    #[error("the stream was read too slowly; nothing is lost, go on with its cursor")]
     SlowConsumer {
         /// How far behind it is.
         behind: Span,

@@ -14,7 +14,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{Stream, poll_fn};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -22,6 +21,7 @@ use super::auth::{Authenticate, Pass};
 use super::limits::{self, Gauge, Place};
 use crate::domain::error::{Effect, Error};
 use crate::domain::time::Span;
+use crate::telemetry::clock::Stopwatch;
 
 /// A guarded stream of messages.
 pub type Guarded<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -45,15 +45,15 @@ struct Seat(Mutex<Seated>);
 #[derive(Debug)]
 struct Seated {
     place: Option<Place>,
-    /// Since when its reader has taken nothing, while there is something to take.
-    left_since: Option<Instant>,
+    /// Runs since its reader was given something and has asked for no more.
+    left: Option<Stopwatch>,
 }
 
 // === impl Seat ===
 
 impl Seat {
     fn of(place: Place) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Seated { place: Some(place), left_since: None })))
+        Arc::new(Self(Mutex::new(Seated { place: Some(place), left: None })))
     }
 
     /// Notes that the reader asks for more; whether it still has its place.
@@ -61,14 +61,14 @@ impl Seat {
         let mut seated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has_place = seated.place.is_some();
         if has_place {
-            seated.left_since = None;
+            seated.left = None;
         }
         has_place
     }
 
     /// Notes that there is something to take.
     fn served(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).left_since = Some(Instant::now());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).left = Some(Stopwatch::start());
     }
 
     /// Gives the place back.
@@ -79,14 +79,14 @@ impl Seat {
     /// Takes the place away from a reader that has taken nothing for long.
     fn reclaim(&self, stalled: Duration) {
         let mut seated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seated.left_since.is_some_and(|since| since.elapsed() >= stalled) {
+        if seated.left.is_some_and(|left| left.elapsed() >= stalled) {
             seated.place = None;
         }
     }
 
     fn left_for(&self) -> Duration {
         let seated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seated.left_since.map(|since| since.elapsed()).unwrap_or_default()
+        seated.left.map(Stopwatch::elapsed).unwrap_or_default()
     }
 }
 

@@ -137,5 +137,6 @@ fn end(status: &Status) -> v1::WatchPartEnd {
     let info = status.get_details_error_info();
     let (reason, metadata) = info.map(|info| (info.reason, info.metadata)).unwrap_or_default();
     let (code, message) = (status.code().into(), status.message().to_owned());
-    v1::WatchPartEnd { code, reason, message, metadata }
+    let detail = |(key, value)| v1::WatchPartDetail { key, value };
+    v1::WatchPartEnd { code, reason, message, details: metadata.into_iter().map(detail).collect() }
 }

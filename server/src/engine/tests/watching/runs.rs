@@ -116,7 +116,7 @@ async fn an_agent_is_told_of_its_own_runs_and_of_what_concerns_it() {
     for step in [ClaimStep::Claim(None), ClaimStep::Release { epoch: 1 }] {
         world.engine.claim(&reviewer(), "", question.id, step).await.unwrap();
     }
-    world.approve(&question).await;
+    world.approve(&world.escalation(question.id).await).await;
     let told = change(&mut watch).await;
     assert!(kinds(&told).contains(&EventKind::EscalationApproved), "{told:?}");
     let filter = RunFilter { runs: vec![theirs], ..RunFilter::default() };
