@@ -33,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("RunService/ListRuns", EVERYBODY),
     ("RunService/ListRunSteps", EVERYBODY),
     ("RunService/WatchRuns", EVERYBODY),
+    ("RunService/WatchWall", OVERSEERS),
     ("RunService/FinishRun", &[AGENT]),
     ("RunService/AppendMessages", &[AGENT]),
     ("ReasoningService/AppendEntries", &[AGENT]),
@@ -237,6 +238,7 @@ async fn whoever_may_call_is_not_told_otherwise() {
         "WatchOverride",
         "WatchReasoning",
         "WatchRuns",
+        "WatchWall",
         "/Watch",
     ];
     let mut findings = BTreeMap::new();

@@ -98,6 +98,7 @@ fn is_stream(path: &str) -> bool {
     let streams = [
         "/WatchEscalations",
         "/WatchRuns",
+        "/WatchWall",
         "/Watch",
         "/AwaitResolutions",
         "/WatchOverride",

@@ -23,5 +23,6 @@ mod queue;
 mod reverting;
 mod reviews;
 mod timing;
+mod wall;
 mod watching;
 mod workers;

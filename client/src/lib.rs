@@ -87,6 +87,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 mod wait;
+mod wall;
 mod watch;
 mod worker;
 
@@ -122,6 +123,7 @@ pub use crate::reviews::{Reviews, Said};
 pub use crate::runs::Runs;
 pub use crate::session::{Session, SessionUpdate};
 pub use crate::wait::Wait;
+pub use crate::wall::{WallEvent, WallWatch};
 pub use crate::watch::{
     QueueEvent, QueueWatch, RunsEvent, RunsWatch, Told, Watch, WatchEvent, Watched,
 };

@@ -4,6 +4,7 @@ use pointsman_api::v1;
 
 use crate::connect::{Connection, promised};
 use crate::error::Result;
+use crate::wall::WallWatch;
 use crate::watch::RunsWatch;
 
 /// Reads runs and actions: an agent its own, reviewers and admins the tenant's.
@@ -69,6 +70,11 @@ impl Runs {
     /// Watches runs from their present state, or from a cursor.
     pub fn watch(&self, request: v1::WatchRunsRequest) -> RunsWatch {
         RunsWatch::new(self.connection.clone(), request)
+    }
+
+    /// Watches all runs at a glance.
+    pub fn wall(&self, request: v1::WatchWallRequest) -> WallWatch {
+        WallWatch::new(self.connection.clone(), request)
     }
 
     /// Returns one action.

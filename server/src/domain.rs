@@ -10,6 +10,7 @@ pub mod branch;
 pub mod briefing;
 pub mod call;
 pub mod checkpoint;
+pub mod condition;
 pub mod delta;
 pub mod difference;
 pub mod digest;

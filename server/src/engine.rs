@@ -63,6 +63,7 @@ pub mod tokens;
 pub mod transcripts;
 mod validate;
 pub mod views;
+pub mod wall;
 pub mod watch;
 pub mod windows;
 
@@ -186,6 +187,7 @@ struct Inner {
     looks: looks::Looks,
     refusals: refusals::Refusals,
     transcripts: transcripts::Transcripts,
+    walls: wall::Walls,
 }
 
 impl Engine {
@@ -219,6 +221,7 @@ impl Engine {
             looks: looks::Looks::default(),
             refusals: refusals::Refusals::default(),
             transcripts: transcripts::Transcripts::default(),
+            walls: wall::Walls::default(),
         }))
     }
 

@@ -127,6 +127,10 @@ impl World {
                 ..Default::default()
             }
             .encode_to_vec(),
+            "WatchWall" => {
+                let focus_run_ids = vec![run_id];
+                v1::WatchWallRequest { focus_run_ids, ..Default::default() }.encode_to_vec()
+            }
             "AppendMessages" => v1::AppendMessagesRequest {
                 request_id: request_id(),
                 run_id: self.fixture.run().await.run_id().to_owned(),
@@ -145,7 +149,8 @@ impl World {
             .encode_to_vec(),
             _ => panic!("no valid request for {method}: add one"),
         };
-        (AGENT, message)
+        let by = if method == "WatchWall" { REVIEWER } else { AGENT };
+        (by, message)
     }
 
     async fn action_request(&self, method: &str) -> (&'static str, Vec<u8>) {

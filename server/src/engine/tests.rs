@@ -46,6 +46,7 @@ mod timeline;
 mod tokens;
 mod transcripts;
 mod vouching;
+mod wall;
 mod watching;
 mod workloads;
 mod world;

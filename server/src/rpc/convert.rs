@@ -27,6 +27,7 @@ pub(super) mod run_watches;
 pub(super) mod runs;
 pub(super) mod timeline;
 pub(super) mod transcripts;
+pub(super) mod wall;
 pub(super) mod watches;
 
 use std::str::FromStr;

@@ -170,7 +170,7 @@ fn of_runs(service: &str, method: &str) -> Option<Need> {
         ("InsightService", "ExportFeedback") => Need::Auditor,
         ("DrillService", "CreateDrill" | "ListDrills") => Need::Supervisor,
         ("DrillService", "TakeDrill" | "AnswerDrill") => Need::Reviewer,
-        ("DrillService", "GetDrillStats") => Need::Overseer,
+        ("DrillService", "GetDrillStats") | ("RunService", "WatchWall") => Need::Overseer,
         ("RunService", "GetRun" | "ListRuns" | "ListRunSteps" | "WatchRuns")
         | ("ActionService", "GetAction" | "ListActions")
         | (

@@ -1,5 +1,6 @@
 //! `RunService`: starts, shows and finishes runs, and takes what they hear.
 
+use futures::stream::unfold;
 use pointsman_api::v1;
 use pointsman_api::v1::run_service_server::RunService;
 use tonic::{Request, Response, Status};
@@ -10,9 +11,13 @@ use super::convert::{self, answer, header, page, time};
 use super::limits::fits;
 use super::streams::Guarded;
 use super::watches;
+use crate::domain::error::Error;
 use crate::domain::ids::RunId;
+use crate::domain::principal::Principal;
 use crate::engine::messages::AppendMessages;
 use crate::engine::runs::{FinishRun, RunFilter, StartRun};
+use crate::engine::views::RunView;
+use crate::engine::wall::WallWatch;
 use crate::telemetry::trace;
 
 /// Answers for runs.
@@ -22,6 +27,7 @@ pub(super) struct Runs(pub(super) Shared);
 #[tonic::async_trait]
 impl RunService for Runs {
     type WatchRunsStream = Guarded<v1::WatchRunsResponse>;
+    type WatchWallStream = Guarded<v1::WatchWallResponse>;
 
     async fn start_run(
         &self,
@@ -49,7 +55,8 @@ impl RunService for Runs {
         let id = convert::id("run_id", &message.run_id)?;
         trace::run(&id);
         let run = self.0.engine.get_run(&caller, id).await?;
-        answer(v1::GetRunResponse { run: Some(convert::runs::run(run)) })
+        let shown = self.shown(&caller, vec![run]).await?.into_iter().next();
+        answer(v1::GetRunResponse { run: shown })
     }
 
     async fn list_runs(
@@ -67,7 +74,7 @@ impl RunService for Runs {
         let page = page(message.page_size, message.page_token);
         let listed = self.0.engine.list_runs(&caller, page, &filter).await?;
         answer(fits(v1::ListRunsResponse {
-            runs: listed.items.into_iter().map(convert::runs::run).collect(),
+            runs: self.shown(&caller, listed.items).await?,
             next_page_token: listed.next_page_token,
             server_time: Some(time(self.0.engine.now())),
         })?)
@@ -87,6 +94,15 @@ impl RunService for Runs {
             resume_page_token: page.resume_page_token,
             server_time: Some(time(self.0.engine.now())),
         })?)
+    }
+
+    async fn watch_wall(
+        &self,
+        request: Request<v1::WatchWallRequest>,
+    ) -> Result<Response<Self::WatchWallStream>, Status> {
+        let StreamCall { caller, pass, message } = open_stream(request)?;
+        let watch = self.0.engine.watch_wall(&caller, convert::wall::read(message)?).await?;
+        answer(self.0.streams.guard(pass, unfold(Some(watch), next_wall))?)
     }
 
     async fn finish_run(
@@ -133,4 +149,30 @@ impl RunService for Runs {
         let watch = watches::of_runs(&self.0.engine, &caller, message).await?;
         answer(self.0.streams.guard(pass.resting_on(watch.need), watch.messages)?)
     }
+}
+
+impl Runs {
+    /// Runs for the wire, each with its condition as the caller sees it.
+    async fn shown(&self, caller: &Principal, views: Vec<RunView>) -> Result<Vec<v1::Run>, Error> {
+        let runs = views.iter().map(|view| &view.run);
+        let mut standings = self.0.engine.standings(caller, runs).await?;
+        let shown = views.into_iter().map(|view| {
+            let standing = standings.remove(&view.run.id).map(convert::wall::standing);
+            v1::Run { standing, ..convert::runs::run(view) }
+        });
+        Ok(shown.collect())
+    }
+}
+
+async fn next_wall(
+    watch: Option<WallWatch>,
+) -> Option<(Result<v1::WatchWallResponse, Status>, Option<WallWatch>)> {
+    let mut watch = watch?;
+    Some(match watch.next().await {
+        Ok(item) => match fits(convert::wall::item(item)) {
+            Ok(message) => (Ok(message), Some(watch)),
+            Err(status) => (Err(status), None),
+        },
+        Err(error) => (Err(error.into()), None),
+    })
 }

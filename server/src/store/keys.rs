@@ -85,6 +85,7 @@ mod reviews;
 mod timeline;
 mod timers;
 mod transcripts;
+mod wall;
 mod words;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -116,6 +117,7 @@ pub use self::timers::{Timer, TimerKind, timers};
 pub use self::transcripts::{
     entries, entries_from, entries_until, is_entries, listed_entries, transcript,
 };
+pub use self::wall::{Named, all_holds, named};
 pub use self::words::{
     agent_question, agent_questions, all_followed, comment, comments, followed, is_question,
     listed_question, question, questions,

@@ -75,6 +75,7 @@ impl Engine {
     pub(in crate::engine) async fn run_watchdog(&self) -> Result<(), Error> {
         loop {
             self.look_at_timers(DEFAULT_TENANT).await?;
+            self.0.walls.forget_unused(self.now());
             let next = self.now().plus(LOOK_EVERY);
             self.0.clock.sleep_until(next).await;
         }

@@ -39,6 +39,7 @@ use crate::engine::runs::{FinishRun, StartRun};
 use crate::engine::timeline::{ListSteps, Show};
 use crate::engine::tokens::CreateToken;
 use crate::engine::transcripts::{AppendEntries, OpenSession, ReceiveUpdates, WatchReasoning};
+use crate::engine::wall::WatchWall;
 use crate::engine::watch::{Watch, WatchRuns};
 use crate::engine::{Engine, Need};
 use crate::rpc::methods::{Access, Methods};
@@ -197,6 +198,7 @@ fn of_runs_and_actions() -> Vec<(&'static str, UseCase)> {
             use_case!(e, c, e.list_runs(c, Default::default(), &Default::default())),
         ),
         ("RunService/ListRunSteps", use_case!(e, c, e.list_steps(c, &steps()))),
+        ("RunService/WatchWall", use_case!(e, c, e.watch_wall(c, WatchWall::default()))),
         ("RunService/FinishRun", use_case!(e, c, e.finish_run(c, finish()))),
         (
             "RunService/AppendMessages",

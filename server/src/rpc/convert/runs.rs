@@ -30,6 +30,7 @@ pub(in crate::rpc) fn run(view: RunView) -> v1::Run {
         branch: run.branch,
         override_id: text_of(held_by),
         lineage: run.lineage.iter().map(ToString::to_string).collect(),
+        standing: None,
     }
 }
 
