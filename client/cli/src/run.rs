@@ -3,9 +3,12 @@
 mod follow;
 mod switch;
 mod tail;
+mod timeline;
+mod tree;
 
 use clap::{Args, Subcommand, ValueEnum};
 use pointsman_api::v1;
+use pointsman_api::v1::RunCondition;
 use pointsman_api::v1::r#override::Kind;
 use pointsman_api::v1::run::State;
 use pointsman_client::{Agent, RunEnd, Runs, StartRun};
@@ -41,6 +44,12 @@ pub(crate) enum RunVerb {
     /// Follow what the agent of a run thinks and does
     #[command(after_help = "Example: pointsman run tail run_01kb3… --density full --word refund")]
     Tail(tail::TailArguments),
+    /// Show what happened in a run, a row for each thing that did
+    #[command(after_help = "Example: pointsman run timeline run_01kb3… --errors --reverse")]
+    Timeline(timeline::TimelineArguments),
+    /// Show a run with every run below it
+    #[command(after_help = "Example: pointsman run tree run_01kb3…")]
+    Tree(tree::TreeArguments),
     /// Finish a run of the calling agent; its open questions are closed
     #[command(after_help = "Example: pointsman run finish run_01kb3… --as cancelled")]
     Finish(FinishArguments),
@@ -189,6 +198,8 @@ pub(crate) async fn dispatch(context: &Context, verb: RunVerb) -> Result<Exit, F
         RunVerb::List(list) => self::list(context, list).await,
         RunVerb::Get(get) => self::get(context, get).await,
         RunVerb::Tail(tail) => tail::tail(context, tail).await,
+        RunVerb::Timeline(it) => timeline::timeline(context, it).await,
+        RunVerb::Tree(it) => tree::tree(context, it).await,
         RunVerb::Finish(finish) => self::finish(context, finish).await,
         RunVerb::Pause(pause) => switch::pause(context, pause).await,
         RunVerb::Redirect(it) => switch::redirect(context, it).await,
@@ -299,14 +310,32 @@ fn state_of(run: &v1::Run) -> String {
     short_name(run.state().as_str_name(), "STATE_")
 }
 
-fn runs_table(output: &Output, runs: &[v1::Run], now: &Timestamp) -> String {
-    // In full: of a run no unique beginning is taken.
-    let rows = runs.iter().map(|run| {
+/// How a run does, where the server says it, else where it is in its life; and whether
+/// that is well.
+fn condition_of(run: &v1::Run) -> (String, Tone) {
+    let Some(standing) = &run.standing else {
         let tone = match run.state() {
             State::Running => Tone::Good,
             State::Failed | State::Paused | State::Stopped => Tone::Warning,
             _ => Tone::Faint,
         };
+        return (state_of(run), tone);
+    };
+    let condition = standing.condition();
+    let tone = match condition {
+        RunCondition::NeedsYou | RunCondition::NeedsOther => Tone::Warning,
+        RunCondition::Stalled | RunCondition::Retrying | RunCondition::OverBudget => Tone::Alarm,
+        RunCondition::Failed | RunCondition::Paused | RunCondition::Stopped => Tone::Warning,
+        RunCondition::Working => Tone::Good,
+        _ => Tone::Faint,
+    };
+    (short_name(condition.as_str_name(), "RUN_CONDITION_"), tone)
+}
+
+fn runs_table(output: &Output, runs: &[v1::Run], now: &Timestamp) -> String {
+    // In full: of a run no unique beginning is taken.
+    let rows = runs.iter().map(|run| {
+        let (condition, tone) = condition_of(run);
         let started = if output.is_terminal {
             time::since(run.create_time.as_ref(), now)
         } else {
@@ -314,7 +343,7 @@ fn runs_table(output: &Output, runs: &[v1::Run], now: &Timestamp) -> String {
         };
         [
             Field::new(&run.run_id),
-            Field::toned(&state_of(run), tone),
+            Field::toned(&condition, tone),
             Field::new(&started),
             Field::new(&run.agent),
             Field::new(if run.on_behalf_of.is_empty() { "–" } else { &run.on_behalf_of }),
@@ -325,7 +354,10 @@ fn runs_table(output: &Output, runs: &[v1::Run], now: &Timestamp) -> String {
 }
 
 fn run_page(run: &v1::Run, now: &Timestamp) -> String {
-    let mut page = format!("{}  {}\n", inline(&run.run_id), state_of(run));
+    let (condition, _) = condition_of(run);
+    let why = run.standing.as_ref().map(|it| inline(&it.why)).filter(|why| !why.is_empty());
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let mut page = format!("{}  {condition}{why}\n", inline(&run.run_id));
     let mut fact = |label: &str, value: &str| {
         if !value.is_empty() {
             page += &format!("{label:<11}{}\n", block(value).replace('\n', "\n           "));

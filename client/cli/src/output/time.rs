@@ -26,6 +26,20 @@ pub(crate) fn clock(time: &Timestamp, now: Option<&Timestamp>) -> String {
     shown.unwrap_or_else(|_| "?".into())
 }
 
+/// The time to the second in UTC, with the date where it is another day than `now`.
+pub(crate) fn second(time: &Timestamp, now: &Timestamp) -> String {
+    let Some(moment) = moment(time) else {
+        return "?".into();
+    };
+    let is_today = self::moment(now).is_some_and(|now| now.date() == moment.date());
+    let shown = if is_today {
+        moment.format(format_description!("[hour]:[minute]:[second]"))
+    } else {
+        moment.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second]"))
+    };
+    shown.unwrap_or_else(|_| "?".into())
+}
+
 /// Reads RFC 3339, as error metadata carries it.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
