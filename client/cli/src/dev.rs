@@ -103,7 +103,8 @@ fn greet(address: &str, arguments: &DevArguments) {
     write_error(&format!(
         "Pointsman listens on {address}\n\
          \x20 data     {data}\n\
-         \x20 tokens   dev-agent, dev-reviewer, dev-admin (this machine only)\n\
+         \x20 tokens   dev-agent, dev-reviewer, dev-supervisor, dev-author, dev-auditor,\n\
+         \x20          dev-admin (this machine only)\n\
          \x20 metrics  {address}/metrics\n\n\
          In a second terminal:\n\
          \x20 {command} inbox -w\n\

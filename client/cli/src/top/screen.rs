@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -22,7 +21,6 @@ pub(super) struct Screen {
     terminal: DefaultTerminal,
     keys: mpsc::Receiver<Key>,
     is_over: Arc<AtomicBool>,
-    reader: Option<JoinHandle<()>>,
 }
 
 /// The signals that end it.
@@ -40,8 +38,8 @@ impl Screen {
         let is_over = Arc::new(AtomicBool::new(false));
         let (send, keys) = mpsc::channel(WAITING);
         let is_left = Arc::clone(&is_over);
-        let reader = std::thread::spawn(move || read_keys(&send, &is_left));
-        Ok(Self { terminal, keys, is_over, reader: Some(reader) })
+        std::thread::spawn(move || read_keys(&send, &is_left));
+        Ok(Self { terminal, keys, is_over })
     }
 
     /// Draws a picture; only what has changed is written.
@@ -58,11 +56,9 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
+        // The reader ends at its next look, or with the process: nobody waits for it, because
+        // a read of a terminal that has gone away may never come back.
         self.keys.close();
-        if let Some(reader) = self.reader.take() {
-            // It ends at its next look. That it has panicked was said by then.
-            let _ = reader.join();
-        }
         ratatui::restore();
     }
 }
