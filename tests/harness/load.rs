@@ -219,6 +219,7 @@ impl Caller {
     }
 
     async fn finish_run(&mut self, run_id: String) -> Result<(), Gone> {
+        let (run_id, is_stopped) = self.looked_up(&run_id);
         self.ledger.book().finished.insert(run_id.clone(), Known::Perhaps);
         let request = v1::FinishRunRequest {
             request_id: request_id(),
@@ -231,6 +232,7 @@ impl Caller {
             .await
         {
             Called::Done(answer) => {
+                assert!(!is_stopped, "{run_id} was finished after it was stopped");
                 self.ledger.answered(answer.header.as_ref());
                 self.ledger.book().finished.insert(run_id, Known::Done);
                 Ok(())

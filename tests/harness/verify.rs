@@ -99,7 +99,11 @@ impl Shown {
             }
             use v1::run::State;
             let is_over = !matches!(run.state(), State::Running | State::Paused);
-            if book.is_stopped(&run.run_id) && run.state() != State::Stopped {
+            // Its agent may have finished it just before it was stopped; that it does not
+            // afterwards is looked at when it asks.
+            let may_be_finished = book.finished.contains_key(&run.run_id) && is_over;
+            let is_stopped = run.state() == State::Stopped;
+            if book.is_stopped(&run.run_id) && !is_stopped && !may_be_finished {
                 findings.push(format!("{} was stopped, it is {:?}", run.run_id, run.state()));
             }
             let may_be_stopped = book.stopped.contains_key(&run.run_id);

@@ -66,8 +66,12 @@ impl Caller {
             Called::Done(answer) => {
                 self.ledger.answered(answer.header.as_ref());
                 let escalation = answer.escalation.unwrap();
-                let epoch = escalation.claim.as_ref().unwrap().claim_epoch;
-                self.resolve(&escalation, epoch).await
+                // An answer that was lost and asked for again shows the question as it is by
+                // then: a stop may have closed it.
+                match escalation.claim.as_ref().map(|claim| claim.claim_epoch) {
+                    Some(epoch) => self.resolve(&escalation, epoch).await,
+                    None => Ok(()),
+                }
             }
             Called::Refused(error) => tolerate(&error, LOST_RACES),
             Called::Lost(_) => Err(Gone),
